@@ -1,0 +1,17 @@
+//! Sealed shared memory for pictures.
+//!
+//! A device draws into a [`Memory`]; the same file descriptor is given to the compositor as a
+//! `wl_shm` pool, so the picture is not copied on its way. Size seals let the compositor read the
+//! memory without a guard against truncation.
+//!
+//! Every access is checked against the length once, here, and nothing outside `memory.rs` touches
+//! a raw pointer.
+
+mod copies;
+mod memory;
+
+pub use copies::Copies;
+pub use memory::{Memory, OutOfRange, Rows};
+
+#[cfg(test)]
+mod tests;
