@@ -1,1 +1,27 @@
-//! (empty)
+//! The pure part of Porthole's compositor: what is shown where, decided without a device.
+//!
+//! Everything here is a value or a function of values. There is no Wayland, no file descriptor
+//! and no clock: the daemon passes in the time of its turn, and carries out what it is told.
+//!
+//! The modules follow a picture from the configuration file to the screen:
+//! [`config`] (what the file says) is built into a [`model`] (OpenWF Display objects, changed only
+//! by an all-or-nothing commit); the daemon lists a port's surfaces as a [`scene`]; a [`plan`] says
+//! which pixels of the next frame to paint from which surface; [`redraw`] says when. [`input`]
+//! decides who gets a key or a pointer, and [`rights`] what a socket's clients may ask for.
+
+#![forbid(unsafe_code)]
+
+pub mod color;
+pub mod config;
+pub mod input;
+pub mod model;
+pub mod name;
+pub mod plan;
+pub mod redraw;
+pub mod refresh;
+pub mod rights;
+pub mod scene;
+
+pub use color::Color;
+pub use name::Name;
+pub use refresh::Refresh;

@@ -1,0 +1,240 @@
+//! What the configuration file says, checked.
+//!
+//! A [`Config`] exists only whole and right: every name in it is valid and unique, every reference
+//! has its target, every rectangle fits. A file that is wrong gives all its mistakes at once, each
+//! with its line and a remedy. `docs/config.md` describes the file for its authors.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use porthole_pixel::{Rect, Size};
+
+use crate::color::Color;
+use crate::name::Name;
+use crate::refresh::Refresh;
+use crate::rights::SocketRights;
+use crate::scene::{Fit, SourceRect};
+
+mod changes;
+mod check;
+mod error;
+mod fields;
+pub mod limits;
+mod read;
+mod suggest;
+
+#[cfg(test)]
+mod tests;
+
+pub use changes::{Changes, Delta};
+pub use error::{ConfigError, ConfigErrors};
+
+/// The whole configuration.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Config {
+    /// The picture shown before any guest's; `None` is the built-in one.
+    /// A relative path in the file is taken from the file's folder.
+    pub splash: Option<PathBuf>,
+    /// The outputs, in the order of the file, as are all lists here.
+    pub ports: Vec<Port>,
+    /// The virtual machines that may show something. Each has a socket of its name.
+    pub guests: Vec<Guest>,
+    /// What is shown where.
+    pub layers: Vec<Layer>,
+    /// The sockets for viewers and ordinary Wayland programs.
+    pub sockets: Vec<Socket>,
+    /// The programs that the service starts.
+    pub programs: Vec<Program>,
+}
+
+/// `[[port]]`: an output.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Port {
+    /// Unique among ports.
+    pub name: Name,
+    /// What the port is made of.
+    pub kind: PortKind,
+    /// In pixels, each side 16 to 16384.
+    pub size: Size,
+    /// The most frames per second.
+    pub refresh: Refresh,
+    /// What shows where no layer is.
+    pub background: Color,
+    /// How many layers the port can have, 1 to 64 (WFD: its pipelines).
+    pub pipelines: u32,
+}
+
+/// What a port is made of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum PortKind {
+    /// Memory only; seen by capturing it.
+    #[default]
+    Headless,
+}
+
+/// `[[guest]]`: a virtual machine.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Guest {
+    /// Unique among guests and sockets: the guest's socket has this name.
+    pub name: Name,
+    /// The keyboard that the guest believes to have.
+    pub keymap: Keymap,
+    /// How many pictures the guest may show, 1 to 16.
+    pub scanouts: u32,
+}
+
+/// An XKB keyboard layout.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Keymap {
+    /// Such as `us` or `de`.
+    pub layout: String,
+    /// Such as `nodeadkeys`; the layout's default when absent.
+    pub variant: Option<String>,
+}
+
+impl Default for Keymap {
+    fn default() -> Self {
+        Self { layout: "us".to_owned(), variant: None }
+    }
+}
+
+impl fmt::Display for Keymap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.layout)?;
+        self.variant.as_ref().map_or(Ok(()), |variant| write!(f, ":{variant}"))
+    }
+}
+
+/// `[[layer]]`: a picture at a place on a port (WFD: a source bound to a pipeline).
+#[derive(Clone, PartialEq, Debug)]
+pub struct Layer {
+    /// Unique among layers.
+    pub name: Name,
+    /// The port that shows it.
+    pub port: Name,
+    /// Whose picture it is.
+    pub content: Content,
+    /// Where on the port, in port pixels; inside the port and not empty. The whole port by default.
+    pub rect: Rect,
+    /// Larger is above; unique on the port.
+    pub order: i32,
+    /// 0 (nothing) to 1 (all of it), over the picture's own transparency.
+    pub opacity: f32,
+    /// The part of the picture that is shown; all of it when absent.
+    pub crop: Option<SourceRect>,
+    /// How a picture of another size fills `rect`.
+    pub fit: Fit,
+    /// Whether the layer may have the keyboard.
+    pub keyboard: bool,
+}
+
+/// Whose picture a layer shows. At most one layer shows the same one.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub enum Content {
+    /// A scanout of a guest.
+    Guest {
+        /// The guest's name.
+        guest: Name,
+        /// Its scanout, from 0.
+        scanout: u32,
+    },
+    /// The toplevel of an ordinary Wayland program.
+    App {
+        /// The socket that the program is connected to: without it any client could pose as another.
+        socket: Name,
+        /// The toplevel's application id.
+        app_id: String,
+    },
+}
+
+impl fmt::Display for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Guest { guest, scanout } => write!(f, "scanout {scanout} of guest '{guest}'"),
+            Self::App { socket, app_id } => write!(f, "app '{app_id}' on socket '{socket}'"),
+        }
+    }
+}
+
+/// `[[socket]]`: where programs connect, and what they may do there.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Socket {
+    /// Unique among sockets and guests.
+    pub name: Name,
+    /// The permission bits of the socket file.
+    pub mode: u32,
+    /// What its clients may do beyond showing surfaces.
+    pub rights: SocketRights,
+}
+
+/// `[[program]]`: what the service starts once its sockets are there.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Program {
+    /// Unique among programs.
+    pub name: Name,
+    /// The program and its arguments; never empty.
+    pub command: Vec<String>,
+    /// The socket (or guest, meaning its socket) that the program finds in `WAYLAND_DISPLAY`.
+    pub socket: Name,
+    /// What to do when it ends.
+    pub restart: Restart,
+    /// Variables added to the service's own environment.
+    pub env: BTreeMap<String, String>,
+}
+
+/// What to do when a program ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Restart {
+    /// Nothing.
+    Never,
+    /// Start it again unless it ended with exit code 0.
+    #[default]
+    OnFailure,
+}
+
+impl Config {
+    /// Reads and checks the file at `path`.
+    ///
+    /// # Errors
+    /// All that is wrong with it, or that it cannot be read.
+    pub fn load(path: &Path) -> Result<Self, ConfigErrors> {
+        let file = path.display().to_string();
+        let text = read::text(path).map_err(|error| ConfigErrors::unreadable(&file, &error))?;
+        Self::parse(&text, &file)
+    }
+
+    /// Checks `text`. `file_name` is for messages and for the folder of relative paths.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub fn parse(text: &str, file_name: &str) -> Result<Self, ConfigErrors> {
+        read::config(text, file_name)
+    }
+
+    /// The port of this name.
+    #[must_use]
+    pub fn port(&self, name: &str) -> Option<&Port> {
+        self.ports.iter().find(|port| port.name == *name)
+    }
+
+    /// The guest of this name.
+    #[must_use]
+    pub fn guest(&self, name: &str) -> Option<&Guest> {
+        self.guests.iter().find(|guest| guest.name == *name)
+    }
+
+    /// The socket of this name (not the guests' own).
+    #[must_use]
+    pub fn socket(&self, name: &str) -> Option<&Socket> {
+        self.sockets.iter().find(|socket| socket.name == *name)
+    }
+
+    /// The layers of a port from the lowest to the topmost.
+    #[must_use]
+    pub fn layers_of(&self, port: &str) -> Vec<&Layer> {
+        let mut layers: Vec<_> = self.layers.iter().filter(|layer| layer.port == *port).collect();
+        layers.sort_by_key(|layer| layer.order);
+        layers
+    }
+}

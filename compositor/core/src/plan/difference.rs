@@ -1,0 +1,133 @@
+//! What differs between two lists of elements.
+
+use std::collections::HashMap;
+
+use porthole_pixel::{Rect, Region, Size};
+
+use super::compose::subtract_bounded;
+use crate::scene::{Element, Mapping};
+
+/// What is remembered of an element.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct Seen {
+    serial: u64,
+    /// Its place in the list, from the bottom.
+    index: usize,
+    mapping: Mapping,
+    opacity: f32,
+    /// What it covered.
+    rect: Rect,
+    hides: Region,
+    /// The pixels of `rect` that nothing above hid.
+    shown: Region,
+}
+
+/// The list before. Elements of one id (a mistake of the caller) are told apart by how many of them
+/// are above, so that even then every change is found.
+pub(super) type Memory = HashMap<(u64, usize), Seen>;
+
+/// Reorderings beyond which the whole port is painted: they cost their square.
+const MAX_REORDERED: usize = 64;
+
+/// The pixels whose colour may change from the list in `before` to `elements`, which replaces it.
+pub(super) fn damage(before: &mut Memory, elements: &[Element], port: Size) -> Region {
+    let mut damage = Region::new();
+    let mut after = Memory::with_capacity(elements.len());
+    let mut uses = HashMap::<u64, usize>::with_capacity(elements.len());
+    let mut common = Vec::new();
+    let mut open = Region::from_rect(Rect::from_size(port));
+    for (index, element) in elements.iter().enumerate().rev() {
+        let Some(rect) = element.visible(port) else { continue };
+        let shown = open.intersect(rect);
+        let hides = element.hides(port);
+        subtract_bounded(&mut open, &hides);
+        let now = Seen {
+            serial: element.serial,
+            index,
+            mapping: element.mapping(),
+            opacity: element.opacity,
+            rect,
+            hides,
+            shown,
+        };
+        let above = uses.entry(element.id).or_default();
+        let key = (element.id, *above);
+        *above += 1;
+        match before.remove(&key) {
+            Some(old) => {
+                changes(&mut damage, &old, &now, &element.damage);
+                common.push((key, old));
+            }
+            None => damage.union(&now.shown),
+        }
+        after.insert(key, now);
+    }
+    for gone in before.values() {
+        damage.union(&gone.shown);
+    }
+    reordered(&mut damage, &common, &after, port);
+    *before = after;
+    damage
+}
+
+/// Adds what changed of an element that is in both lists.
+fn changes(damage: &mut Region, old: &Seen, now: &Seen, content: &Region) {
+    if old.mapping != now.mapping || old.opacity.to_bits() != now.opacity.to_bits() {
+        damage.union(&old.shown);
+        damage.union(&now.shown);
+        return;
+    }
+    if old.rect != now.rect {
+        // Only the clip moved: what is in both stays.
+        let mut lost = old.shown.clone();
+        lost.subtract(now.rect);
+        damage.union(&lost);
+        let mut won = now.shown.clone();
+        won.subtract(old.rect);
+        damage.union(&won);
+    }
+    if old.hides != now.hides {
+        // What it hides may not have been painted for a while, and blending is not copying.
+        let mut lost = old.hides.clone();
+        lost.subtract_region(&now.hides);
+        let mut won = now.hides.clone();
+        won.subtract_region(&old.hides);
+        lost.union(&won);
+        damage.union(&lost.intersect_region(&old.shown));
+        damage.union(&lost.intersect_region(&now.shown));
+    }
+    if old.serial != now.serial {
+        damage.union(&content.intersect_region(&now.shown));
+    }
+}
+
+/// Adds the pixels where two elements of both lists changed places.
+///
+/// `common` is from the top down by the new list, each with what it was in the old one.
+fn reordered(damage: &mut Region, common: &[((u64, usize), Seen)], after: &Memory, port: Size) {
+    let mut pairs = 0;
+    for (i, (upper_id, upper)) in common.iter().enumerate() {
+        for (_, lower) in common.iter().skip(i + 1) {
+            if lower.index < upper.index {
+                continue;
+            }
+            // `upper` is above now and was below.
+            pairs += 1;
+            if pairs > MAX_REORDERED {
+                *damage = Region::from_rect(Rect::from_size(port));
+                return;
+            }
+            let Some(now) = after.get(upper_id) else { continue };
+            damage.union(&lower.shown.intersect_region(&now.shown));
+        }
+    }
+}
+
+/// The pixels at which the background shows, at least in part.
+pub(super) fn uncovered(elements: &[Element], port: Size) -> Region {
+    let mut open = Region::from_rect(Rect::from_size(port));
+    for element in elements.iter().rev() {
+        subtract_bounded(&mut open, &element.hides(port));
+    }
+    open
+}

@@ -1,0 +1,188 @@
+//! When a port draws: a state machine without a clock.
+//!
+//! A port draws only on damage. One that was idle draws at once; one that draws already waits for
+//! its next tick, so that it never exceeds its refresh rate. Nothing is scheduled while there is
+//! nothing to do, so an idle port causes no wake-up. Clients that wait for a frame callback
+//! without having damaged anything are answered at the port's ticks, without drawing.
+//!
+//! Times are durations since any fixed moment, the same for every call (the daemon uses the
+//! monotonic clock).
+//!
+//! ```text
+//!            damage, period over                       timer
+//!   Idle ───────────────────────────► Drawing ◄──────────────────── Scheduled
+//!    │ ▲                                │ │                           ▲  ▲
+//!    │ └─────────── drawn ──────────────┘ └── drawn, damaged again ───┘  │
+//!    └─────────── damage too early, or only a tick is wanted ────────────┘
+//! ```
+
+use std::time::Duration;
+
+use crate::refresh::Refresh;
+
+#[cfg(test)]
+mod tests;
+
+/// Where a port is in its redraw loop.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum State {
+    /// Nothing to do and nothing armed.
+    Idle,
+    /// The timer is armed.
+    Scheduled {
+        /// When the timer fires.
+        at: Duration,
+        /// Whether there is damage to draw then; without it the timer only answers frame
+        /// callbacks.
+        draw: bool,
+    },
+    /// A frame is being drawn.
+    Drawing {
+        /// Damage came in meanwhile: draw again at the next tick.
+        again: bool,
+        /// A tick was asked for meanwhile.
+        tick: bool,
+    },
+}
+
+/// What the caller has to do now. A new `ArmTimer` replaces the timer armed before.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use]
+pub enum Action {
+    /// Nothing.
+    None,
+    /// Draw a frame now, and call [`Redraw::drawn`] when it is shown.
+    Draw,
+    /// Call [`Redraw::timer`] at this time.
+    ArmTimer(Duration),
+    /// Answer the frame callbacks that wait; there is nothing to draw.
+    Tick,
+}
+
+/// The redraw loop of one port.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Redraw {
+    period: Duration,
+    state: State,
+    /// The tick that the last drawing began at: the phase of the port's clock.
+    last: Option<Duration>,
+}
+
+impl Redraw {
+    /// An idle port that has never drawn.
+    #[must_use]
+    pub const fn new(refresh: Refresh) -> Self {
+        Self { period: refresh.period(), state: State::Idle, last: None }
+    }
+
+    /// Where the loop is.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        self.state
+    }
+
+    /// Changes the rate; takes effect from the next time that something is scheduled.
+    pub const fn set_refresh(&mut self, refresh: Refresh) {
+        self.period = refresh.period();
+    }
+
+    /// The picture of the port changed.
+    pub fn damage(&mut self, now: Duration) -> Action {
+        match &mut self.state {
+            State::Idle => self.draw_or_wait(now),
+            State::Scheduled { draw: true, .. } => Action::None,
+            // The timer was only for callbacks: an idle port still draws at once.
+            State::Scheduled { draw: false, .. } => self.draw_or_wait(now),
+            State::Drawing { again, .. } => {
+                *again = true;
+                Action::None
+            }
+        }
+    }
+
+    /// A client waits for a frame callback and has damaged nothing.
+    pub fn tick_wanted(&mut self, now: Duration) -> Action {
+        match &mut self.state {
+            State::Idle => {
+                let at = self.next_tick(now);
+                self.state = State::Scheduled { at, draw: false };
+                Action::ArmTimer(at)
+            }
+            State::Scheduled { .. } => Action::None,
+            State::Drawing { tick, .. } => {
+                *tick = true;
+                Action::None
+            }
+        }
+    }
+
+    /// The timer fired (or may have: early and stray calls are harmless).
+    pub fn timer(&mut self, now: Duration) -> Action {
+        match self.state {
+            State::Scheduled { at, .. } if now < at => Action::ArmTimer(at),
+            State::Scheduled { at, draw } => {
+                // Keep the phase when the timer is a little late, so that lateness does not add
+                // up; begin a new phase when a whole tick was missed.
+                let began = if now.saturating_sub(at) < self.period { at } else { now };
+                if draw {
+                    self.last = Some(began);
+                    self.state = State::Drawing { again: false, tick: false };
+                    Action::Draw
+                } else {
+                    self.state = State::Idle;
+                    Action::Tick
+                }
+            }
+            State::Idle | State::Drawing { .. } => Action::None,
+        }
+    }
+
+    /// The frame that [`Action::Draw`] asked for is shown, or turned out to change nothing.
+    ///
+    /// `now` is the time of this call; a frame is paced by when its drawing began, so that drawing
+    /// takes nothing off the refresh rate.
+    pub fn drawn(&mut self, now: Duration) -> Action {
+        let State::Drawing { again, tick } = self.state else { return Action::None };
+        self.state = State::Idle;
+        if again {
+            // Through the timer even when the time is over: a port that cannot keep up gives the
+            // event loop a turn between two frames.
+            let at = self.earliest().map_or(now, |at| at.max(now));
+            self.state = State::Scheduled { at, draw: true };
+            Action::ArmTimer(at)
+        } else if tick {
+            self.tick_wanted(now)
+        } else {
+            Action::None
+        }
+    }
+
+    fn draw_or_wait(&mut self, now: Duration) -> Action {
+        match self.earliest() {
+            Some(at) if now < at => {
+                self.state = State::Scheduled { at, draw: true };
+                Action::ArmTimer(at)
+            }
+            _ => {
+                self.last = Some(now);
+                self.state = State::Drawing { again: false, tick: false };
+                Action::Draw
+            }
+        }
+    }
+
+    /// The earliest time for the next frame; `None` before the first.
+    fn earliest(&self) -> Option<Duration> {
+        self.last.map(|last| last.saturating_add(self.period))
+    }
+
+    /// The first tick of the port's clock after `now`.
+    fn next_tick(&self, now: Duration) -> Duration {
+        let Some(last) = self.last else { return now.saturating_add(self.period) };
+        let period = self.period.as_nanos().max(1);
+        let into = now.saturating_sub(last).as_nanos() % period;
+        // Less than one period, which is at most a second.
+        let wait = u64::try_from(period - into).unwrap_or(u64::MAX);
+        now.saturating_add(Duration::from_nanos(wait))
+    }
+}

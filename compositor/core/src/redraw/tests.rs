@@ -1,0 +1,168 @@
+use super::*;
+
+#[derive(Clone, Copy, Debug)]
+enum In {
+    Damage,
+    TickWanted,
+    Timer,
+    Drawn,
+}
+use Action::{ArmTimer, Draw, None as Nothing, Tick};
+use In::{Damage, Drawn, TickWanted, Timer};
+
+const fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+/// Runs a table of (time in ms, input, expected action) on a port of 100 Hz.
+fn run(table: &[(u64, In, Action)]) -> Redraw {
+    let mut redraw = Redraw::new(Refresh::from_hz(100.0).unwrap());
+    for (row, &(now, input, expected)) in table.iter().enumerate() {
+        let action = match input {
+            Damage => redraw.damage(ms(now)),
+            TickWanted => redraw.tick_wanted(ms(now)),
+            Timer => redraw.timer(ms(now)),
+            Drawn => redraw.drawn(ms(now)),
+        };
+        assert_eq!(action, expected, "row {row}: {input:?} at {now} ms");
+    }
+    redraw
+}
+
+#[test]
+fn an_idle_port_draws_at_once_and_goes_back_to_sleep() {
+    let redraw = run(&[
+        (0, Timer, Nothing),
+        (3, Damage, Draw),
+        (5, Drawn, Nothing),
+        (500, Damage, Draw),
+        (501, Drawn, Nothing),
+    ]);
+    assert_eq!(redraw.state(), State::Idle);
+}
+
+#[test]
+fn damage_after_a_frame_waits_for_the_period() {
+    run(&[
+        (100, Damage, Draw),
+        (101, Drawn, Nothing),
+        (102, Damage, ArmTimer(ms(110))),
+        (105, Damage, Nothing),
+        (108, Timer, ArmTimer(ms(110))),
+        (110, Timer, Draw),
+        (111, Drawn, Nothing),
+    ]);
+}
+
+#[test]
+fn damage_while_drawing_draws_once_more() {
+    let redraw = run(&[
+        (100, Damage, Draw),
+        (101, Damage, Nothing),
+        (102, Damage, Nothing),
+        (104, Drawn, ArmTimer(ms(110))),
+        (110, Timer, Draw),
+        (112, Drawn, Nothing),
+    ]);
+    assert_eq!(redraw.state(), State::Idle);
+}
+
+#[test]
+fn late_timers_keep_the_phase_and_slow_drawing_takes_a_turn() {
+    run(&[
+        (100, Damage, Draw),
+        (101, Damage, Nothing),
+        (104, Drawn, ArmTimer(ms(110))),
+        (113, Timer, Draw),
+        (114, Damage, Nothing),
+        // Paced from 110, not from 113.
+        (115, Drawn, ArmTimer(ms(120))),
+        (120, Timer, Draw),
+        (121, Damage, Nothing),
+        // Took three periods: next frame is due, by way of the timer.
+        (150, Drawn, ArmTimer(ms(150))),
+        (150, Timer, Draw),
+        // From here the phase is that of 150.
+        (151, Drawn, Nothing),
+        (152, Damage, ArmTimer(ms(160))),
+        // A timer later than a period starts a new phase.
+        (185, Timer, Draw),
+        (186, Drawn, Nothing),
+        (187, Damage, ArmTimer(ms(195))),
+    ]);
+}
+
+#[test]
+fn callbacks_without_damage_tick_without_drawing() {
+    let redraw = run(&[
+        (100, Damage, Draw),
+        (101, Drawn, Nothing),
+        (102, TickWanted, ArmTimer(ms(110))),
+        (103, TickWanted, Nothing),
+        (110, Timer, Tick),
+        (114, TickWanted, ArmTimer(ms(120))),
+        (120, Timer, Tick),
+    ]);
+    assert_eq!(redraw.state(), State::Idle);
+}
+
+#[test]
+fn damage_overtakes_a_tick() {
+    run(&[
+        (100, Damage, Draw),
+        (101, Drawn, Nothing),
+        (203, TickWanted, ArmTimer(ms(210))),
+        // The port has been idle: do not wait for the tick.
+        (204, Damage, Draw),
+        (205, Drawn, Nothing),
+        // The old timer is stray now.
+        (210, Timer, Nothing),
+        (211, TickWanted, ArmTimer(ms(214))),
+        (212, Damage, ArmTimer(ms(214))),
+        (214, Timer, Draw),
+        (215, TickWanted, Nothing),
+        (216, Drawn, ArmTimer(ms(224))),
+        (224, Timer, Tick),
+    ]);
+}
+
+#[test]
+fn a_port_that_never_drew_ticks_a_period_later() {
+    run(&[(7, TickWanted, ArmTimer(ms(17))), (17, Timer, Tick)]);
+}
+
+#[test]
+fn the_rate_can_change() {
+    let mut redraw = Redraw::new(Refresh::from_hz(100.0).unwrap());
+    assert_eq!(redraw.damage(ms(0)), Draw);
+    assert_eq!(redraw.drawn(ms(1)), Nothing);
+    redraw.set_refresh(Refresh::from_hz(10.0).unwrap());
+    assert_eq!(redraw.damage(ms(20)), ArmTimer(ms(100)));
+}
+
+#[test]
+fn never_faster_than_the_period_under_constant_damage() {
+    let mut redraw = Redraw::new(Refresh::from_hz(100.0).unwrap());
+    let mut frames = 0;
+    let mut armed = None;
+    for now in 0..1000 {
+        let mut actions = vec![redraw.damage(ms(now))];
+        if armed.is_some_and(|at| ms(now) >= at) {
+            armed = None;
+            actions.push(redraw.timer(ms(now)));
+        }
+        for action in actions {
+            match action {
+                Draw => {
+                    frames += 1;
+                    if let ArmTimer(at) = redraw.drawn(ms(now)) {
+                        armed = Some(at);
+                    }
+                }
+                ArmTimer(at) => armed = Some(at),
+                Nothing | Tick => {}
+            }
+        }
+    }
+    assert_eq!(frames, 100);
+}

@@ -1,0 +1,139 @@
+//! What the clients of a socket may ask for. Rights belong to sockets, never to programs.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::name::{Name, NameError};
+
+/// One thing that a socket's clients may do beyond showing surfaces of their own.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub enum Right {
+    /// Read the composed picture of this port.
+    Capture(Name),
+    /// Send keys and pointer motion to this port.
+    Input(Name),
+}
+
+/// Why a text is not a [`Right`].
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum RightError {
+    /// There is no `:` between what is allowed and where.
+    #[error("a right is written 'capture:PORT' or 'input:PORT'")]
+    Shape,
+    /// The word before the `:` is no right.
+    #[error("there is no right '{0}'; the rights are 'capture' and 'input'")]
+    Unknown(String),
+    /// The word after the `:` is no name.
+    #[error("'{0}' is not a port's name: {1}")]
+    Port(String, NameError),
+}
+
+impl Right {
+    /// Reads `capture:PORT` or `input:PORT`.
+    ///
+    /// # Errors
+    /// Says which half is wrong. Whether the port exists is the configuration's check.
+    pub fn parse(text: &str) -> Result<Self, RightError> {
+        let (verb, port) = text.split_once(':').ok_or(RightError::Shape)?;
+        let make = match verb {
+            "capture" => Self::Capture,
+            "input" => Self::Input,
+            _ => return Err(RightError::Unknown(verb.to_owned())),
+        };
+        Name::new(port).map(make).map_err(|error| RightError::Port(port.to_owned(), error))
+    }
+
+    /// The port that the right is for.
+    #[must_use]
+    pub const fn port(&self) -> &Name {
+        match self {
+            Self::Capture(port) | Self::Input(port) => port,
+        }
+    }
+}
+
+impl fmt::Display for Right {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Capture(port) => write!(f, "capture:{port}"),
+            Self::Input(port) => write!(f, "input:{port}"),
+        }
+    }
+}
+
+/// All rights of one socket. The default is none, which is what a guest's own socket has.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct SocketRights(BTreeSet<Right>);
+
+impl SocketRights {
+    /// Whether `right` was given.
+    #[must_use]
+    pub fn allows(&self, right: &Right) -> bool {
+        self.0.contains(right)
+    }
+
+    /// Whether the picture of `port` may be read.
+    #[must_use]
+    pub fn may_capture(&self, port: &str) -> bool {
+        self.0.iter().any(|right| matches!(right, Right::Capture(p) if p == port))
+    }
+
+    /// Whether input may be sent to `port`.
+    #[must_use]
+    pub fn may_input(&self, port: &str) -> bool {
+        self.0.iter().any(|right| matches!(right, Right::Input(p) if p == port))
+    }
+
+    /// Whether any port may be captured; decides whether the capture globals are shown at all.
+    #[must_use]
+    pub fn may_capture_any(&self) -> bool {
+        self.0.iter().any(|right| matches!(right, Right::Capture(_)))
+    }
+
+    /// Whether any port takes input; decides whether the virtual device globals are shown at all.
+    #[must_use]
+    pub fn may_input_any(&self) -> bool {
+        self.0.iter().any(|right| matches!(right, Right::Input(_)))
+    }
+
+    /// The rights in a fixed order.
+    pub fn iter(&self) -> impl Iterator<Item = &Right> {
+        self.0.iter()
+    }
+}
+
+impl FromIterator<Right> for SocketRights {
+    fn from_iter<I: IntoIterator<Item = Right>>(rights: I) -> Self {
+        Self(rights.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prints_what_it_reads() {
+        for text in ["capture:main", "input:main", "capture:left-2"] {
+            assert_eq!(Right::parse(text).unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_no_right() {
+        assert_eq!(Right::parse("capture"), Err(RightError::Shape));
+        assert_eq!(Right::parse("layout:main"), Err(RightError::Unknown("layout".into())));
+        assert_eq!(Right::parse("input:"), Err(RightError::Port(String::new(), NameError::Length)));
+        assert!(matches!(Right::parse("input:a:b"), Err(RightError::Port(_, NameError::Alphabet))));
+    }
+
+    #[test]
+    fn a_right_is_for_its_port_only() {
+        let rights: SocketRights = [Right::parse("capture:main").unwrap()].into_iter().collect();
+        assert!(rights.may_capture("main") && rights.may_capture_any());
+        assert!(!rights.may_capture("side"));
+        assert!(!rights.may_input("main") && !rights.may_input_any());
+        assert!(rights.allows(&Right::Capture(Name::new("main").unwrap())));
+        assert!(!SocketRights::default().may_capture_any());
+    }
+}
