@@ -71,6 +71,6 @@ mod tests {
         let (reply, _) = parse_backend_reply(&bytes).unwrap().unwrap();
         assert!(!reply.accepted);
         bytes[8] = 9;
-        assert!(parse_backend_reply(&bytes).is_err());
+        parse_backend_reply(&bytes).unwrap_err();
     }
 }

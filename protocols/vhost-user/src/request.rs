@@ -128,6 +128,9 @@ pub enum RequestError {
     /// More memory regions than the protocol allows.
     #[error("SetMemTable: {0} regions where {MAX_REGIONS} is the limit")]
     Regions(u32),
+    /// A ring that the device does not have is to be stopped.
+    #[error("GetVringBase: the device has no ring {0}")]
+    Ring(u32),
     /// The number of descriptors does not fit. For memory this is the mark of guest RAM that
     /// the front-end cannot share.
     #[error("{code:?}: {got} file descriptors came along where {wanted:?} is right")]

@@ -1,0 +1,35 @@
+//! What a device is to this transport.
+
+use crate::rings::Rings;
+
+/// What is fixed about a device from its start.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// A name for log lines.
+    pub name: &'static str,
+    /// The device's own feature bits; the transport adds those of
+    /// [`porthole_vhost_user::features::TRANSPORT`].
+    pub features: u64,
+    /// One entry a queue: how many bytes of a chain's readable part are gathered at
+    /// most. What is longer is cut and marked.
+    pub queues: &'static [usize],
+}
+
+/// A virtio device. All calls come from [`crate::Server::turn`], on one thread.
+pub trait Device {
+    /// Config space from `offset`; bytes that are missing up to `len` read as zero.
+    fn config(&self, offset: u32, len: u32) -> Vec<u8>;
+
+    /// The driver wrote to config space.
+    fn write_config(&mut self, offset: u32, bytes: &[u8]);
+
+    /// The driver kicked this queue or made it ready: take chains until there are none.
+    fn process(&mut self, queue: usize, rings: &mut Rings);
+
+    /// The queue is about to stop: complete every chain that was kept for later, or hand it
+    /// back with [`Rings::put_back`]. Afterwards a kept [`crate::Buffer`] is worth nothing.
+    fn stopping(&mut self, queue: usize, rings: &mut Rings);
+
+    /// The driver reset the device; its queues have stopped before.
+    fn reset(&mut self);
+}

@@ -1,0 +1,32 @@
+//! What ends a device's connection, and with it the device process.
+
+use std::io;
+
+use porthole_vhost_user::DecodeError;
+use thiserror::Error;
+
+/// Why a device cannot go on. The guest's device is gone; other guests are not concerned.
+#[derive(Debug, Error)]
+pub enum Fault {
+    /// The front-end's guest memory cannot be reached from here.
+    #[error(
+        "guest memory is not shared with this process ({0}); start QEMU with \
+         -object memory-backend-memfd,id=mem,size=SIZE,share=on -machine memory-backend=mem"
+    )]
+    PrivateMemory(&'static str),
+    /// A region that the front-end passed cannot be mapped.
+    #[error(
+        "guest memory cannot be mapped; start QEMU with \
+         -object memory-backend-memfd,id=mem,size=SIZE,share=on -machine memory-backend=mem"
+    )]
+    Map(#[source] io::Error),
+    /// The front-end broke the protocol.
+    #[error("the front-end does not speak vhost-user as expected")]
+    Protocol(#[source] DecodeError),
+    /// The connection was lost inside a message.
+    #[error("the front-end went away inside a message")]
+    CutShort,
+    /// A system call failed that has no reason to.
+    #[error("{0} failed")]
+    System(&'static str, #[source] io::Error),
+}

@@ -1,0 +1,162 @@
+//! All rings of a device, and what a device may do with them.
+
+use crate::chain::{Buffer, Chain};
+use crate::device::Shape;
+use crate::memory::{GuestRam, Table};
+use crate::ring::{Broken, Popped, Ring};
+
+/// The queues of a device, as it sees them. Queues that do not run are simply empty.
+#[derive(Debug)]
+pub struct Rings {
+    pub(crate) rings: Vec<Ring>,
+    pub(crate) memory: Table,
+    shape: Shape,
+    /// Chains that may still be taken in this turn.
+    budget: usize,
+    /// The budget, not the driver, ended the work on some queue.
+    pub(crate) cut_off: bool,
+    pub(crate) notify_on_empty: bool,
+}
+
+impl Rings {
+    pub(crate) fn new(shape: Shape) -> Self {
+        Self {
+            rings: shape.queues.iter().map(|_| Ring::default()).collect(),
+            memory: Table::default(),
+            shape,
+            budget: 0,
+            cut_off: false,
+            notify_on_empty: false,
+        }
+    }
+
+    /// Guest memory as it is now; a clone stays valid while memory is plugged.
+    #[must_use]
+    pub fn ram(&self) -> &GuestRam {
+        self.memory.ram()
+    }
+
+    /// Takes the next chain of a queue: `None` when the driver made no more available, the queue
+    /// does not run, or this turn's budget is spent (the transport comes back by itself then).
+    pub fn pop(&mut self, queue: usize) -> Option<Chain> {
+        let limit = *self.shape.queues.get(queue)?;
+        let ring = self.rings.get_mut(queue)?;
+        loop {
+            if !ring.runs() {
+                return None;
+            }
+            if self.budget == 0 {
+                self.cut_off = true;
+                return None;
+            }
+            match ring.pop(queue, self.memory.ram(), limit) {
+                Ok(Popped::Chain(chain)) => {
+                    self.budget = self.budget.saturating_sub(1);
+                    return Some(chain);
+                }
+                Ok(Popped::Refused) => self.budget = self.budget.saturating_sub(1),
+                Ok(Popped::Empty) => return None,
+                Err(Broken) => {
+                    self.fail(queue);
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Gives a chain back with an answer, cut to [`Buffer::writable`] bytes. An empty answer
+    /// is right where a queue has none. Interrupts are coalesced until the turn ends.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the buffer is spent: a chain goes back once"
+    )]
+    pub fn complete(&mut self, buffer: Buffer, answer: &[u8]) {
+        let Some(ring) = self.rings.get_mut(buffer.queue) else {
+            return;
+        };
+        if ring.complete(&buffer, answer, self.memory.ram()).is_err() {
+            self.fail(buffer.queue);
+        }
+    }
+
+    /// Hands chains back untouched. They must be the ones that were taken last from their queue,
+    /// and none of them completed.
+    pub fn put_back(&mut self, queue: usize, buffers: impl IntoIterator<Item = Buffer>) {
+        let Some(ring) = self.rings.get_mut(queue) else {
+            return;
+        };
+        let current = buffers
+            .into_iter()
+            .filter(|buffer| buffer.queue == queue && ring.is_current(buffer))
+            .count();
+        ring.put_back(u16::try_from(current).unwrap_or(u16::MAX));
+    }
+
+    pub(crate) fn refill(&mut self, budget: usize) {
+        self.budget = budget;
+        self.cut_off = false;
+    }
+
+    /// Interrupts drivers whose chains were completed.
+    pub(crate) fn notify(&mut self) {
+        for queue in 0..self.rings.len() {
+            let on_empty = self.notify_on_empty;
+            let Some(ring) = self.rings.get_mut(queue) else {
+                continue;
+            };
+            if ring.notify(self.memory.ram(), on_empty).is_err() {
+                self.fail(queue);
+            }
+        }
+    }
+
+    /// Mutes a queue's kicks.
+    pub(crate) fn mute(&mut self, queue: usize) {
+        if let Some(ring) = self.rings.get_mut(queue)
+            && ring.mute(self.memory.ram()).is_err()
+        {
+            self.fail(queue);
+        }
+    }
+
+    /// Asks for a queue's kicks again; true when chains came in between.
+    pub(crate) fn unmute(&mut self, queue: usize) -> bool {
+        let Some(ring) = self.rings.get_mut(queue) else {
+            return false;
+        };
+        match ring.unmute(self.memory.ram()) {
+            Ok(more) => more,
+            Err(Broken) => {
+                self.fail(queue);
+                false
+            }
+        }
+    }
+
+    /// Whether chains wait at a queue.
+    pub(crate) fn has_work(&mut self, queue: usize) -> bool {
+        let Some(ring) = self.rings.get(queue) else {
+            return false;
+        };
+        match ring.available(self.memory.ram()) {
+            Ok(waiting) => ring.runs() && waiting > 0,
+            Err(Broken) => {
+                self.fail(queue);
+                false
+            }
+        }
+    }
+
+    fn fail(&mut self, queue: usize) {
+        if let Some(ring) = self.rings.get_mut(queue)
+            && ring.is_started()
+        {
+            tracing::warn!(
+                device = self.shape.name,
+                queue,
+                "the driver broke the rules of its queue; the queue is stopped"
+            );
+            ring.fail();
+        }
+    }
+}
