@@ -1,0 +1,97 @@
+//! Which accelerator guests run on. `/dev/kvm` may be there and yet be emulated so slowly that
+//! guests make no progress, so a tiny guest is run and timed.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::cache;
+use crate::error::{Context, Result};
+use crate::progress::say;
+
+/// Real KVM ends the probe in about a tenth of this; an emulated one takes longer.
+const LIMIT: Duration = Duration::from_millis(1500);
+
+/// A boot sector: `mov dx, 0x501; mov al, 0x10; out dx, al; hlt`, which ends QEMU through its
+/// `isa-debug-exit` device with status 0x10 * 2 + 1.
+const BOOT_SECTOR: [u8; 7] = [0xba, 0x01, 0x05, 0xb0, 0x10, 0xee, 0xf4];
+const EXPECTED: i32 = 0x10 * 2 + 1;
+
+/// How guests are executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accelerator {
+    /// By the processor.
+    Kvm,
+    /// By QEMU's translator: slow, works everywhere.
+    Tcg,
+}
+
+impl Accelerator {
+    /// The value of QEMU's `-accel`.
+    #[must_use]
+    pub const fn option(self) -> &'static str {
+        match self {
+            Accelerator::Kvm => "kvm",
+            // A guest has one processor; its emulation in the main thread saves hand-overs.
+            Accelerator::Tcg => "tcg,thread=single",
+        }
+    }
+
+    /// The value of QEMU's `-cpu`.
+    #[must_use]
+    pub const fn cpu(self) -> &'static str {
+        match self {
+            Accelerator::Kvm => "host",
+            Accelerator::Tcg => "max",
+        }
+    }
+}
+
+/// Finds out what works here; asks once a boot of this machine and remembers.
+///
+/// # Errors
+/// When the cache cannot be written.
+pub fn probe() -> Result<Accelerator> {
+    if fs::OpenOptions::new().read(true).write(true).open("/dev/kvm").is_err() {
+        return Ok(Accelerator::Tcg);
+    }
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let memory: PathBuf = cache::folder()?.join("accelerator");
+    if let Ok(known) = fs::read_to_string(&memory)
+        && let Some((known_boot, answer)) = known.split_once(' ')
+        && known_boot == boot.trim()
+    {
+        return Ok(if answer == "kvm" { Accelerator::Kvm } else { Accelerator::Tcg });
+    }
+    let works = runs_in_time()?;
+    let answer = if works { "kvm" } else { "tcg" };
+    fs::write(&memory, format!("{} {answer}", boot.trim())).at("write", &memory)?;
+    if works {
+        return Ok(Accelerator::Kvm);
+    }
+    say("/dev/kvm is there but runs a tiny guest too slowly: guests will be emulated (TCG)");
+    Ok(Accelerator::Tcg)
+}
+
+fn runs_in_time() -> Result<bool> {
+    let disk = cache::folder()?.join(format!("probe-{}.img", std::process::id()));
+    let mut sector = BOOT_SECTOR.to_vec();
+    sector.resize(510, 0);
+    sector.extend([0x55, 0xaa]);
+    fs::write(&disk, sector).at("write", &disk)?;
+    let mut qemu = Command::new("qemu-system-x86_64");
+    qemu.args(["-accel", "kvm", "-machine", "pc", "-nodefaults", "-display", "none", "-m", "16"]);
+    qemu.args(["-device", "isa-debug-exit,iobase=0x501,iosize=1", "-drive"]);
+    qemu.arg(format!("file={},format=raw,if=ide", disk.display()));
+    qemu.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let start = Instant::now();
+    // `timeout` ends a guest that never does; its own status is 124 or 137.
+    let mut limited = Command::new("timeout");
+    limited.args(["-k", "1", "5"]).arg(qemu.get_program()).args(qemu.get_args());
+    let status = limited.stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let status = status.context(|| "run timeout".to_owned());
+    let elapsed = start.elapsed();
+    fs::remove_file(&disk).at("remove", &disk)?;
+    Ok(status?.code() == Some(EXPECTED) && elapsed < LIMIT)
+}

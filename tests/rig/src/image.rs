@@ -1,0 +1,85 @@
+//! What a guest boots: a kernel, and an archive with our init, busybox and the modules.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::cache;
+use crate::command::output;
+use crate::cpio::Archive;
+use crate::error::{Context, Result};
+use crate::kernel;
+use crate::modules;
+use crate::packages;
+use crate::progress::Step;
+
+/// The devices of a test guest, by their drivers.
+const MODULES: &[&str] = &["virtio_pci", "virtio_gpu", "virtio_input", "evdev"];
+const TRIPLE: &str = "x86_64-unknown-linux-gnu";
+
+/// A guest that is ready to boot.
+#[derive(Clone, Debug)]
+pub struct Image {
+    /// For QEMU's `-kernel`.
+    pub kernel: PathBuf,
+    /// For QEMU's `-initrd`.
+    pub archive: PathBuf,
+    /// The kernel's version, for reports.
+    pub version: String,
+}
+
+impl Image {
+    /// Downloads, builds and packs whatever is not there yet.
+    ///
+    /// # Errors
+    /// When a download or the build of the guest's program fails.
+    pub fn prepare() -> Result<Image> {
+        let kernel = kernel::of_this_release()?;
+        let busybox = packages::unpacked("busybox-static")?;
+        let busybox = [busybox.join("usr/bin/busybox"), busybox.join("bin/busybox")];
+        let init = build_init()?;
+        let mut archive = Archive::new();
+        for folder in ["bin", "dev", "proc", "sys", "tmp", "modules"] {
+            archive.folder(folder);
+        }
+        archive.file("init", &fs::read(&init).at("read", &init)?);
+        if let Some(busybox) = busybox.iter().find(|file| file.is_file()) {
+            archive.file("bin/busybox", &fs::read(busybox).at("read", busybox)?);
+        }
+        let mut order = String::new();
+        for module in modules::in_order(&kernel, MODULES)? {
+            let name = format!("{}.ko", module.name);
+            archive.file(&format!("modules/{name}"), &module.bytes);
+            order.push_str(&name);
+            order.push('\n');
+        }
+        archive.file("modules/order", order.as_bytes());
+        let folder = cache::target().join("guest");
+        let path = folder.join(format!("initramfs-{}.cpio", kernel.version));
+        let partial = folder.join(format!("initramfs.{}.partial", std::process::id()));
+        // Renamed at the end: a guest that boots meanwhile keeps the whole old file.
+        fs::write(&partial, archive.finish()).at("write", &partial)?;
+        fs::rename(&partial, &path).at("rename", &partial)?;
+        Ok(Image { kernel: kernel.image, archive: path, version: kernel.version })
+    }
+}
+
+/// Builds the guest's first process without any shared library, in a build folder of its own so
+/// that the flags do not disturb other builds.
+fn build_init() -> Result<PathBuf> {
+    let target = cache::target().join("guest");
+    let program = target.join(TRIPLE).join("release/porthole-guest");
+    let _step = (!program.exists()).then(|| Step::start("building the guest's program"));
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut build = Command::new(cargo);
+    build.args(["build", "--release", "-p", "porthole-guest", "--target", TRIPLE]);
+    build.arg("--target-dir").arg(&target).current_dir(cache::workspace());
+    build.env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS", "-Ctarget-feature=+crt-static");
+    build.env("CARGO_PROFILE_RELEASE_STRIP", "symbols");
+    // Variables of an outer cargo would make this build differ from one started by hand.
+    for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_TARGET_DIR", "CARGO_BUILD_TARGET"] {
+        build.env_remove(name);
+    }
+    output(&mut build)?;
+    Ok(program)
+}

@@ -1,0 +1,175 @@
+//! Debian packages: which must be installed, and which are only unpacked into the cache.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::cache;
+use crate::command::{capture, exists, output, text, visible};
+use crate::error::{Context, Result, RigError};
+use crate::progress::{Step, say};
+
+/// A package that must be installed, and what for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needed {
+    /// Debian's name.
+    pub name: &'static str,
+    /// The reason, as a person reads it.
+    pub why: &'static str,
+}
+
+const fn needed(name: &'static str, why: &'static str) -> Needed {
+    Needed { name, why }
+}
+
+/// What the programs need to be built.
+pub const TO_BUILD: &[Needed] = &[
+    needed("gcc", "links Rust programs"),
+    needed("libc6-dev", "the C library that programs link with, also statically for the guest"),
+    needed("pkg-config", "finds the two libraries below"),
+    needed("libpixman-1-dev", "the compositing library of the CPU renderer"),
+    needed("libxkbcommon-dev", "keymaps"),
+];
+
+/// What guests need to run.
+pub const TO_RUN: &[Needed] = &[
+    needed("xkb-data", "the keyboard layouts that keymaps are made of"),
+    needed("qemu-system-x86", "runs the guests"),
+    needed("xz-utils", "unpacks guest kernels and their modules"),
+    needed("zstd", "unpacks guest kernels of newer releases"),
+];
+
+/// Installs what is missing, after saying what and why.
+///
+/// # Errors
+/// When this is no Debian, `sudo` is not there for a user who is not root, or apt fails.
+pub fn install(wanted: &[Needed]) -> Result<()> {
+    if !exists("dpkg-query") || !exists("apt-get") {
+        return Err(RigError::failed(format!(
+            "this is no Debian: install by hand what these Debian packages hold: {}",
+            names(wanted).join(" ")
+        )));
+    }
+    let mut missing = Vec::new();
+    for package in wanted {
+        if !is_installed(package.name)? {
+            missing.push(*package);
+        }
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    say("These Debian packages are missing and will be installed:");
+    for package in &missing {
+        say(&format!("  {:18} {}", package.name, package.why));
+    }
+    let _step = Step::start(format!("installing {}", names(&missing).join(" ")));
+    let install = || {
+        let mut command = as_root("apt-get")?;
+        command.env("DEBIAN_FRONTEND", "noninteractive");
+        command.args(["install", "-y", "-q", "--no-install-recommends"]);
+        command.args(["-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Use-Pty=0"]);
+        output(command.args(names(&missing)))
+    };
+    // A fresh system has no package lists yet, an old one lists versions that are gone.
+    if install().is_err() {
+        update()?;
+        install()?;
+    }
+    Ok(())
+}
+
+fn names(packages: &[Needed]) -> Vec<&'static str> {
+    packages.iter().map(|package| package.name).collect()
+}
+
+fn is_installed(name: &str) -> Result<bool> {
+    let mut query = Command::new("dpkg-query");
+    let result = capture(query.args(["-W", "-f", "${db:Status-Status}\n", name]))?;
+    Ok(result.stdout.split(|byte| *byte == b'\n').any(|line| line == b"installed"))
+}
+
+/// A command that runs as root: as it is for root, through sudo for anybody else.
+fn as_root(program: &str) -> Result<Command> {
+    if is_root()? {
+        return Ok(Command::new(program));
+    }
+    if !exists("sudo") {
+        return Err(RigError::failed(format!(
+            "{program} must run as root and there is no sudo: run this command as root once"
+        )));
+    }
+    let mut command = Command::new("sudo");
+    command.args(["--preserve-env=DEBIAN_FRONTEND", program]);
+    Ok(command)
+}
+
+/// Whether this process runs as root.
+///
+/// # Errors
+/// When `id` cannot be run.
+pub fn is_root() -> Result<bool> {
+    Ok(text(Command::new("id").arg("-u"))?.trim() == "0")
+}
+
+/// Fetches the package lists.
+fn update() -> Result<()> {
+    let _step = Step::start("fetching Debian's package lists");
+    let mut command = as_root("apt-get")?;
+    visible(command.args(["update", "-q", "-o", "DPkg::Lock::Timeout=300"]))
+}
+
+/// The package that a package depends on whose name begins so: resolves `linux-image-amd64`.
+///
+/// # Errors
+/// When apt knows no such package.
+pub fn dependency(package: &str, prefix: &str) -> Result<String> {
+    let find = || -> Result<Option<String>> {
+        let depends = text(Command::new("apt-cache").args(["depends", package]))?;
+        let words = depends.lines().filter_map(|line| line.trim().strip_prefix("Depends: "));
+        Ok(words.map(str::trim).find(|name| name.starts_with(prefix)).map(str::to_owned))
+    };
+    if let Ok(Some(name)) = find() {
+        return Ok(name);
+    }
+    update()?;
+    find()?.ok_or_else(|| RigError::failed(format!("apt knows no package {package}")))
+}
+
+/// Downloads a package and unpacks it into the cache, once; returns the folder.
+///
+/// # Errors
+/// When the package cannot be downloaded or unpacked.
+pub fn unpacked(name: &str) -> Result<PathBuf> {
+    let folder = cache::folder()?.join("packages").join(name);
+    cache::once(&folder, |into| {
+        let _step = Step::start(format!("downloading and unpacking {name} (not installing it)"));
+        let download = || {
+            let mut command = Command::new("apt-get");
+            // The sandbox user of apt may not enter the cache of root.
+            command.args(["download", "-q", "-o", "APT::Sandbox::User=root"]);
+            output(command.arg(name).current_dir(into))
+        };
+        if download().is_err() {
+            update()?;
+            download()?;
+        }
+        extract_all(into, into)
+    })?;
+    Ok(folder)
+}
+
+/// Unpacks every package file of a folder and removes the files.
+///
+/// # Errors
+/// When one cannot be unpacked.
+pub fn extract_all(from: &Path, into: &Path) -> Result<()> {
+    for entry in fs::read_dir(from).at("list", from)? {
+        let file = entry.at("list", from)?.path();
+        if file.extension().is_some_and(|extension| extension == "deb") {
+            output(Command::new("dpkg-deb").arg("-x").arg(&file).arg(into))?;
+            fs::remove_file(&file).at("remove", &file)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! `cargo xtask rig`: prepares the parts that guests run on, one at a time, and shows them.
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use porthole_rig::command::visible;
+use porthole_rig::error::Context;
+use porthole_rig::packages::{TO_BUILD, TO_RUN, install};
+use porthole_rig::progress::say;
+use porthole_rig::qemu::Machine;
+use porthole_rig::{Image, Qemu, Result, accelerator, cache, roots};
+
+/// What to prepare.
+#[derive(Subcommand)]
+pub(crate) enum Task {
+    /// Say what is there: packages, kernel, accelerator, QEMUs
+    List,
+    /// Download the guest kernel and build the guest's image
+    Image,
+    /// Download the QEMU of another Debian release (bookworm, trixie or sid)
+    QemuRoot {
+        /// The release
+        release: String,
+    },
+    /// Boot a test guest with QEMU's own devices; its console is on the terminal
+    Boot {
+        /// The QEMU of this release instead of the installed one
+        #[arg(long)]
+        release: Option<String>,
+        /// What the guest draws: HEAD:PATTERN:SEED
+        #[arg(long, default_value = "0:bars:1")]
+        draw: String,
+        /// The folder for the guest's sockets
+        #[arg(long, default_value = "/tmp")]
+        folder: PathBuf,
+        /// More options for QEMU; without them it gets QEMU's virtio-gpu
+        #[arg(last = true)]
+        options: Vec<String>,
+    },
+}
+
+pub(crate) fn run(task: &Task) -> Result<()> {
+    install(TO_BUILD)?;
+    install(TO_RUN)?;
+    match task {
+        Task::List => list(),
+        Task::Image => {
+            let image = Image::prepare()?;
+            say(&format!("kernel  {}", image.kernel.display()));
+            say(&format!("archive {}", image.archive.display()));
+            Ok(())
+        }
+        Task::QemuRoot { release } => {
+            let folder = roots::qemu(release)?;
+            let version = Qemu::of_release(release)?.version()?;
+            say(&format!("QEMU {version} in {}", folder.display()));
+            Ok(())
+        }
+        Task::Boot { release, draw, folder, options } => {
+            boot(release.as_deref(), draw, folder, options)
+        }
+    }
+}
+
+fn list() -> Result<()> {
+    let cache = cache::folder()?;
+    say(&format!("cache        {}", cache.display()));
+    say(&format!("accelerator  {:?}", accelerator::probe()?));
+    say(&format!("QEMU         {} (installed)", Qemu::installed()?.version()?));
+    for release in roots::RELEASES {
+        if cache.join("qemu").join(release).exists() {
+            let version = Qemu::of_release(release)?.version()?;
+            say(&format!("QEMU         {version} (of {release})"));
+        }
+    }
+    Ok(())
+}
+
+fn boot(release: Option<&str>, draw: &str, folder: &Path, options: &[String]) -> Result<()> {
+    let image = Image::prepare()?;
+    let qemu = match release {
+        Some(release) => Qemu::of_release(release)?,
+        None => Qemu::installed()?,
+    };
+    let folder = std::path::absolute(folder).at("use", folder)?;
+    let mut machine = Machine::new(&folder);
+    machine.log = PathBuf::from("/dev/stdout");
+    machine.qmp = Some(folder.join("qmp.sock"));
+    machine.draw = Some(draw.to_owned());
+    let own = ["-device", "virtio-gpu-pci", "-device", "virtio-keyboard-pci"];
+    machine.options = match options {
+        [] => own.map(str::to_owned).to_vec(),
+        options => options.to_vec(),
+    };
+    say(&format!("control port: {}", machine.control.display()));
+    visible(&mut qemu.boot(&image, &machine))
+}
