@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use porthole_rig::command::visible;
 use porthole_rig::error::Context;
-use porthole_rig::packages::{TO_BUILD, TO_RUN, install};
 use porthole_rig::progress::say;
 use porthole_rig::qemu::Machine;
 use porthole_rig::{Image, Qemu, Result, accelerator, cache, roots};
+
+use crate::setup;
 
 /// What to prepare.
 #[derive(Subcommand)]
@@ -40,8 +41,7 @@ pub(crate) enum Task {
 }
 
 pub(crate) fn run(task: &Task) -> Result<()> {
-    install(TO_BUILD)?;
-    install(TO_RUN)?;
+    setup::for_running()?;
     match task {
         Task::List => list(),
         Task::Image => {

@@ -1,0 +1,33 @@
+//! `cargo xtask ci`: what must pass before a change lands (at most 25 minutes on two cores).
+
+use clap::Args;
+use porthole_rig::progress::say;
+use porthole_rig::{Qemu, Result, cache, roots};
+
+use crate::cargo::Counts;
+use crate::{demo, lint, setup, test};
+
+/// Which parts to run.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Leave out what `cargo xtask test` does
+    #[arg(long)]
+    after_test: bool,
+}
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    setup::for_guests()?;
+    lint::run()?;
+    for release in roots::RELEASES {
+        roots::qemu(release)?;
+        say(&format!("QEMU {} of {release}", Qemu::of_release(release)?.version()?));
+    }
+    let mut counts = Counts::default();
+    if options.after_test {
+        test::run_ignored(&mut counts)?;
+    } else {
+        test::run_tier(true, None, &mut counts)?;
+    }
+    demo::once(&cache::target().join("demo"))?;
+    test::finish(counts)
+}

@@ -1,0 +1,97 @@
+//! Rules about the text of files.
+
+use std::fs;
+
+use porthole_rig::error::Context;
+use porthole_rig::{Result, cache};
+
+use super::Finding;
+
+/// A longer file says too many things at once.
+const LONGEST: usize = 500;
+/// Marks of unfinished work; written apart, so that this file does not hold them.
+const UNFINISHED: [&str; 3] = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X:")];
+/// Folders that exist only on somebody's machine.
+const PRIVATE: [&str; 3] = [concat!("/ro", "ot/"), concat!("/ho", "me/"), concat!("/wo", "rk/")];
+/// Rooms that hold no unsafe code at all, by the folders of their crates.
+const SAFE: [&str; 13] = [
+    "protocols/edid",
+    "protocols/keys",
+    "protocols/rfb",
+    "protocols/vhost-user",
+    "protocols/virtio-gpu",
+    "compositor/core",
+    "clients/virtio-gpu",
+    "clients/virtio-input",
+    "clients/vnc",
+    "tests",
+    "tests/guest",
+    "tests/rig",
+    "xtask",
+];
+
+pub(super) fn check(tracked: &[String]) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    for path in tracked {
+        let file = cache::workspace().join(path);
+        let bytes = fs::read(&file).at("read", &file)?;
+        // Pictures and recorded test data are no text.
+        if let Ok(text) = String::from_utf8(bytes) {
+            findings.extend(check_text(path, &text));
+        }
+    }
+    for room in SAFE {
+        findings.extend(check_safe(room, tracked)?);
+    }
+    Ok(findings)
+}
+
+fn check_text(path: &str, text: &str) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let is_rust = path.ends_with(".rs");
+    let lines = text.lines().count();
+    if is_rust && lines > LONGEST {
+        findings.push(Finding(format!("{path}: {lines} lines; split it by meaning ({LONGEST})")));
+    }
+    for (number, line) in (1..).zip(text.lines()) {
+        if is_rust && UNFINISHED.iter().any(|mark| line.contains(mark)) {
+            findings.push(Finding(format!("{path}:{number}: finish it, or file an issue")));
+        }
+        if PRIVATE.iter().any(|private| line.contains(private)) {
+            findings.push(Finding(format!("{path}:{number}: names a folder of one machine")));
+        }
+    }
+    findings
+}
+
+/// The crate's root must forbid unsafe code, so that nobody adds some without noticing.
+fn check_safe(room: &str, tracked: &[String]) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    for name in ["lib.rs", "main.rs"] {
+        let path = format!("{room}/src/{name}");
+        if !tracked.contains(&path) {
+            continue;
+        }
+        let file = cache::workspace().join(&path);
+        let text = fs::read_to_string(&file).at("read", &file)?;
+        if !text.contains("#![forbid(unsafe_code)]") {
+            findings.push(Finding(format!("{path}: must say #![forbid(unsafe_code)]")));
+        }
+    }
+    Ok(findings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_what_is_forbidden() {
+        assert!(check_text("a.rs", "fn main() {}\n").is_empty());
+        let long = "\n".repeat(LONGEST + 1);
+        assert_eq!(check_text("a.rs", &long).len(), 1);
+        assert!(check_text("a.txt", &long).is_empty());
+        let bad = format!("ok\n// {}: later\n\"{}me/x\"\n", UNFINISHED[0], PRIVATE[0]);
+        assert_eq!(check_text("a.rs", &bad).len(), 2);
+    }
+}

@@ -1,0 +1,31 @@
+//! What every task needs before it can start.
+
+use porthole_rig::packages::{TO_BUILD, TO_RUN, install};
+use porthole_rig::{Image, Result};
+
+use crate::cargo;
+
+/// The programs that guests are shown with.
+const PROGRAMS: &[&str] = &["porthole", "porthole-gpu", "porthole-vnc"];
+
+/// Installs what builds need.
+pub(crate) fn for_building() -> Result<()> {
+    install(TO_BUILD)
+}
+
+/// Installs what guests need to run.
+pub(crate) fn for_running() -> Result<()> {
+    for_building()?;
+    install(TO_RUN)
+}
+
+/// Installs what guests need, builds the programs and the guests' image.
+pub(crate) fn for_guests() -> Result<()> {
+    for_running()?;
+    let mut build = vec!["build"];
+    for program in PROGRAMS {
+        build.extend(["-p", program]);
+    }
+    cargo::step("building the programs (minutes the first time)", &build)?;
+    Image::prepare().map(drop)
+}

@@ -1,0 +1,68 @@
+//! `cargo xtask test`: what a user runs to see whether everything works here.
+
+use std::io::Write;
+
+use clap::Args;
+use porthole_rig::progress::say;
+use porthole_rig::{Result, RigError, roots};
+
+use crate::cargo::{self, Counts};
+use crate::setup;
+
+/// Which tests to run.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Also the tests that take long or need other QEMUs: everything, for the night
+    #[arg(long)]
+    all: bool,
+    /// Only tests whose names hold this text
+    #[arg(long)]
+    filter: Option<String>,
+}
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    if options.all {
+        setup::for_guests()?;
+        for release in roots::RELEASES {
+            roots::qemu(release)?;
+        }
+    }
+    let mut counts = Counts::default();
+    run_tier(options.all, options.filter.as_deref(), &mut counts)?;
+    finish(counts)
+}
+
+/// Runs the unit tests, then the tests with real guests.
+pub(crate) fn run_tier(ignored: bool, filter: Option<&str>, counts: &mut Counts) -> Result<()> {
+    setup::for_guests()?;
+    cargo::step("building the tests", &["test", "--workspace", "--no-run", "--quiet"])?;
+    let mut units = vec!["--workspace", "--exclude", "porthole-tests", "--no-fail-fast", "--quiet"];
+    units.extend(filter);
+    cargo::test("testing the rooms one by one", &units, counts)?;
+    // Two guests at a time: each is a QEMU that may use a whole core.
+    let mut guests = vec!["-p", "porthole-tests", "--no-fail-fast"];
+    guests.extend(filter);
+    guests.extend(["--", "--test-threads=2"]);
+    if ignored {
+        guests.push("--include-ignored");
+    }
+    cargo::test("testing everything together with real guests", &guests, counts)
+}
+
+/// Runs only the tests with real guests that the quick tier leaves out.
+pub(crate) fn run_ignored(counts: &mut Counts) -> Result<()> {
+    let guests = ["-p", "porthole-tests", "--no-fail-fast", "--", "--ignored", "--test-threads=2"];
+    cargo::test("testing on other QEMUs and against other viewers", &guests, counts)
+}
+
+/// Says the sum in one line; a failure of any test is a failure of the task.
+pub(crate) fn finish(counts: Counts) -> Result<()> {
+    let Counts { passed, failed, ignored } = counts;
+    if ignored > 0 {
+        say(&format!("{ignored} tests were left out: `cargo xtask test --all` runs them too"));
+    }
+    let line = format!("{passed} passed, {failed} failed, {ignored} skipped");
+    // A closed output hides the sum, but the exit status still tells.
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
+    if failed > 0 { Err(RigError::failed("some tests failed")) } else { Ok(()) }
+}
