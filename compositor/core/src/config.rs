@@ -18,6 +18,7 @@ use crate::scene::{Fit, SourceRect};
 
 mod changes;
 mod check;
+mod entries;
 mod error;
 mod fields;
 pub mod limits;

@@ -1,1 +1,208 @@
-//! stub
+//! What entries say of each other.
+
+use std::collections::BTreeMap;
+
+use porthole_pixel::Rect;
+
+use super::entries::{Entries, Entry};
+use super::fields::{Report, Table};
+use super::{Config, Content, Layer, Port, limits, suggest};
+use crate::name::Name;
+
+/// Checks all entries together and takes them over.
+pub(super) fn all(report: &mut Report<'_>, mut found: Entries<'_>) -> Config {
+    names(report, &found);
+    memory(report, &found.ports);
+    // Layers first get the rectangle that they were not given.
+    for entry in &mut found.layers {
+        let (layer, given) = &mut entry.item;
+        let port = found.ports.iter().find(|port| port.item.name == layer.port);
+        if let Some(port) = port.filter(|_| !*given) {
+            layer.rect = Rect::from_size(port.item.size);
+        }
+    }
+    for entry in &found.layers {
+        references(report, &found, entry);
+    }
+    layers_together(report, &found);
+    rights(report, &found);
+    programs(report, &found);
+    Config {
+        splash: None,
+        ports: items(found.ports),
+        guests: items(found.guests),
+        layers: found.layers.into_iter().map(|entry| entry.item.0).collect(),
+        sockets: items(found.sockets),
+        programs: items(found.programs),
+    }
+}
+
+fn items<T>(entries: Vec<Entry<'_, T>>) -> Vec<T> {
+    entries.into_iter().map(|entry| entry.item).collect()
+}
+
+fn names(report: &mut Report<'_>, found: &Entries<'_>) {
+    unique(report, "port", found.ports.iter().map(|e| (&e.item.name, &e.table)));
+    unique(report, "layer", found.layers.iter().map(|e| (&e.item.0.name, &e.table)));
+    unique(report, "program", found.programs.iter().map(|e| (&e.item.name, &e.table)));
+    unique(report, "guest", found.guests.iter().map(|e| (&e.item.name, &e.table)));
+    unique(report, "socket", found.sockets.iter().map(|e| (&e.item.name, &e.table)));
+    for entry in &found.sockets {
+        let name = &entry.item.name;
+        if found.guests.iter().any(|guest| guest.item.name == *name) {
+            let what = format!("socket '{name}' has the name of a guest, whose socket it would be");
+            report.add(entry.table.at("name"), what, "give it another name");
+        }
+    }
+}
+
+fn unique<'e, 't: 'e>(
+    report: &mut Report<'_>,
+    kind: &str,
+    names: impl Iterator<Item = (&'e Name, &'e Table<'t>)>,
+) {
+    let mut seen = std::collections::BTreeSet::new();
+    for (name, table) in names {
+        if !seen.insert(name) {
+            let what = format!("there is a {kind} '{name}' already");
+            report.add(table.at("name"), what, "give each its own name");
+        }
+    }
+}
+
+fn memory(report: &mut Report<'_>, ports: &[Entry<'_, Port>]) {
+    let mut used = 0_u64;
+    for entry in ports {
+        let needed = limits::frame_bytes(entry.item.size);
+        used = used.saturating_add(needed);
+        if used > limits::FRAME_MEMORY {
+            let what = format!(
+                "the frames of the ports up to '{}' take {} MiB",
+                entry.item.name,
+                used.div_ceil(1 << 20)
+            );
+            let limit = limits::FRAME_MEMORY >> 20;
+            let remedy = format!("make ports smaller or fewer, to stay within {limit} MiB");
+            report.add(entry.table.at("size"), what, remedy);
+            // Once is enough; the ports after it would all be told the same.
+            return;
+        }
+    }
+}
+
+/// What a layer names, and its place on its port.
+fn references(report: &mut Report<'_>, found: &Entries<'_>, entry: &Entry<'_, (Layer, bool)>) {
+    let (layer, given) = &entry.item;
+    match found.ports.iter().find(|port| port.item.name == layer.port) {
+        None => {
+            let known = found.ports.iter().map(|port| port.item.name.as_str());
+            unknown(report, entry.table.at("port"), "port", &layer.port, known);
+        }
+        Some(port) if *given && port.sound && !layer.rect.is_empty() => {
+            let size = port.item.size;
+            if !Rect::from_size(size).contains_rect(layer.rect) {
+                let what = format!(
+                    "layer '{}' reaches outside port '{}', which is {} x {}",
+                    layer.name, layer.port, size.width, size.height
+                );
+                let remedy = "move it or make it smaller; to show a part of a picture, use source";
+                report.add(entry.table.at("rect"), what, remedy);
+            }
+        }
+        Some(_) => {}
+    }
+    match &layer.content {
+        Content::Guest { guest, scanout } => {
+            let known = || found.guests.iter().map(|guest| guest.item.name.as_str());
+            match found.guests.iter().find(|entry| entry.item.name == *guest) {
+                None => unknown(report, entry.table.at("guest"), "guest", guest, known()),
+                Some(owner) if owner.sound && *scanout >= owner.item.scanouts => {
+                    let scanouts = owner.item.scanouts;
+                    let what = format!(
+                        "guest '{guest}' has no scanout {scanout}: it has {scanouts}, from 0"
+                    );
+                    let remedy = "use a smaller one, or raise the guest's scanouts";
+                    report.add(entry.table.at("scanout"), what, remedy);
+                }
+                Some(_) => {}
+            }
+        }
+        Content::App { socket, .. } => {
+            let known = || found.sockets.iter().map(|socket| socket.item.name.as_str());
+            if !known().any(|name| *socket == *name) {
+                unknown(report, entry.table.at("socket"), "socket", socket, known());
+            }
+        }
+    }
+}
+
+/// Order, content and number of the layers of each port.
+fn layers_together(report: &mut Report<'_>, found: &Entries<'_>) {
+    let mut orders = BTreeMap::new();
+    let mut contents = BTreeMap::new();
+    let mut counts = BTreeMap::<&Name, u32>::new();
+    for entry in &found.layers {
+        let (layer, _) = &entry.item;
+        // An order that could not be read was reported; its stand-in is nobody's.
+        if entry.sound {
+            if let Some(first) = orders.insert((&layer.port, layer.order), &layer.name) {
+                let what = format!(
+                    "layers '{first}' and '{}' both have order {} on port '{}'",
+                    layer.name, layer.order, layer.port
+                );
+                report.add(entry.table.at("order"), what, "give each its own; larger is above");
+            }
+            if let Some(first) = contents.insert(&layer.content, &layer.name) {
+                let what = format!("{} is shown by layer '{first}' already", layer.content);
+                report.add(entry.table.at("name"), what, "show it by one layer only");
+            }
+        }
+        let count = counts.entry(&layer.port).or_default();
+        *count += 1;
+        let port = found.ports.iter().find(|port| port.item.name == layer.port);
+        // Told once, by the first layer that is too many.
+        if port.is_some_and(|port| port.sound && *count == port.item.pipelines + 1) {
+            let (name, port) = (&layer.name, &layer.port);
+            let what = format!("port '{port}' has no pipeline left for layer '{name}'");
+            report.add(entry.table.at("port"), what, "raise the port's pipelines");
+        }
+    }
+}
+
+fn rights(report: &mut Report<'_>, found: &Entries<'_>) {
+    let known = || found.ports.iter().map(|port| port.item.name.as_str());
+    for entry in &found.sockets {
+        for right in entry.item.rights.iter() {
+            let port = right.port();
+            if !known().any(|name| *port == *name) {
+                let what = format!("right '{right}' is for a port that does not exist");
+                let remedy = suggest::remedy(port.as_str(), known());
+                report.add(entry.table.at("rights"), what, remedy);
+            }
+        }
+    }
+}
+
+fn programs(report: &mut Report<'_>, found: &Entries<'_>) {
+    let sockets = || found.sockets.iter().map(|socket| socket.item.name.as_str());
+    let known = || sockets().chain(found.guests.iter().map(|guest| guest.item.name.as_str()));
+    for entry in &found.programs {
+        let socket = &entry.item.socket;
+        if !known().any(|name| *socket == *name) {
+            let list: Vec<&str> = known().collect();
+            let at = entry.table.at("socket");
+            unknown(report, at, "socket or guest", socket, list.iter().copied());
+        }
+    }
+}
+
+fn unknown<'a>(
+    report: &mut Report<'_>,
+    at: usize,
+    kind: &str,
+    name: &Name,
+    known: impl Iterator<Item = &'a str> + Clone,
+) {
+    let what = format!("there is no {kind} '{name}'");
+    report.add(at, what, suggest::remedy(name.as_str(), known));
+}

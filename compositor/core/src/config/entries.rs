@@ -1,0 +1,322 @@
+//! One reader for each kind of entry. What an entry says of others is the checks' business.
+
+use std::collections::BTreeMap;
+
+use porthole_pixel::{Rect, Size};
+use toml::de::DeValue;
+
+use super::fields::{Report, Table, integer, number};
+use super::{Content, Guest, Keymap, Layer, Port, PortKind, Program, Restart, Socket, limits};
+use crate::color::Color;
+use crate::refresh::Refresh;
+use crate::rights::{Right, SocketRights};
+use crate::scene::{Fit, SourceRect};
+
+/// An entry as far as it could be read.
+#[derive(Debug)]
+pub(super) struct Entry<'t, T> {
+    pub(super) item: T,
+    /// The table it was read from, for the places of its values.
+    pub(super) table: Table<'t>,
+    /// Whether nothing in it is wrong by itself.
+    pub(super) sound: bool,
+}
+
+/// All entries of a file.
+#[derive(Debug)]
+pub(super) struct Entries<'t> {
+    pub(super) ports: Vec<Entry<'t, Port>>,
+    pub(super) guests: Vec<Entry<'t, Guest>>,
+    pub(super) layers: Vec<Entry<'t, (Layer, bool)>>,
+    pub(super) sockets: Vec<Entry<'t, Socket>>,
+    pub(super) programs: Vec<Entry<'t, Program>>,
+}
+
+/// How an entry of a kind is read: `None` when it lacks what it is known by.
+type Read<T> = fn(&mut Report<'_>, &Table<'_>) -> Option<T>;
+
+/// Title and keys of each kind of entry.
+pub(super) fn keys(kind: &str) -> (&'static str, &'static [&'static str]) {
+    match kind {
+        "port" => ("[[port]]", &["name", "kind", "size", "refresh", "background", "pipelines"]),
+        "guest" => ("[[guest]]", &["name", "keymap", "scanouts"]),
+        "layer" => (
+            "[[layer]]",
+            &[
+                "name", "port", "guest", "scanout", "app_id", "socket", "rect", "order", "opacity",
+                "source", "fit", "keyboard",
+            ],
+        ),
+        "socket" => ("[[socket]]", &["name", "mode", "rights"]),
+        _ => ("[[program]]", &["name", "command", "socket", "restart", "env"]),
+    }
+}
+
+/// Reads all entries of a kind.
+pub(super) fn list<'t, T>(
+    report: &mut Report<'_>,
+    top: &Table<'t>,
+    kind: &'static str,
+    read: Read<T>,
+) -> Vec<Entry<'t, T>> {
+    let (title, keys) = keys(kind);
+    let Some(value) = top.value(kind) else { return Vec::new() };
+    let tables = value.get_ref().as_array().map_or(&[][..], |array| array);
+    if tables.iter().any(|item| !item.get_ref().is_table()) || !value.get_ref().is_array() {
+        top.wrong(report, kind, format!("begin each {kind} with a line {title}"));
+        return Vec::new();
+    }
+    if tables.len() > limits::ENTRIES {
+        let remedy = format!("have at most {} of each kind", limits::ENTRIES);
+        report.add(top.at(kind), format!("too many {kind} entries"), remedy);
+        return Vec::new();
+    }
+    let mut found = Vec::with_capacity(tables.len());
+    for item in tables {
+        let Some(entries) = item.get_ref().as_table() else { continue };
+        let before = report.count();
+        let table = Table::new(report, title, item.span().start, entries, keys);
+        if let Some(item) = read(report, &table) {
+            found.push(Entry { item, table, sound: report.count() == before });
+        }
+    }
+    found
+}
+
+pub(super) fn port(report: &mut Report<'_>, table: &Table<'_>) -> Option<Port> {
+    let name = table.needed_name(report, "name");
+    let kind = table.choice(report, "kind", &[("headless", PortKind::Headless)]);
+    if !table.has("size") {
+        table.missing(report, "size", "add size = [1280, 720]");
+    }
+    let remedy = format!(
+        "write size = [WIDTH, HEIGHT] with sides of {} to {} pixels",
+        limits::PORT_SIDE.start(),
+        limits::PORT_SIDE.end()
+    );
+    let size = table.numbers(report, "size", &remedy, |value| {
+        let side = integer(value).filter(|side| limits::PORT_SIDE.contains(side))?;
+        u32::try_from(side).ok()
+    });
+    let remedy = "use a number of Hz from 1 to 240";
+    let refresh = table.number(report, "refresh", remedy, Refresh::from_hz);
+    let background = table.string(report, "background").and_then(|text| {
+        let color = Color::parse(text);
+        if color.is_none() {
+            table.wrong(report, "background", "write a colour as \"#rrggbb\"");
+        }
+        color
+    });
+    let pipelines = table.integer(report, "pipelines", &limits::PIPELINES);
+    Some(Port {
+        name: name?,
+        kind: kind.unwrap_or_default(),
+        size: size.map_or_else(Size::default, |[width, height]| Size { width, height }),
+        refresh: refresh.unwrap_or_default(),
+        background: background.unwrap_or_default(),
+        pipelines: small(pipelines).unwrap_or(limits::DEFAULT_PIPELINES),
+    })
+}
+
+pub(super) fn guest(report: &mut Report<'_>, table: &Table<'_>) -> Option<Guest> {
+    let name = table.needed_name(report, "name");
+    let keymap = table.string(report, "keymap").and_then(|text| {
+        let keymap = keymap(text);
+        if keymap.is_none() {
+            let remedy = "write an XKB layout such as \"us\", or with a variant \"de:nodeadkeys\"";
+            table.wrong(report, "keymap", remedy);
+        }
+        keymap
+    });
+    let scanouts = table.integer(report, "scanouts", &limits::SCANOUTS);
+    Some(Guest {
+        name: name?,
+        keymap: keymap.unwrap_or_default(),
+        scanouts: small(scanouts).unwrap_or(1),
+    })
+}
+
+/// Layout and variant become file names and lines of XKB's grammar, so they are plain words.
+fn keymap(text: &str) -> Option<Keymap> {
+    let word = |word: &str| {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+        ((1..=64).contains(&word.len()) && word.bytes().all(plain)).then(|| word.to_owned())
+    };
+    match text.split_once(':') {
+        None => Some(Keymap { layout: word(text)?, variant: None }),
+        Some((layout, variant)) => {
+            Some(Keymap { layout: word(layout)?, variant: Some(word(variant)?) })
+        }
+    }
+}
+
+/// The flag says that the file gave a rectangle; without one the layer covers its port, whose size
+/// is not known here.
+pub(super) fn layer(report: &mut Report<'_>, table: &Table<'_>) -> Option<(Layer, bool)> {
+    let name = table.needed_name(report, "name");
+    let port = table.needed_name(report, "port");
+    let content = content(report, table);
+    let remedy = "write rect = [X, Y, WIDTH, HEIGHT] in whole pixels of the port";
+    let rect = table.numbers(report, "rect", remedy, |value| i32::try_from(integer(value)?).ok());
+    if !table.has("order") {
+        table.missing(report, "order", "add order = 1, or larger to be above other layers");
+    }
+    let order = table.integer(report, "order", &(i64::from(i32::MIN)..=i64::from(i32::MAX)));
+    let remedy = "use a number from 0 (invisible) to 1 (opaque)";
+    #[expect(clippy::cast_possible_truncation, reason = "only rounds a number from 0 to 1")]
+    let opacity = table.number(report, "opacity", remedy, |opacity| {
+        (0.0..=1.0).contains(&opacity).then_some(opacity as f32)
+    });
+    let crop = crop(report, table);
+    let fits = [("stretch", Fit::Stretch), ("fit", Fit::Fit), ("centre", Fit::Centre)];
+    let fit = table.choice(report, "fit", &fits);
+    let keyboard = table.boolean(report, "keyboard");
+    let given = rect.is_some();
+    let rect = rect.map_or_else(Rect::default, |[x, y, width, height]| {
+        if width <= 0 || height <= 0 {
+            table.wrong(report, "rect", "give it a width and a height of at least 1");
+        }
+        Rect::new(x, y, width, height)
+    });
+    let layer = Layer {
+        name: name?,
+        port: port?,
+        content: content?,
+        rect,
+        order: order.and_then(|order| i32::try_from(order).ok()).unwrap_or_default(),
+        opacity: opacity.unwrap_or(1.0),
+        crop,
+        fit: fit.unwrap_or_default(),
+        keyboard: keyboard.unwrap_or(true),
+    };
+    Some((layer, given))
+}
+
+fn crop(report: &mut Report<'_>, table: &Table<'_>) -> Option<SourceRect> {
+    let remedy = "write source = [X, Y, WIDTH, HEIGHT] in pixels of the picture, \
+                  X and Y at least 0, WIDTH and HEIGHT above 0";
+    let [x, y, width, height] = table.numbers(report, "source", remedy, number)?;
+    if x < 0.0 || y < 0.0 || width <= 0.0 || height <= 0.0 {
+        table.wrong(report, "source", remedy);
+        return None;
+    }
+    Some(SourceRect::new(x, y, width, height))
+}
+
+fn content(report: &mut Report<'_>, table: &Table<'_>) -> Option<Content> {
+    match (table.has("guest"), table.has("app_id")) {
+        (true, false) => {
+            if table.has("socket") {
+                table.wrong(report, "socket", "leave it out: a guest has a socket of its own");
+            }
+            let last = limits::SCANOUTS.end() - 1;
+            let scanout = table.integer(report, "scanout", &(0..=last));
+            let guest = table.name(report, "guest")?;
+            Some(Content::Guest { guest, scanout: small(scanout).unwrap_or_default() })
+        }
+        (false, true) => {
+            if table.has("scanout") {
+                table.wrong(report, "scanout", "leave it out: only guests have scanouts");
+            }
+            let socket = table.needed_name(report, "socket");
+            let app_id = table.string(report, "app_id")?;
+            if app_id.is_empty() || app_id.len() > 256 || app_id.chars().any(char::is_control) {
+                table.wrong(report, "app_id", "use the id that the program gives its window");
+                return None;
+            }
+            Some(Content::App { socket: socket?, app_id: app_id.to_owned() })
+        }
+        (false, false) => {
+            let remedy = "add guest = \"...\", or app_id = \"...\" with socket = \"...\"";
+            let what = "[[layer]] has neither 'guest' nor 'app_id'";
+            report.add(table.at("guest"), what, remedy);
+            None
+        }
+        (true, true) => {
+            table.wrong(report, "app_id", "keep one of guest and app_id");
+            None
+        }
+    }
+}
+
+pub(super) fn socket(report: &mut Report<'_>, table: &Table<'_>) -> Option<Socket> {
+    let name = table.needed_name(report, "name");
+    let mode = table.string(report, "mode").and_then(|text| {
+        let octal = text.bytes().all(|b| matches!(b, b'0'..=b'7')) && text.len() <= 4;
+        let mode = if octal { u32::from_str_radix(text, 8).ok() } else { None };
+        // Connecting needs the right to write.
+        let mode = mode.filter(|mode| *mode <= 0o777 && mode & 0o222 != 0);
+        if mode.is_none() {
+            table.wrong(report, "mode", "write permission bits such as \"0700\" or \"0770\"");
+        }
+        mode
+    });
+    let mut rights = Vec::new();
+    for (text, at) in table.strings(report, "rights").unwrap_or_default() {
+        match Right::parse(text) {
+            Ok(right) => rights.push(right),
+            Err(why) => {
+                let remedy = "write \"capture:PORT\" or \"input:PORT\"";
+                report.add(at, format!("'{text}' is not a right: {why}"), remedy);
+            }
+        }
+    }
+    let rights: SocketRights = rights.into_iter().collect();
+    Some(Socket { name: name?, mode: mode.unwrap_or(0o700), rights })
+}
+
+pub(super) fn program(report: &mut Report<'_>, table: &Table<'_>) -> Option<Program> {
+    let name = table.needed_name(report, "name");
+    let socket = table.needed_name(report, "socket");
+    if !table.has("command") {
+        table.missing(report, "command", "add command = [\"program\", \"argument\"]");
+    }
+    let command: Vec<String> = table
+        .strings(report, "command")
+        .unwrap_or_default()
+        .iter()
+        .map(|(text, _)| (*text).to_owned())
+        .collect();
+    let empty = command.first().is_none_or(String::is_empty);
+    if table.value("command").is_some_and(|value| value.get_ref().is_array())
+        && (empty || command.iter().any(|text| text.contains('\0')))
+    {
+        table.wrong(report, "command", "name the program first, then its arguments");
+    }
+    let choices = [("never", Restart::Never), ("on-failure", Restart::OnFailure)];
+    let restart = table.choice(report, "restart", &choices);
+    let env = environment(report, table);
+    let restart = restart.unwrap_or_default();
+    Some(Program { name: name?, command, socket: socket?, restart, env })
+}
+
+fn environment(report: &mut Report<'_>, table: &Table<'_>) -> BTreeMap<String, String> {
+    let mut env = BTreeMap::new();
+    let Some(value) = table.value("env") else { return env };
+    let Some(entries) = value.get_ref().as_table() else {
+        table.wrong(report, "env", "write env = { NAME = \"value\" }");
+        return env;
+    };
+    for (key, value) in entries {
+        let (name, at) = (key.get_ref().as_ref(), key.span().start);
+        let DeValue::String(text) = value.get_ref() else {
+            report.add(at, format!("variable '{name}' is not a text"), "put it in quotes");
+            continue;
+        };
+        if name.is_empty() || name.contains(['=', '\0']) || text.contains('\0') {
+            let remedy = "use a name without '=', and no NUL in name or value";
+            report.add(at, format!("'{name}' cannot be a variable"), remedy);
+        } else if matches!(name, "WAYLAND_DISPLAY" | "WAYLAND_SOCKET" | "XDG_RUNTIME_DIR") {
+            let remedy = "leave it out, and name the socket with socket = \"...\"";
+            report.add(at, format!("'{name}' is set by the service itself"), remedy);
+        } else {
+            env.insert(name.to_owned(), text.as_ref().to_owned());
+        }
+    }
+    env
+}
+
+/// A number from a range that is known to be small and not negative.
+fn small(number: Option<i64>) -> Option<u32> {
+    u32::try_from(number?).ok()
+}
