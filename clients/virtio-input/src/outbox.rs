@@ -1,0 +1,103 @@
+//! Packets on their way to a guest that may not be listening.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use crate::event::{Event, Packet};
+
+/// Packets that wait at most.
+const CAPACITY: usize = 256;
+
+/// A bounded queue of packets that never owes the guest a release.
+///
+/// INVARIANT: `waiting.len() + down.len() <= CAPACITY`: for everything that is down for
+/// the guest (once it has read all), there is room for its release.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Outbox {
+    waiting: VecDeque<Packet>,
+    /// Keys, or fingers, that are down once all that waits has been read.
+    down: BTreeSet<u16>,
+    /// The newest motion of each sort that found no room.
+    late: VecDeque<Packet>,
+}
+
+impl Outbox {
+    /// Something goes down. False when there is no room: then it never went down.
+    pub(crate) fn press(&mut self, what: u16, packet: Packet) -> bool {
+        let promised = self.waiting.len().saturating_add(self.down.len());
+        // One place for the packet and one for the release to come.
+        if self.down.contains(&what) || promised.saturating_add(2) > CAPACITY {
+            return false;
+        }
+        self.flush_late();
+        self.down.insert(what);
+        self.waiting.push_back(packet);
+        true
+    }
+
+    /// Something comes up. False when it was not down.
+    pub(crate) fn release(&mut self, what: u16, packet: Packet) -> bool {
+        if !self.down.remove(&what) {
+            return false;
+        }
+        // A finger that has left does not move any more.
+        self.late.retain(|late| !late.is_of_finger(what));
+        // The place that its press reserved.
+        self.waiting.push_back(packet);
+        true
+    }
+
+    /// A position or a wheel changes: merged with what waits, or kept aside.
+    pub(crate) fn motion(&mut self, packet: Packet) {
+        let last = self.waiting.back_mut().filter(|_| self.late.is_empty());
+        let same = last
+            .into_iter()
+            .chain(&mut self.late)
+            .find(|known| known.motion.is_some() && known.motion == packet.motion);
+        match same {
+            Some(known) => known.absorb(&packet),
+            None => self.late.push_back(packet),
+        }
+        self.flush_late();
+    }
+
+    /// The next packet, when the guest has buffers for all of it.
+    pub(crate) fn next(&mut self, room: usize) -> Option<Vec<Event>> {
+        self.flush_late();
+        if self.waiting.front()?.len() > room {
+            return None;
+        }
+        let packet = self.waiting.pop_front()?;
+        self.flush_late();
+        let mut events = packet.events;
+        events.push(Event::SYN);
+        Some(events)
+    }
+
+    /// What is down for the guest.
+    pub(crate) fn down(&self) -> Vec<u16> {
+        self.down.iter().copied().collect()
+    }
+
+    pub(crate) fn is_down(&self, what: u16) -> bool {
+        self.down.contains(&what)
+    }
+
+    /// The driver started over: nothing is down for it, nothing of before matters.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    fn flush_late(&mut self) {
+        while self.waiting.len().saturating_add(self.down.len()) < CAPACITY {
+            let Some(packet) = self.late.pop_front() else { return };
+            self.waiting.push_back(packet);
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn verify_invariants(&self) {
+        assert!(self.waiting.len() + self.down.len() <= CAPACITY);
+        // One for each sort of motion: ten fingers, or pointer and wheel.
+        assert!(self.late.len() <= 10);
+    }
+}
