@@ -1,2 +1,70 @@
-//! (empty)
-fn main() {}
+//! `porthole`, the display service.
+//!
+//! One thread owns all state and runs an event loop; each port has a thread that draws. Modules
+//! follow a picture: [`protocols`] and [`handlers`] take it from a client, [`surfaces`] and
+//! [`windows`] keep it, [`scene`] lists it, [`ports`] plan it, [`render`] draws it, and the capture
+//! protocol hands it on. Input goes the other way through [`seats`].
+
+mod cli;
+mod clock;
+mod cursor;
+mod handlers;
+mod ports;
+mod programs;
+mod protocols;
+mod ready;
+mod reload;
+mod render;
+mod scene;
+mod seats;
+mod service;
+mod sockets;
+mod splash;
+mod state;
+mod surfaces;
+mod windows;
+
+use std::{io::Write, process::ExitCode};
+
+use clap::Parser;
+use porthole_core::config::Config;
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let outcome = if cli.check { check(&cli) } else { serve(&cli) };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            let _ = writeln!(std::io::stderr(), "porthole: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(cli: &cli::Cli) -> Result<(), String> {
+    let filter = EnvFilter::try_new(&cli.log)
+        .map_err(|e| format!("--log '{}': {e}; say error, warn, info, debug or trace", cli.log))?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    service::run(cli).map_err(|e| e.to_string())
+}
+
+fn check(cli: &cli::Cli) -> Result<(), String> {
+    let config = Config::load(&cli.config).map_err(|e| e.to_string())?;
+    if let Some(path) = &config.splash {
+        splash::load(path).map_err(|e| e.to_string())?;
+    }
+    let counts = [
+        (config.ports.len(), "port"),
+        (config.guests.len(), "guest"),
+        (config.layers.len(), "layer"),
+        (config.sockets.len(), "socket"),
+        (config.programs.len(), "program"),
+    ];
+    let list: Vec<String> = counts
+        .iter()
+        .map(|(n, what)| format!("{n} {what}{}", if *n == 1 { "" } else { "s" }))
+        .collect();
+    let line = format!("{}: in order: {}", cli.config.display(), list.join(", "));
+    writeln!(std::io::stdout(), "{line}").map_err(|e| e.to_string())
+}

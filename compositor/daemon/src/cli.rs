@@ -1,0 +1,42 @@
+//! The command line. Kept free of everything but clap, so that the man page is made from it.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+/// The display service of a machine that runs several VMs.
+///
+/// Takes the pictures of guests and of Wayland programs, each on a socket of its own, stacks them as
+/// the configuration says, and shows them on ports, where viewers such as porthole-vnc capture them.
+#[derive(Parser, Debug)]
+#[command(name = "porthole", version, after_help = AFTER_HELP)]
+pub(crate) struct Cli {
+    /// The configuration: ports, guests, layers, sockets, programs.
+    #[arg(long, value_name = "FILE", default_value = "/etc/porthole/porthole.toml")]
+    pub(crate) config: PathBuf,
+
+    /// Where each socket gets a folder of its own; made when missing [default:
+    /// $XDG_RUNTIME_DIR/porthole, or /run/porthole]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) runtime_dir: Option<PathBuf>,
+
+    /// Only check the configuration: prints what is wrong with it, each with file, line and remedy.
+    #[arg(long)]
+    pub(crate) check: bool,
+
+    /// Write one JSON line with sockets and ports to this file descriptor once all are there.
+    #[arg(long, value_name = "N")]
+    pub(crate) ready_fd: Option<i32>,
+
+    /// What to log: error, warn, info, debug or trace, for all or by module (see RUST_LOG).
+    #[arg(long, value_name = "LEVEL", default_value = "info", env = "PORTHOLE_LOG")]
+    pub(crate) log: String,
+}
+
+const AFTER_HELP: &str = "\
+Signals:
+  HUP    read the configuration again; all of it is taken, or nothing
+  USR1   log a line of statistics, as JSON
+  TERM, INT   end; programs that the service started are told to end too
+
+Exit codes: 0 done, 1 failed, 2 wrong usage.";

@@ -1,0 +1,107 @@
+//! Surfaces, their memory, and the small protocols around them.
+
+use smithay::{
+    delegate_compositor, delegate_output, delegate_presentation, delegate_viewporter,
+    reexports::wayland_server::{
+        Client, Resource,
+        backend::{ClientData, ClientId, DisconnectReason},
+        protocol::wl_surface::WlSurface,
+    },
+    wayland::{
+        compositor::{
+            CompositorClientState, CompositorHandler, CompositorState, get_parent,
+            is_sync_subsurface, with_states,
+        },
+        output::OutputHandler,
+    },
+};
+
+use crate::{
+    protocols::shm::{ShmBuffer, ShmState},
+    sockets::ClientState,
+    state::State,
+    surfaces,
+};
+
+impl ClientData for ClientState {
+    fn initialized(&self, _: ClientId) {}
+
+    fn disconnected(&self, _: ClientId, reason: DisconnectReason) {
+        let socket = self.socket.as_ref().map_or("none", |s| s.name.as_str());
+        match reason {
+            DisconnectReason::ConnectionClosed => tracing::info!(socket, "a client left"),
+            DisconnectReason::ProtocolError(error) => {
+                tracing::warn!(socket, "a client was disconnected: {error}");
+            }
+        }
+    }
+}
+
+/// What a client has that smithay did not give it: nothing can be asked of it.
+fn no_client_state() -> &'static CompositorClientState {
+    static NONE: std::sync::OnceLock<ClientState> = std::sync::OnceLock::new();
+    &NONE.get_or_init(ClientState::default).compositor
+}
+
+impl CompositorHandler for State {
+    fn compositor_state(&mut self) -> &mut CompositorState {
+        &mut self.globals.compositor
+    }
+
+    fn client_compositor_state<'a>(&self, client: &'a Client) -> &'a CompositorClientState {
+        // Every client comes through a socket of ours, which gives it this data.
+        match client.get_data::<ClientState>() {
+            Some(data) => &data.compositor,
+            None => no_client_state(),
+        }
+    }
+
+    fn commit(&mut self, surface: &WlSurface) {
+        with_states(surface, |states| surfaces::commit(surface, states, &self.released));
+        self.cursor_committed(surface);
+        if self.answer_first_commit(surface) {
+            return;
+        }
+        // A synchronised subsurface shows with its parent's next commit.
+        if is_sync_subsurface(surface) {
+            return;
+        }
+        let mut root = surface.clone();
+        while let Some(parent) = get_parent(&root) {
+            root = parent;
+        }
+        let root = self.popup_root(root);
+        self.toplevel_committed(&root);
+    }
+
+    fn destroyed(&mut self, surface: &WlSurface) {
+        // A pointer's picture may be gone.
+        if surface.client().is_some() {
+            self.cursor_committed(surface);
+        }
+    }
+}
+
+impl OutputHandler for State {}
+
+delegate_compositor!(State);
+delegate_output!(State);
+delegate_presentation!(State);
+delegate_viewporter!(State);
+
+/// `wl_shm` is ours.
+mod shm {
+    use std::sync::Arc;
+
+    use smithay::reexports::wayland_server::protocol::{
+        wl_buffer::WlBuffer, wl_shm::WlShm, wl_shm_pool::WlShmPool,
+    };
+
+    use super::{ShmBuffer, ShmState, State};
+    use crate::protocols::shm::Pool;
+
+    wayland_server::delegate_global_dispatch!(State: [WlShm: ()] => ShmState);
+    wayland_server::delegate_dispatch!(State: [WlShm: ()] => ShmState);
+    wayland_server::delegate_dispatch!(State: [WlShmPool: Arc<Pool>] => ShmState);
+    wayland_server::delegate_dispatch!(State: [WlBuffer: ShmBuffer] => ShmState);
+}

@@ -1,0 +1,209 @@
+//! A port's frames: from damage to plan, from plan to picture, from picture to those who wait.
+
+use std::time::Duration;
+
+use porthole_core::{model::PortId, redraw::Action};
+use smithay::{
+    reexports::{
+        calloop::timer::{TimeoutAction, Timer},
+        wayland_protocols::wp::presentation_time::server::wp_presentation_feedback::Kind,
+    },
+    wayland::presentation::Refresh,
+};
+
+use super::Port;
+use crate::{
+    clock,
+    render::{Draw, Drawn, FramePlan},
+    scene::Scene,
+    state::State,
+    surfaces::Waiting,
+};
+
+impl State {
+    /// Something on the port changed: a frame is due.
+    pub(crate) fn damage_port(&mut self, id: PortId) {
+        if let Some(port) = self.ports.get_mut(id) {
+            let action = port.redraw.damage(clock::now());
+            self.redraw_action(id, action);
+        }
+    }
+
+    fn redraw_action(&mut self, id: PortId, action: Action) {
+        match action {
+            Action::None => {}
+            Action::Draw => self.draw_port(id),
+            Action::ArmTimer(at) => self.arm_port_timer(id, at),
+            Action::Tick => self.tick_port(id),
+        }
+    }
+
+    fn arm_port_timer(&mut self, id: PortId, at: Duration) {
+        let wait = at.saturating_sub(clock::now());
+        let Some(port) = self.ports.get_mut(id) else { return };
+        if let Some(token) = port.timer.take() {
+            self.handle.remove(token);
+        }
+        let timer = self.handle.insert_source(Timer::from_duration(wait), move |_, (), state| {
+            if let Some(port) = state.ports.get_mut(id) {
+                port.timer = None;
+                let action = port.redraw.timer(clock::now());
+                state.redraw_action(id, action);
+            }
+            TimeoutAction::Drop
+        });
+        match timer {
+            Ok(token) => {
+                if let Some(port) = self.ports.get_mut(id) {
+                    port.timer = Some(token);
+                }
+            }
+            Err(error) => tracing::error!("no timer for port {id:?}: {error}"),
+        }
+    }
+
+    /// Answers frame callbacks of clients that changed nothing.
+    fn tick_port(&mut self, id: PortId) {
+        let scene = self.build_scene(id);
+        if let Some(port) = self.ports.get(id) {
+            present(port, scene.waiting, clock::now());
+        }
+    }
+
+    /// Lists what the port shows now.
+    fn build_scene(&mut self, id: PortId) -> Scene {
+        let mut scene = Scene::default();
+        let Some(port) = self.ports.get_mut(id) else { return scene };
+        let layers = self.device.layers_of(id);
+        let mut missing = layers.is_empty();
+        let windows = &self.windows;
+        if layers.iter().any(|(pipeline, _)| !windows.has_shown(*pipeline)) {
+            missing = true;
+        }
+        if !missing {
+            port.splash = None;
+        }
+        if let Some(splash) = &port.splash {
+            scene.add_splash(splash, port.size);
+        }
+        for (pipeline, layer) in layers {
+            if let Some(window) = windows.shown(pipeline) {
+                let popups = self.globals.xdg_shell.popup_surfaces();
+                scene.add_layer(pipeline, layer, window.wl_surface(), popups);
+            }
+        }
+        scene
+    }
+
+    /// Plans a frame and hands it to the render thread, unless nothing would change.
+    fn draw_port(&mut self, id: PortId) {
+        let scene = self.build_scene(id);
+        let Some(background) = self.device.port(id).map(|p| p.background) else { return };
+        let Some(port) = self.ports.get_mut(id) else { return };
+        let plan = port.planner.plan(&scene.elements, background);
+        port.input = scene.input;
+        self.globals.capture.damaged(id, &plan.damage);
+        let captures = self.globals.capture.take_ready(id);
+        if plan.damage.is_empty() && captures.is_empty() {
+            self.present_in_flight(id, scene.waiting, clock::now());
+            self.refresh_input(id);
+            return;
+        }
+        port.serial += 1;
+        let draws = plan
+            .composition
+            .draws
+            .into_iter()
+            .filter_map(|draw| {
+                let element = scene.elements.get(draw.element)?;
+                Some(Draw {
+                    pixels: scene.pixels.get(draw.element)?.clone(),
+                    mapping: element.mapping(),
+                    opacity: element.opacity,
+                    clip: draw.clip,
+                })
+            })
+            .collect();
+        let frame = FramePlan {
+            serial: Some(port.serial),
+            size: port.size,
+            background,
+            clear: plan.composition.clear,
+            draws,
+            captures,
+        };
+        port.in_flight = Some(scene.waiting);
+        if !port.render.submit(frame) {
+            tracing::error!(port = port.name, "the render thread takes no frame");
+        }
+        self.refresh_input(id);
+    }
+
+    /// Serves captures that wait from the last frame, when no frame is on its way.
+    pub(crate) fn serve_captures(&mut self, id: PortId) {
+        let Some(port) = self.ports.get_mut(id) else { return };
+        // A frame under way, or one to come, takes them along.
+        if port.in_flight.is_some() || port.capturing || port.frames == 0 {
+            return;
+        }
+        let captures = self.globals.capture.take_ready(id);
+        if captures.is_empty() {
+            return;
+        }
+        port.capturing = true;
+        let background = self.device.port(id).map(|p| p.background).unwrap_or_default();
+        let job = FramePlan {
+            serial: None,
+            size: port.size,
+            background,
+            clear: porthole_pixel::Region::new(),
+            draws: Vec::new(),
+            captures,
+        };
+        if !port.render.submit(job) {
+            tracing::error!(port = port.name, "the render thread takes no capture");
+        }
+    }
+
+    /// A render thread finished.
+    pub(crate) fn drawn(&mut self, id: PortId, drawn: Drawn) {
+        let captured: u64 = drawn.captures.iter().filter_map(|c| c.outcome.as_ref().ok()).sum();
+        self.statistics.captured_bytes += captured;
+        self.globals.capture.finished(drawn.captures, drawn.at);
+        let Some(port) = self.ports.get_mut(id) else { return };
+        port.composed_bytes += drawn.composed_bytes;
+        if drawn.serial.is_some() {
+            port.frames += 1;
+            let waiting = port.in_flight.take().unwrap_or_default();
+            if port.frames == 1 {
+                tracing::info!(port = port.name, "first frame");
+            }
+            self.present_in_flight(id, waiting, drawn.at);
+        } else {
+            port.capturing = false;
+        }
+        // What came in while the thread was busy.
+        self.serve_captures(id);
+    }
+
+    fn present_in_flight(&mut self, id: PortId, waiting: Waiting, at: Duration) {
+        let Some(port) = self.ports.get_mut(id) else { return };
+        present(port, waiting, at);
+        let action = port.redraw.drawn(clock::now());
+        self.redraw_action(id, action);
+    }
+}
+
+/// Tells clients that their content is on the port.
+fn present(port: &Port, waiting: Waiting, at: Duration) {
+    #[expect(clippy::cast_possible_truncation, reason = "Wayland's event time wraps by design")]
+    let time = at.as_millis() as u32;
+    for callback in waiting.callbacks {
+        callback.done(time);
+    }
+    let period = port.refresh.period();
+    for feedback in waiting.feedback {
+        // A headless port shows a frame when its last pixel is in place: no vblank, no zero copy.
+        feedback.presented(&port.output, at, Refresh::fixed(period), port.serial, Kind::empty());
+    }
+}

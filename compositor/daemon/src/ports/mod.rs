@@ -1,0 +1,176 @@
+//! Outputs: each has a planner, a redraw loop and a render thread of its own.
+
+mod draw;
+
+use std::{collections::BTreeMap, io, sync::Arc};
+
+use porthole_core::{
+    model::{self, PortId},
+    plan::Planner,
+    redraw::Redraw,
+};
+use porthole_pixel::Size;
+use smithay::{
+    output::{Mode, Output, PhysicalProperties, Subpixel},
+    reexports::{
+        calloop::{RegistrationToken, channel::Sender},
+        wayland_server::{DisplayHandle, backend::GlobalId},
+    },
+    utils::Transform,
+};
+
+use crate::{
+    protocols::shm::Pixels,
+    render::{Drawn, RenderThread},
+    scene::InputSurface,
+    state::State,
+    surfaces::Waiting,
+};
+
+/// One output.
+#[derive(Debug)]
+pub(crate) struct Port {
+    pub(crate) name: String,
+    pub(crate) size: Size,
+    refresh: porthole_core::Refresh,
+    pub(crate) output: Output,
+    global: GlobalId,
+    planner: Planner,
+    redraw: Redraw,
+    timer: Option<RegistrationToken>,
+    render: RenderThread,
+    /// Shown until every layer of the port has shown a frame.
+    splash: Option<Arc<Pixels>>,
+    /// What takes input in the last planned frame.
+    pub(crate) input: Vec<InputSurface>,
+    /// The frame being drawn, and who waits for it.
+    in_flight: Option<Waiting>,
+    /// Captures are being served from the last frame, between two frames.
+    capturing: bool,
+    /// Counts frames; the last one planned.
+    serial: u64,
+    /// Bytes written into the port's picture since it began.
+    pub(crate) composed_bytes: u64,
+    /// Frames presented since it began.
+    pub(crate) frames: u64,
+}
+
+/// All outputs.
+#[derive(Debug)]
+pub(crate) struct Ports {
+    by_id: BTreeMap<PortId, Port>,
+    answers: Sender<(PortId, Drawn)>,
+}
+
+impl Ports {
+    /// No outputs yet; render threads will answer through `answers`.
+    pub(crate) const fn new(answers: Sender<(PortId, Drawn)>) -> Self {
+        Self { by_id: BTreeMap::new(), answers }
+    }
+
+    pub(crate) fn get(&self, id: PortId) -> Option<&Port> {
+        self.by_id.get(&id)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: PortId) -> Option<&mut Port> {
+        self.by_id.get_mut(&id)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (PortId, &Port)> {
+        self.by_id.iter().map(|(id, port)| (*id, port))
+    }
+
+    /// The port behind an output.
+    pub(crate) fn of_output(&self, output: &Output) -> Option<PortId> {
+        self.iter().find(|(_, port)| port.output == *output).map(|(id, _)| id)
+    }
+
+    /// True when every port has shown a frame.
+    pub(crate) fn all_shown(&self) -> bool {
+        self.by_id.values().all(|port| port.frames > 0)
+    }
+
+    /// Makes an output with its render thread and announces it.
+    pub(crate) fn add(
+        &mut self,
+        display: &DisplayHandle,
+        id: PortId,
+        port: &model::Port,
+        splash: Option<Arc<Pixels>>,
+    ) -> io::Result<()> {
+        let name = port.name.to_string();
+        let output = Output::new(
+            name.clone(),
+            PhysicalProperties {
+                size: millimetres(port.mode.size).into(),
+                subpixel: Subpixel::Unknown,
+                make: "Porthole".into(),
+                model: "headless".into(),
+            },
+        );
+        set_mode(&output, port.mode);
+        let global = output.create_global::<State>(display);
+        let render = RenderThread::start(&name, id, self.answers.clone())?;
+        self.by_id.insert(
+            id,
+            Port {
+                name,
+                size: port.mode.size,
+                refresh: port.mode.refresh,
+                output,
+                global,
+                planner: Planner::new(port.mode.size),
+                redraw: Redraw::new(port.mode.refresh),
+                timer: None,
+                render,
+                splash,
+                input: Vec::new(),
+                in_flight: None,
+                capturing: false,
+                serial: 0,
+                composed_bytes: 0,
+                frames: 0,
+            },
+        );
+        Ok(())
+    }
+
+    /// Takes an output away; its render thread ends after the frame that it draws.
+    pub(crate) fn remove(&mut self, display: &DisplayHandle, id: PortId) -> Option<Port> {
+        let port = self.by_id.remove(&id)?;
+        display.remove_global::<State>(port.global.clone());
+        Some(port)
+    }
+}
+
+impl Port {
+    /// Gives the port another size or rate; true when its picture begins anew.
+    pub(crate) fn set_mode(&mut self, mode: model::Mode) -> bool {
+        set_mode(&self.output, mode);
+        self.redraw.set_refresh(mode.refresh);
+        self.refresh = mode.refresh;
+        let resized = self.size != mode.size;
+        if resized {
+            self.size = mode.size;
+            self.planner.resize(mode.size);
+        }
+        resized
+    }
+}
+
+fn set_mode(output: &Output, mode: model::Mode) {
+    let signed = |v: u32| i32::try_from(v).unwrap_or(i32::MAX);
+    let size = (signed(mode.size.width), signed(mode.size.height));
+    let wl_mode = Mode { size: size.into(), refresh: signed(mode.refresh.millihertz()) };
+    for old in output.modes().into_iter().filter(|old| *old != wl_mode) {
+        output.delete_mode(old);
+    }
+    output.change_current_state(Some(wl_mode), Some(Transform::Normal), None, Some((0, 0).into()));
+    output.set_preferred(wl_mode);
+}
+
+/// A size at 96 pixels an inch, as clients expect of a desktop.
+fn millimetres(size: Size) -> (i32, i32) {
+    let side = |v: u32| i32::try_from(u64::from(v) * 254 / 960).unwrap_or(i32::MAX);
+    (side(size.width), side(size.height))
+}

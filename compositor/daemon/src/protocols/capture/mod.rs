@@ -1,0 +1,207 @@
+//! `ext-image-copy-capture-v1` with `ext-image-capture-source-v1` for outputs.
+//!
+//! A client makes a source from an output and a session from the source, then one frame after
+//! another. The first frame of a session is answered at once with the whole picture; later ones when
+//! something changed since the session's last frame, with exactly that damage. Every session gathers
+//! its own damage, so a slow client misses no change and holds up nobody.
+
+mod cursor;
+mod dispatch;
+mod frame;
+mod session;
+
+use std::time::Duration;
+
+use porthole_pixel::{Rect, Region, Size};
+use smithay::reexports::{
+    wayland_protocols::ext::{
+        image_capture_source::v1::server::ext_output_image_capture_source_manager_v1::ExtOutputImageCaptureSourceManagerV1 as SourceManager,
+        image_copy_capture::v1::server::ext_image_copy_capture_manager_v1::ExtImageCopyCaptureManagerV1 as CaptureManager,
+    },
+    wayland_server::{
+        Client, DisplayHandle, GlobalDispatch,
+        protocol::{wl_output::WlOutput, wl_pointer::WlPointer},
+    },
+};
+
+pub(crate) use cursor::{CursorImage, CursorSessionData};
+pub(crate) use dispatch::{FrameData, SessionData};
+use session::{Session, SessionKind};
+
+use crate::render::{CaptureJob, Captured};
+
+/// What is captured: a port.
+pub(crate) type SourceId = porthole_core::model::PortId;
+
+/// Decides whether a client sees the capture globals.
+pub(crate) type ClientFilter = Box<dyn Fn(&Client) -> bool + Send + Sync>;
+
+/// Data of the two globals.
+pub(crate) struct CaptureGlobal {
+    pub(super) filter: ClientFilter,
+}
+
+impl std::fmt::Debug for CaptureGlobal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("CaptureGlobal")
+    }
+}
+
+/// What the compositor must answer.
+pub(crate) trait CaptureHandler {
+    fn capture_state(&mut self) -> &mut CaptureState;
+    /// The source of an output, when this client may capture it.
+    fn source_of_output(&mut self, client: &Client, output: &WlOutput) -> Option<SourceId>;
+    /// The size of a source's picture, when it still exists.
+    fn source_size(&mut self, source: SourceId) -> Option<Size>;
+    /// The source on whose picture a pointer moves.
+    fn source_of_pointer(&mut self, pointer: &WlPointer) -> Option<SourceId>;
+    /// A frame waits: call [`CaptureState::take_ready`] for this source in good time.
+    fn capture_wanted(&mut self, source: SourceId);
+}
+
+/// All capture sessions.
+#[derive(Debug, Default)]
+pub(crate) struct CaptureState {
+    sessions: Vec<Session>,
+    cursors: cursor::Cursors,
+    next: u64,
+}
+
+impl CaptureState {
+    /// Announces the globals to the clients that `filter` lets see them.
+    pub(crate) fn new<D>(
+        display: &DisplayHandle,
+        filter: impl Fn(&Client) -> bool + Send + Sync + Clone + 'static,
+    ) -> Self
+    where
+        D: GlobalDispatch<SourceManager, CaptureGlobal>
+            + GlobalDispatch<CaptureManager, CaptureGlobal>
+            + 'static,
+    {
+        let global = || CaptureGlobal { filter: Box::new(filter.clone()) };
+        display.create_global::<D, SourceManager, _>(1, global());
+        display.create_global::<D, CaptureManager, _>(1, global());
+        Self::default()
+    }
+
+    fn next_id(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    fn session(&mut self, id: u64) -> Option<&mut Session> {
+        self.sessions.iter_mut().find(|s| s.id == id)
+    }
+
+    fn of_port(&mut self, source: SourceId) -> impl Iterator<Item = &mut Session> {
+        self.sessions.iter_mut().filter(move |s| s.kind.port() == Some(source))
+    }
+
+    /// The picture of `source` is about to change in `region`.
+    pub(crate) fn damaged(&mut self, source: SourceId, region: &Region) {
+        for session in self.of_port(source) {
+            session.damage.union(region);
+            session.damage.simplify(session::MAX_DAMAGE_RECTS);
+        }
+    }
+
+    /// The captures of `source` that can be served from its next picture.
+    pub(crate) fn take_ready(&mut self, source: SourceId) -> Vec<CaptureJob> {
+        let cursor = self.cursors.painted(source);
+        self.of_port(source)
+            .filter_map(|session| {
+                let mut job = session.take_job()?;
+                if let SessionKind::Port { paint_cursor: true, .. } = session.kind {
+                    job.cursor.clone_from(&cursor);
+                }
+                Some(job)
+            })
+            .collect()
+    }
+
+    /// Tells clients what became of their captures. `at` is when the picture was complete.
+    pub(crate) fn finished(&mut self, captures: Vec<Captured>, at: Duration) {
+        for Captured { token, outcome } in captures {
+            // A session that was destroyed meanwhile has nobody to tell.
+            if let Some(session) = self.sessions.iter_mut().find(|s| s.has_job(token)) {
+                session.finish_job(outcome, at);
+            }
+        }
+    }
+
+    /// The source's picture has another size now.
+    pub(crate) fn resized(&mut self, source: SourceId, size: Size) {
+        for session in self.of_port(source) {
+            session.resize(size);
+        }
+    }
+
+    /// The source is gone: its sessions are stopped.
+    pub(crate) fn removed(&mut self, source: SourceId) {
+        for session in self.of_port(source) {
+            session.stop();
+        }
+        self.cursors.removed(source);
+    }
+
+    /// The pointer on `source` is at this hot spot, or nowhere.
+    pub(crate) fn cursor_moved(&mut self, source: SourceId, at: Option<(i32, i32)>) {
+        let touched = self.cursors.moved(source, at);
+        self.cursor_damage(source, &touched);
+    }
+
+    /// The pointer on `source` looks like this now, or is hidden.
+    pub(crate) fn cursor_changed(&mut self, source: SourceId, image: Option<CursorImage>) {
+        let touched = self.cursors.changed(source, image);
+        for session in self.sessions.iter_mut().filter(|s| s.kind.cursor() == Some(source)) {
+            session.cursor_changed(self.cursors.image(source));
+        }
+        self.cursor_damage(source, &touched);
+    }
+
+    /// Sessions that paint the pointer see it move as damage.
+    fn cursor_damage(&mut self, source: SourceId, touched: &[Rect]) {
+        for session in self.of_port(source) {
+            if let SessionKind::Port { paint_cursor: true, .. } = session.kind {
+                touched.iter().for_each(|r| session.damage.add(*r));
+            }
+        }
+    }
+
+    fn forget(&mut self, id: u64) {
+        self.sessions.retain(|s| s.id != id);
+    }
+}
+
+/// Gives a `State` the dispatch of this module.
+macro_rules! delegate_capture {
+    ($state:ty) => {
+        const _: () = {
+            use ::smithay::reexports::wayland_protocols::ext::{
+                image_capture_source::v1::server::{
+                    ext_image_capture_source_v1::ExtImageCaptureSourceV1,
+                    ext_output_image_capture_source_manager_v1::ExtOutputImageCaptureSourceManagerV1,
+                },
+                image_copy_capture::v1::server::{
+                    ext_image_copy_capture_cursor_session_v1::ExtImageCopyCaptureCursorSessionV1,
+                    ext_image_copy_capture_frame_v1::ExtImageCopyCaptureFrameV1,
+                    ext_image_copy_capture_manager_v1::ExtImageCopyCaptureManagerV1,
+                    ext_image_copy_capture_session_v1::ExtImageCopyCaptureSessionV1,
+                },
+            };
+            use $crate::protocols::capture::{
+                CaptureGlobal, CaptureState, CursorSessionData, FrameData, SessionData, SourceId,
+            };
+            ::wayland_server::delegate_global_dispatch!($state: [ExtOutputImageCaptureSourceManagerV1: CaptureGlobal] => CaptureState);
+            ::wayland_server::delegate_global_dispatch!($state: [ExtImageCopyCaptureManagerV1: CaptureGlobal] => CaptureState);
+            ::wayland_server::delegate_dispatch!($state: [ExtOutputImageCaptureSourceManagerV1: ()] => CaptureState);
+            ::wayland_server::delegate_dispatch!($state: [ExtImageCopyCaptureManagerV1: ()] => CaptureState);
+            ::wayland_server::delegate_dispatch!($state: [ExtImageCaptureSourceV1: Option<SourceId>] => CaptureState);
+            ::wayland_server::delegate_dispatch!($state: [ExtImageCopyCaptureSessionV1: SessionData] => CaptureState);
+            ::wayland_server::delegate_dispatch!($state: [ExtImageCopyCaptureFrameV1: FrameData] => CaptureState);
+            ::wayland_server::delegate_dispatch!($state: [ExtImageCopyCaptureCursorSessionV1: CursorSessionData] => CaptureState);
+        };
+    };
+}
+pub(crate) use delegate_capture;

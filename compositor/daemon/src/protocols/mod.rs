@@ -1,0 +1,8 @@
+//! Mechanism of the protocols that smithay 0.7 lacks or does badly, in the shape that it uses: a
+//! state that owns the global, and a handler trait for what the compositor must decide. Nothing here
+//! knows our `State`; policy is in `handlers`.
+
+pub(crate) mod capture;
+pub(crate) mod shm;
+pub(crate) mod virtual_keyboard;
+pub(crate) mod virtual_pointer;

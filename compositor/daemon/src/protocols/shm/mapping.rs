@@ -1,0 +1,80 @@
+//! The mapped memory of a sealed pool: the only place where client memory is touched by address.
+
+use std::{io, os::fd::AsFd, ptr::NonNull};
+
+use rustix::mm::{MapFlags, ProtFlags};
+
+/// What the mapping is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Access {
+    /// The client's picture is read.
+    Read,
+    /// A capture is written for the client.
+    Write,
+}
+
+/// A whole pool, mapped.
+///
+/// INVARIANT: the file behind it is sealed against shrinking and was at least `len` long when the
+/// seal was seen, so that every byte stays backed and no access can raise SIGBUS.
+#[derive(Debug)]
+pub(crate) struct Mapping {
+    start: NonNull<u8>,
+    len: usize,
+    access: Access,
+}
+
+// SAFETY: the mapping is plain memory of the process, valid until it is dropped, and every access is
+// by raw pointer: nothing here ever makes a reference to bytes that the client may change meanwhile.
+unsafe impl Send for Mapping {}
+// SAFETY: see above; concurrent reads and writes of pixels may tear, as hardware does, and no more.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    /// Maps the first `len` bytes. The caller has checked the seal and the file's length.
+    pub(crate) fn new(fd: impl AsFd, len: usize, access: Access) -> io::Result<Self> {
+        let prot = match access {
+            Access::Read => ProtFlags::READ,
+            Access::Write => ProtFlags::READ | ProtFlags::WRITE,
+        };
+        // SAFETY: a fresh mapping at an address of the kernel's choice replaces nothing.
+        let start =
+            unsafe { rustix::mm::mmap(std::ptr::null_mut(), len, prot, MapFlags::SHARED, fd, 0) }?;
+        let start = NonNull::new(start.cast::<u8>())
+            .ok_or_else(|| io::Error::other("the kernel mapped the pool at address 0"))?;
+        Ok(Self { start, len, access })
+    }
+
+    /// The address of `len` bytes from `offset`, when they lie inside.
+    pub(crate) fn range(&self, offset: u64, len: u64) -> Option<*const u8> {
+        let offset = usize::try_from(offset).ok()?;
+        let end = offset.checked_add(usize::try_from(len).ok()?)?;
+        if end > self.len {
+            return None;
+        }
+        // SAFETY: the offset was just checked to lie inside the mapping.
+        Some(unsafe { self.start.as_ptr().add(offset) }.cast_const())
+    }
+
+    /// Writes `bytes` from `offset`; false when they do not fit or the mapping is for reading.
+    pub(crate) fn write(&self, offset: u64, bytes: &[u8]) -> bool {
+        if self.access != Access::Write {
+            return false;
+        }
+        let Some(to) = self.range(offset, bytes.len() as u64) else { return false };
+        // SAFETY: the range was checked, the pages are mapped for writing, and `bytes` is ours, so
+        // the two cannot overlap.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), to.cast_mut(), bytes.len()) };
+        true
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: the range was mapped by `new` and nothing can use it any more.
+        let unmapped = unsafe { rustix::mm::munmap(self.start.as_ptr().cast(), self.len) };
+        if let Err(error) = unmapped {
+            tracing::error!("a pool could not be unmapped: {error}");
+        }
+    }
+}

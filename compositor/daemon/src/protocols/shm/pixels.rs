@@ -1,0 +1,99 @@
+//! A client's picture as frame plans hold it.
+
+use std::sync::Arc;
+
+use porthole_pixel::{Format, Layout, Size};
+use smithay::reexports::{calloop::channel::Sender, wayland_server::protocol::wl_buffer::WlBuffer};
+
+use super::mapping::Mapping;
+
+/// Where buffers go that nobody reads any more: the state thread tells their clients.
+pub(crate) type ReleaseSender = Sender<WlBuffer>;
+
+/// A buffer in use. Surfaces and plans share it; the last one to let go releases the buffer.
+#[derive(Debug)]
+pub(crate) struct BufferUse {
+    pub(super) buffer: WlBuffer,
+    pub(super) released: ReleaseSender,
+}
+
+impl Drop for BufferUse {
+    fn drop(&mut self) {
+        // The receiver is gone only when the service ends, and then nobody waits.
+        let _ = self.released.send(self.buffer.clone());
+    }
+}
+
+/// A picture that stays readable, from any thread, for as long as it is held.
+#[derive(Debug)]
+pub(crate) struct Pixels {
+    layout: Layout,
+    memory: Memory,
+}
+
+#[derive(Debug)]
+enum Memory {
+    Mapped { map: Arc<Mapping>, _in_use: Arc<BufferUse> },
+    Owned(Vec<u32>),
+}
+
+impl Pixels {
+    /// A picture read where the client wrote it. `None` when it does not lie in the mapping.
+    pub(super) fn mapped(
+        layout: Layout,
+        map: Arc<Mapping>,
+        in_use: Arc<BufferUse>,
+    ) -> Option<Self> {
+        map.range(layout.offset(), layout.byte_len())?;
+        Some(Self { layout, memory: Memory::Mapped { map, _in_use: in_use } })
+    }
+
+    /// A picture of our own: rows without gaps, each of whole words. `None` when there are too few.
+    pub(crate) fn owned(format: Format, size: Size, words: Vec<u32>) -> Option<Self> {
+        let row = size.width.checked_mul(format.bytes_per_pixel())?;
+        let stride = row.checked_next_multiple_of(4)?;
+        let layout = Layout::new(format, size, stride, 0, words.len() as u64 * 4).ok()?;
+        Some(Self { layout, memory: Memory::Owned(words) })
+    }
+
+    /// Size, format and stride. The offset counts from the start of the pool, see [`Self::start`].
+    pub(crate) const fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The address of the first pixel; [`Layout::byte_len`] bytes behind it stay readable while this
+    /// value lives. A client may change mapped ones at any time.
+    pub(crate) fn start(&self) -> *const u8 {
+        match &self.memory {
+            Memory::Mapped { map, .. } => map
+                .range(self.layout.offset(), self.layout.byte_len())
+                .unwrap_or_else(std::ptr::null),
+            Memory::Owned(words) => words.as_ptr().cast(),
+        }
+    }
+
+    /// The picture as `Argb8888` words, row by row, for small things that are copied on the spot.
+    pub(crate) fn to_argb(&self) -> Vec<u32> {
+        let (format, size) = (self.layout.format(), self.layout.size());
+        let (row_bytes, stride) = (self.layout.row_bytes() as usize, self.layout.stride() as usize);
+        let mut row = vec![0_u8; row_bytes];
+        let mut words = Vec::new();
+        let start = self.start();
+        for y in 0..size.height as usize {
+            if start.is_null() {
+                break;
+            }
+            // SAFETY: row y lies inside the layout, which was checked against the memory.
+            let from = unsafe { start.add(y * stride) };
+            // SAFETY: `row` is ours and has exactly this length; the source stays readable.
+            unsafe { std::ptr::copy_nonoverlapping(from, row.as_mut_ptr(), row_bytes) };
+            let pixels = row.chunks_exact(format.bytes_per_pixel() as usize);
+            words.extend(
+                pixels
+                    .filter_map(|p| format.rgba(p))
+                    .map(|[r, g, b, a]| u32::from_be_bytes([a, r, g, b])),
+            );
+        }
+        words
+    }
+}

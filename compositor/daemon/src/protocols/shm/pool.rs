@@ -1,0 +1,239 @@
+//! A client's pool of memory, and the two ways to its bytes.
+//!
+//! A memfd that is sealed against shrinking is mapped: any thread may then read it freely. Any other
+//! file is read with `pread` and written with `pwrite`, which answer a file that was cut short with
+//! fewer bytes where a mapping would answer with SIGBUS. So no signal handler is needed at all.
+
+use std::{
+    io,
+    os::fd::OwnedFd,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use porthole_pixel::{Layout, Rect};
+use rustix::fs::SealFlags;
+
+use super::mapping::{Access, Mapping};
+
+/// The largest picture that is copied out of an unsealed pool, in bytes: one at 8192 x 8192.
+pub(crate) const MAX_COPY: u64 = 256 << 20;
+
+/// `TMPFS_MAGIC` of linux/magic.h. Only there does "sealed" mean that every page can be had:
+/// a file of huge pages has seals too, but may run out of them.
+const TMPFS_MAGIC: u64 = 0x0102_1994;
+
+/// A pool as the client made it.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    fd: OwnedFd,
+    mappable: bool,
+    maps: Mutex<Maps>,
+}
+
+#[derive(Debug, Default)]
+struct Maps {
+    len: u64,
+    read: Option<Arc<Mapping>>,
+    write: Option<Arc<Mapping>>,
+}
+
+impl Pool {
+    /// Takes a pool of `len` bytes.
+    pub(crate) fn new(fd: OwnedFd, len: u64) -> Self {
+        let mappable = rustix::fs::fcntl_get_seals(&fd)
+            .is_ok_and(|seals| seals.contains(SealFlags::SHRINK))
+            && rustix::fs::fstatfs(&fd)
+                .is_ok_and(|fs| u64::try_from(fs.f_type).is_ok_and(|t| t == TMPFS_MAGIC));
+        Self { fd, mappable, maps: Mutex::new(Maps { len, ..Maps::default() }) }
+    }
+
+    /// Bytes that the client gave to the pool.
+    pub(crate) fn len(&self) -> u64 {
+        self.maps.lock().unwrap_or_else(PoisonError::into_inner).len
+    }
+
+    /// Grows the pool; false when it would shrink.
+    pub(crate) fn grow(&self, len: u64) -> bool {
+        let mut maps = self.maps.lock().unwrap_or_else(PoisonError::into_inner);
+        if len < maps.len {
+            return false;
+        }
+        // Buffers in use keep the old mapping alive; it stays valid, as the file cannot shrink.
+        *maps = Maps { len, ..Maps::default() };
+        true
+    }
+
+    /// The mapping, or nothing for a pool that must be copied.
+    pub(crate) fn mapping(&self, access: Access) -> io::Result<Option<Arc<Mapping>>> {
+        if !self.mappable {
+            return Ok(None);
+        }
+        let mut maps = self.maps.lock().unwrap_or_else(PoisonError::into_inner);
+        let len = maps.len;
+        let slot = match access {
+            Access::Read => &mut maps.read,
+            Access::Write => &mut maps.write,
+        };
+        if let Some(map) = slot {
+            return Ok(Some(map.clone()));
+        }
+        let size = u64::try_from(rustix::fs::fstat(&self.fd)?.st_size).unwrap_or(0);
+        if size < len {
+            return Err(io::Error::other(format!(
+                "the pool was said to have {len} bytes, but its file has only {size}"
+            )));
+        }
+        let len = usize::try_from(len).map_err(io::Error::other)?;
+        let map = Arc::new(Mapping::new(&self.fd, len, access)?);
+        *slot = Some(map.clone());
+        Ok(Some(map))
+    }
+
+    /// Copies the picture out, row behind row without gaps, as words of four bytes.
+    pub(crate) fn copy_out(&self, layout: &Layout) -> io::Result<Vec<u32>> {
+        let row_bytes = layout.row_bytes() as usize;
+        let row_words = row_bytes.div_ceil(4);
+        let total = row_words as u64 * 4 * u64::from(layout.size().height);
+        if total > MAX_COPY {
+            return Err(io::Error::other(format!(
+                "a picture of {total} bytes in an unsealed pool; at most {MAX_COPY} are copied: \
+                 seal the memfd with F_SEAL_SHRINK"
+            )));
+        }
+        let mut words = Vec::new();
+        let mut row = vec![0_u8; row_words * 4];
+        for y in 0..layout.size().height {
+            let Some(offset) = layout.row_offset(y) else { break };
+            let Some(bytes) = row.get_mut(..row_bytes) else { break };
+            self.read_row(offset, bytes)?;
+            words.extend(row.as_chunks::<4>().0.iter().map(|b| u32::from_ne_bytes(*b)));
+        }
+        Ok(words)
+    }
+
+    fn read_row(&self, mut offset: u64, mut into: &mut [u8]) -> io::Result<()> {
+        while !into.is_empty() {
+            let n = rustix::io::pread(&self.fd, &mut *into, offset)?;
+            if n == 0 {
+                return Err(io::Error::other(format!(
+                    "the pool's file ends before byte {offset}, inside a picture"
+                )));
+            }
+            into = into.get_mut(n..).unwrap_or_default();
+            offset += n as u64;
+        }
+        Ok(())
+    }
+
+    /// Writes `rect` of a picture given as rows of `from_stride` bytes into the client's buffer.
+    /// Both pictures have four bytes for each pixel. Returns the bytes written.
+    pub(crate) fn copy_in(
+        &self,
+        layout: &Layout,
+        rect: Rect,
+        from: &[u8],
+        from_stride: usize,
+    ) -> io::Result<u64> {
+        let Some(rect) = rect.intersect(Rect::from_size(layout.size())) else { return Ok(0) };
+        let map = self.mapping(Access::Write)?;
+        let (left, width) = (rect.x.unsigned_abs(), rect.size().width);
+        let mut written = 0;
+        for y in rect.y.unsigned_abs()..rect.bottom().unsigned_abs() {
+            let start = y as usize * from_stride + left as usize * 4;
+            let row = from.get(start..start + width as usize * 4);
+            let to = layout.row_offset(y).map(|o| o + u64::from(left) * 4);
+            let (Some(row), Some(to)) = (row, to) else {
+                return Err(io::Error::other("the buffer is larger than the picture"));
+            };
+            match &map {
+                Some(map) if map.write(to, row) => {}
+                Some(_) => return Err(io::Error::other("the buffer lies outside of its pool")),
+                None => self.write_row(to, row)?,
+            }
+            written += row.len() as u64;
+        }
+        Ok(written)
+    }
+
+    fn write_row(&self, mut offset: u64, mut row: &[u8]) -> io::Result<()> {
+        while !row.is_empty() {
+            let n = rustix::io::pwrite(&self.fd, row, offset)?;
+            if n == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            row = row.get(n..).unwrap_or_default();
+            offset += n as u64;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use porthole_pixel::{Format, Size};
+    use rustix::fs::MemfdFlags;
+
+    use super::*;
+
+    fn memfd(len: u64, seals: SealFlags) -> OwnedFd {
+        let fd =
+            rustix::fs::memfd_create("pool-test", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)
+                .unwrap();
+        rustix::fs::ftruncate(&fd, len).unwrap();
+        rustix::fs::fcntl_add_seals(&fd, seals).unwrap();
+        fd
+    }
+
+    fn layout() -> Layout {
+        Layout::new(Format::Xrgb8888, Size::new(3, 2), 20, 4, 64).unwrap()
+    }
+
+    #[test]
+    fn sealed_pools_are_mapped_and_others_are_not() {
+        let sealed = Pool::new(memfd(64, SealFlags::SHRINK), 64);
+        assert!(sealed.mapping(Access::Read).unwrap().is_some());
+        let open = Pool::new(memfd(64, SealFlags::empty()), 64);
+        assert!(open.mapping(Access::Read).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_pool_longer_than_its_file_is_refused() {
+        let pool = Pool::new(memfd(63, SealFlags::SHRINK), 64);
+        let error = pool.mapping(Access::Read).unwrap_err().to_string();
+        assert!(error.contains("has only 63"), "{error}");
+    }
+
+    #[test]
+    fn a_file_cut_short_is_an_error_not_a_signal() {
+        let fd = memfd(64, SealFlags::empty());
+        let pool = Pool::new(fd.try_clone().unwrap(), 64);
+        assert_eq!(pool.copy_out(&layout()).unwrap().len(), 6);
+        rustix::fs::ftruncate(&fd, 30).unwrap();
+        let error = pool.copy_out(&layout()).unwrap_err().to_string();
+        assert!(error.contains("ends before byte 30"), "{error}");
+    }
+
+    #[test]
+    fn captures_reach_the_file_both_ways() {
+        for seals in [SealFlags::SHRINK, SealFlags::empty()] {
+            let fd = memfd(64, seals);
+            let pool = Pool::new(fd.try_clone().unwrap(), 64);
+            let from: Vec<u8> = (0..24).collect();
+            let n = pool.copy_in(&layout(), Rect::new(1, 0, 5, 2), &from, 12).unwrap();
+            assert_eq!(n, 16);
+            let mut file = [0_u8; 64];
+            rustix::io::pread(&fd, &mut file, 0).unwrap();
+            assert_eq!(&file[8..16], &from[4..12]);
+            assert_eq!(&file[28..36], &from[16..24]);
+            assert_eq!(&file[..8], &[0; 8]);
+            assert_eq!(&file[36..], &[0; 28]);
+        }
+    }
+
+    #[test]
+    fn writing_needs_a_writable_file() {
+        let fd = memfd(64, SealFlags::SHRINK | SealFlags::WRITE);
+        let pool = Pool::new(fd, 64);
+        pool.copy_in(&layout(), Rect::new(0, 0, 3, 2), &[0; 24], 12).unwrap_err();
+    }
+}

@@ -1,0 +1,130 @@
+//! Taking a configuration: all of it, or nothing.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use porthole_core::{
+    config::{Config, ConfigErrors},
+    model::{self, Device, PortId},
+};
+
+use crate::{
+    protocols::shm::Pixels,
+    sockets::SocketError,
+    splash::{self, SplashError},
+    state::State,
+};
+
+/// Why a configuration was not taken.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ApplyError {
+    #[error("{0}")]
+    Config(#[from] ConfigErrors),
+    #[error("{0}")]
+    Model(#[from] model::Error),
+    #[error("{0}")]
+    Splash(#[from] SplashError),
+    #[error("{0}")]
+    Socket(#[from] SocketError),
+    #[error("a port's render thread cannot be started: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+impl State {
+    /// Reads the file again. On any error everything stays as it was.
+    pub(crate) fn reload(&mut self) {
+        let outcome = Config::load(&self.config_path)
+            .map_err(ApplyError::from)
+            .and_then(|config| self.apply(config));
+        match outcome {
+            Ok(()) => tracing::info!("the configuration was read again"),
+            Err(error) => {
+                tracing::error!("the configuration was not taken, nothing changed:\n{error}");
+            }
+        }
+    }
+
+    fn apply(&mut self, config: Config) -> Result<(), ApplyError> {
+        // Everything that can fail comes first and changes nothing that is seen.
+        let splash = config.splash.as_deref().map(splash::load).transpose()?;
+        let mut device = self.device.clone();
+        let pending = device.prepare(&config)?;
+        device.commit(pending)?;
+        let added = self.add_ports(&device, splash.as_ref())?;
+        if let Err(error) = self.sockets.apply(&self.handle, &config) {
+            added.into_iter().for_each(|id| self.remove_port(id));
+            return Err(error.into());
+        }
+
+        let before = std::mem::replace(&mut self.device, device);
+        self.config = config;
+        self.drop_ports();
+        self.change_modes(&before);
+        self.place_all_toplevels();
+        let ports: Vec<PortId> = self.ports.iter().map(|(id, _)| id).collect();
+        for id in ports {
+            self.damage_port(id);
+        }
+        let programs = self.config.programs.clone();
+        self.apply_programs(&programs);
+        Ok(())
+    }
+
+    /// Makes the outputs of a device that are not there yet; on failure none of them.
+    pub(crate) fn add_ports(
+        &mut self,
+        device: &Device,
+        splash: Option<&Arc<Pixels>>,
+    ) -> Result<Vec<PortId>, ApplyError> {
+        let mut added = Vec::new();
+        for (id, port) in device.ports() {
+            if self.ports.get(id).is_some() {
+                continue;
+            }
+            let picture =
+                splash.cloned().or_else(|| splash::built_in(port.mode.size, port.background));
+            if let Err(error) = self.ports.add(&self.display, id, port, picture) {
+                added.into_iter().for_each(|id| self.remove_port(id));
+                return Err(error.into());
+            }
+            added.push(id);
+        }
+        for id in &added {
+            if let Some(port) = device.port(*id) {
+                self.seats.add(&self.display, *id, port.name.as_str());
+            }
+        }
+        Ok(added)
+    }
+
+    fn remove_port(&mut self, id: PortId) {
+        self.globals.capture.removed(id);
+        self.seats.remove(&self.display, id);
+        if let Some(port) = self.ports.remove(&self.display, id) {
+            tracing::info!(port = port.name, "removed");
+        }
+    }
+
+    fn drop_ports(&mut self) {
+        let gone: Vec<PortId> = self
+            .ports
+            .iter()
+            .map(|(id, _)| id)
+            .filter(|id| self.device.port(*id).is_none())
+            .collect();
+        gone.into_iter().for_each(|id| self.remove_port(id));
+    }
+
+    fn change_modes(&mut self, before: &Device) {
+        let modes: BTreeMap<PortId, _> = self.device.ports().map(|(id, p)| (id, p.mode)).collect();
+        for (id, mode) in modes {
+            if before.port(id).is_some_and(|p| p.mode == mode) {
+                continue;
+            }
+            if let Some(port) = self.ports.get_mut(id)
+                && port.set_mode(mode)
+            {
+                self.globals.capture.resized(id, mode.size);
+            }
+        }
+    }
+}

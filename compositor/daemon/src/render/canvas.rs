@@ -1,0 +1,260 @@
+//! The picture of a port, drawn by pixman. The only place that hands client memory to it.
+
+use std::sync::Arc;
+
+use pixman::{
+    Box32, Color as PixmanColor, Filter, FormatCode, Image, Operation, Region32, Repeat, Solid,
+    Transform as PixmanTransform,
+};
+use porthole_core::{
+    Color,
+    scene::{Mapping, Point, SourceRect, Transform},
+};
+use porthole_pixel::{Format, Rect, Region, Size};
+
+use super::{Draw, FramePlan};
+use crate::protocols::shm::{BufferWriter, Pixels};
+
+/// Why a picture could not be drawn. None is a client's fault: layouts were checked before.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DrawError {
+    #[error("the compositing library is out of memory")]
+    Memory,
+    #[error("{0:?} scales more than the compositing library can")]
+    Scale(Mapping),
+}
+
+/// A port's picture: `Xrgb8888`, rows without gaps.
+#[derive(Debug)]
+pub(crate) struct Canvas {
+    size: Size,
+    words: Vec<u32>,
+}
+
+impl Canvas {
+    /// A picture of one colour.
+    pub(crate) fn new(size: Size, color: Color) -> Self {
+        let pixels = usize::try_from(size.area()).unwrap_or(0);
+        Self { size, words: vec![color.argb(); pixels] }
+    }
+
+    pub(crate) const fn size(&self) -> Size {
+        self.size
+    }
+
+    const fn stride(&self) -> usize {
+        self.size.width as usize * 4
+    }
+
+    fn bytes(&self) -> &[u8] {
+        let len = self.words.len() * 4;
+        // SAFETY: a slice of u32 is four times as many bytes, all initialised, with no stricter
+        // alignment, and is borrowed for as long.
+        unsafe { std::slice::from_raw_parts(self.words.as_ptr().cast::<u8>(), len) }
+    }
+
+    /// Draws what the plan says and returns the bytes written. A layer that cannot be drawn is left
+    /// out with a log line; the others are drawn all the same.
+    pub(crate) fn draw(&mut self, plan: &FramePlan) -> u64 {
+        let mut pixels = plan.clear.area();
+        self.fill(&plan.clear, plan.background);
+        for draw in &plan.draws {
+            match self.draw_one(draw) {
+                Ok(()) => pixels += draw.clip.area(),
+                Err(error) => tracing::error!("a layer was not drawn: {error}"),
+            }
+        }
+        pixels * 4
+    }
+
+    fn fill(&mut self, region: &Region, color: Color) {
+        let bounds = Rect::from_size(self.size);
+        let width = self.size.width as usize;
+        for rect in region.rects().iter().filter_map(|r| r.intersect(bounds)) {
+            let columns = rect.x.unsigned_abs() as usize..rect.right().unsigned_abs() as usize;
+            let rows = rect.y.unsigned_abs() as usize..rect.bottom().unsigned_abs() as usize;
+            for row in self.words.chunks_exact_mut(width).take(rows.end).skip(rows.start) {
+                if let Some(part) = row.get_mut(columns.clone()) {
+                    part.fill(color.argb());
+                }
+            }
+        }
+    }
+
+    fn draw_one(&mut self, draw: &Draw) -> Result<(), DrawError> {
+        let clip = draw.clip.intersect(Rect::from_size(self.size));
+        let Some(bounds) = clip.bounds() else { return Ok(()) };
+        let mut source = source_image(&draw.pixels)?;
+        let offset = place_source(&mut source, &draw.mapping, bounds)?;
+
+        let format = draw.pixels.layout().format();
+        let solid = draw.opacity >= 1.0;
+        let mask = if solid { None } else { Some(opacity_mask(draw.opacity)?) };
+        let operation = if solid && !format.has_alpha() { Operation::Src } else { Operation::Over };
+        let (width, height) = (self.size.width as usize, self.size.height as usize);
+        let stride = self.stride();
+        let mut target = Image::from_slice_mut(
+            FormatCode::X8R8G8B8,
+            width,
+            height,
+            &mut self.words,
+            stride,
+            false,
+        )
+        .map_err(|_| DrawError::Memory)?;
+        let boxes: Vec<Box32> = clip
+            .rects()
+            .iter()
+            .map(|r| Box32 { x1: r.left(), y1: r.top(), x2: r.right(), y2: r.bottom() })
+            .collect();
+        target
+            .set_clip_region32(Some(&Region32::init_rects(&boxes)))
+            .map_err(|_| DrawError::Memory)?;
+        target.composite32(
+            operation,
+            &source,
+            mask.as_deref(),
+            offset,
+            (0, 0),
+            (bounds.x, bounds.y),
+            (bounds.width, bounds.height),
+        );
+        Ok(())
+    }
+
+    /// Copies `region` into a client's buffer, with a pointer painted over the copy if one is given.
+    pub(crate) fn copy_out(
+        &self,
+        into: &BufferWriter,
+        region: &Region,
+        cursor: Option<&(Arc<Pixels>, i32, i32)>,
+    ) -> std::io::Result<u64> {
+        let bounds = Rect::from_size(self.size);
+        if into.layout().size() != self.size || into.layout().format().bytes_per_pixel() != 4 {
+            return Err(std::io::Error::other("the buffer does not have the port's size"));
+        }
+        let mut written = 0;
+        for rect in region.rects().iter().filter_map(|r| r.intersect(bounds)) {
+            written += into.write(rect, self.bytes(), self.stride())?;
+        }
+        if let Some((pixels, x, y)) = cursor {
+            let area = Rect::from_size(pixels.layout().size()).translate(*x, *y);
+            if let Some(area) = area.intersect(bounds) {
+                written += self.copy_with_cursor(into, area, pixels, (*x, *y))?;
+            }
+        }
+        Ok(written)
+    }
+
+    fn copy_with_cursor(
+        &self,
+        into: &BufferWriter,
+        area: Rect,
+        pixels: &Arc<Pixels>,
+        at: (i32, i32),
+    ) -> std::io::Result<u64> {
+        // The pointer is small: a copy of the whole rows it touches keeps one way of writing.
+        let mut copy = Self { size: self.size, words: self.words.clone() };
+        let size = pixels.layout().size();
+        let draw = Draw {
+            pixels: pixels.clone(),
+            mapping: Mapping {
+                source: SourceRect::from_size(size),
+                destination: Rect::from_size(size).translate(at.0, at.1),
+                transform: Transform::Normal,
+            },
+            opacity: 1.0,
+            clip: Region::from_rect(area),
+        };
+        copy.draw_one(&draw).map_err(std::io::Error::other)?;
+        into.write(area, copy.bytes(), copy.stride())
+    }
+}
+
+/// pixman's view of a held picture.
+fn source_image(pixels: &Pixels) -> Result<Image<'_, 'static>, DrawError> {
+    let layout = pixels.layout();
+    let (width, height) = (layout.size().width as usize, layout.size().height as usize);
+    let start = pixels.start();
+    if start.is_null() {
+        return Err(DrawError::Memory);
+    }
+    #[expect(
+        clippy::cast_ptr_alignment,
+        reason = "pool offsets and strides were checked to be whole words"
+    )]
+    let words = start.cast::<u32>().cast_mut();
+    // SAFETY: the layout was checked against the memory, which `pixels` keeps readable for as long as
+    // the image borrows it; a source is never written.
+    unsafe {
+        Image::from_raw_mut(
+            code(layout.format()),
+            width,
+            height,
+            words,
+            layout.stride() as usize,
+            false,
+        )
+    }
+    .map_err(|_| DrawError::Memory)
+}
+
+fn opacity_mask(opacity: f32) -> Result<Solid<'static>, DrawError> {
+    let alpha = (opacity.clamp(0.0, 1.0) * 65535.0).round();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped to the range of u16 just above"
+    )]
+    let alpha = alpha as u16;
+    Solid::new(PixmanColor::new(0, 0, 0, alpha)).map_err(|_| DrawError::Memory)
+}
+
+/// Tells pixman where in the picture the pixel at the top left of `bounds` comes from: a plain offset
+/// where nothing is scaled or turned, else a transform.
+fn place_source(
+    image: &mut Image<'_, '_>,
+    mapping: &Mapping,
+    bounds: Rect,
+) -> Result<(i32, i32), DrawError> {
+    let to = mapping.destination;
+    if mapping.transform == Transform::Normal && mapping.is_exact() {
+        #[expect(clippy::cast_possible_truncation, reason = "exact: whole, and inside a buffer")]
+        let (x, y) = (mapping.source.x as i32, mapping.source.y as i32);
+        return Ok((x + bounds.x - to.x, y + bounds.y - to.y));
+    }
+    // buffer = matrix * (destination pixel, counted from the destination's corner)
+    let (width, height) = (f64::from(to.width), f64::from(to.height));
+    let corner = Point { x: f64::from(to.x), y: f64::from(to.y) };
+    let start = mapping.to_source(corner);
+    let right = mapping.to_source(Point { x: corner.x + width, ..corner });
+    let down = mapping.to_source(Point { y: corner.y + height, ..corner });
+    let row = |start: f64, right: f64, down: f64| {
+        [(right - start) / width, (down - start) / height, start]
+    };
+    let matrix = [row(start.x, right.x, down.x), row(start.y, right.y, down.y), [0.0, 0.0, 1.0]];
+    // pixman counts in 16.16 fixed point.
+    if matrix.iter().flatten().any(|v| !v.is_finite() || v.abs() > 32000.0) {
+        return Err(DrawError::Scale(*mapping));
+    }
+    image.set_transform(PixmanTransform::new(matrix)).map_err(|_| DrawError::Memory)?;
+    // Turned without scaling hits pixel centres: the slow filter would change nothing.
+    let filter = if mapping.is_exact() { Filter::Nearest } else { Filter::Bilinear };
+    image.set_filter(filter, &[]).map_err(|_| DrawError::Memory)?;
+    image.set_repeat(Repeat::Pad);
+    Ok((bounds.x - to.x, bounds.y - to.y))
+}
+
+const fn code(format: Format) -> FormatCode {
+    match format {
+        Format::Argb8888 => FormatCode::A8R8G8B8,
+        Format::Xrgb8888 => FormatCode::X8R8G8B8,
+        Format::Abgr8888 => FormatCode::A8B8G8R8,
+        Format::Xbgr8888 => FormatCode::X8B8G8R8,
+        Format::Rgba8888 => FormatCode::R8G8B8A8,
+        Format::Rgbx8888 => FormatCode::R8G8B8X8,
+        Format::Bgra8888 => FormatCode::B8G8R8A8,
+        Format::Bgrx8888 => FormatCode::B8G8R8X8,
+        Format::Rgb565 => FormatCode::R5G6B5,
+    }
+}

@@ -1,0 +1,79 @@
+//! From a plan to pixels, on a thread for each port.
+//!
+//! The state thread makes a [`FramePlan`], which owns all that drawing needs; the port's render
+//! thread draws it, serves the captures that came with it, and answers with a [`Drawn`].
+
+mod canvas;
+mod thread;
+
+use std::{io, sync::Arc, time::Duration};
+
+use porthole_core::{Color, scene::Mapping};
+use porthole_pixel::{Region, Size};
+
+pub(crate) use canvas::Canvas;
+pub(crate) use thread::RenderThread;
+
+use crate::protocols::shm::{BufferWriter, Pixels};
+
+/// All that one frame needs, owned: it can be sent to the render thread and outlives every surface.
+#[derive(Debug)]
+pub(crate) struct FramePlan {
+    /// Counts the frames of the port; none for captures of the frame that is there.
+    pub(crate) serial: Option<u64>,
+    /// The port's size; another one than before starts a fresh picture.
+    pub(crate) size: Size,
+    /// Shows where no layer is.
+    pub(crate) background: Color,
+    /// Pixels that get the background colour.
+    pub(crate) clear: Region,
+    /// What is drawn over it, from the bottom up.
+    pub(crate) draws: Vec<Draw>,
+    /// Who wants the finished picture.
+    pub(crate) captures: Vec<CaptureJob>,
+}
+
+/// One picture to be drawn.
+#[derive(Debug)]
+pub(crate) struct Draw {
+    /// The picture, held.
+    pub(crate) pixels: Arc<Pixels>,
+    /// The part of it that is shown and where it goes on the port.
+    pub(crate) mapping: Mapping,
+    /// 0 (nothing to see) to 1.
+    pub(crate) opacity: f32,
+    /// The port pixels to touch.
+    pub(crate) clip: Region,
+}
+
+/// A capture to be copied out of the finished picture.
+#[derive(Debug)]
+pub(crate) struct CaptureJob {
+    /// Names the capture to the state thread.
+    pub(crate) token: u64,
+    pub(crate) into: BufferWriter,
+    /// What to copy, in port pixels.
+    pub(crate) region: Region,
+    /// A pointer to paint over the copy: its picture and where its top left corner is.
+    pub(crate) cursor: Option<(Arc<Pixels>, i32, i32)>,
+}
+
+/// What became of a [`CaptureJob`].
+#[derive(Debug)]
+pub(crate) struct Captured {
+    pub(crate) token: u64,
+    /// Bytes copied, or why nothing was.
+    pub(crate) outcome: io::Result<u64>,
+}
+
+/// The answer to a [`FramePlan`].
+#[derive(Debug)]
+pub(crate) struct Drawn {
+    /// The plan's serial.
+    pub(crate) serial: Option<u64>,
+    /// When the last pixel was in place, on the monotonic clock.
+    pub(crate) at: Duration,
+    /// Bytes written into the port's picture.
+    pub(crate) composed_bytes: u64,
+    pub(crate) captures: Vec<Captured>,
+}

@@ -1,0 +1,84 @@
+//! The thread that draws one port.
+
+use std::{
+    io,
+    sync::mpsc::{self, SyncSender, TrySendError},
+    thread::JoinHandle,
+};
+
+use porthole_core::Color;
+use porthole_pixel::Size;
+use smithay::reexports::calloop::channel::Sender;
+
+use super::{Canvas, Captured, Drawn, FramePlan};
+use crate::clock;
+
+/// A port's render thread. It sleeps until a plan comes.
+///
+/// At most one frame is under way, and one round of captures: the port's redraw state machine makes
+/// the next frame only when the last was answered, from the newest state. So nothing ever queues up
+/// behind a slow port.
+#[derive(Debug)]
+pub(crate) struct RenderThread {
+    plans: Option<SyncSender<FramePlan>>,
+    handle: Option<JoinHandle<()>>,
+}
+
+impl RenderThread {
+    /// Starts the thread; every answer goes through `answers` with the port's `key`.
+    pub(crate) fn start<K: Copy + Send + 'static>(
+        name: &str,
+        key: K,
+        answers: Sender<(K, Drawn)>,
+    ) -> io::Result<Self> {
+        let (plans, work) = mpsc::sync_channel::<FramePlan>(2);
+        let handle = std::thread::Builder::new().name(format!("port-{name}")).spawn(move || {
+            let mut canvas = Canvas::new(Size::new(1, 1), Color::BLACK);
+            while let Ok(plan) = work.recv() {
+                let drawn = draw(&mut canvas, &plan);
+                // The held buffers go before the answer, so that the client has its back buffer by
+                // the time that it is told to draw again.
+                drop(plan);
+                if answers.send((key, drawn)).is_err() {
+                    break;
+                }
+            }
+        })?;
+        Ok(Self { plans: Some(plans), handle: Some(handle) })
+    }
+
+    /// Hands over a plan; false when two are not answered yet or the thread is gone.
+    pub(crate) fn submit(&self, plan: FramePlan) -> bool {
+        match self.plans.as_ref().map(|p| p.try_send(plan)) {
+            Some(Ok(())) => true,
+            Some(Err(TrySendError::Full(_) | TrySendError::Disconnected(_))) | None => false,
+        }
+    }
+}
+
+impl Drop for RenderThread {
+    fn drop(&mut self) {
+        // Closing the channel ends the thread after the frame that it is drawing.
+        self.plans = None;
+        if self.handle.take().is_some_and(|h| h.join().is_err()) {
+            tracing::error!("a render thread panicked");
+        }
+    }
+}
+
+fn draw(canvas: &mut Canvas, plan: &FramePlan) -> Drawn {
+    if canvas.size() != plan.size {
+        *canvas = Canvas::new(plan.size, plan.background);
+    }
+    let composed_bytes = canvas.draw(plan);
+    let at = clock::now();
+    let captures = plan
+        .captures
+        .iter()
+        .map(|job| Captured {
+            token: job.token,
+            outcome: canvas.copy_out(&job.into, &job.region, job.cursor.as_ref()),
+        })
+        .collect();
+    Drawn { serial: plan.serial, at, composed_bytes, captures }
+}

@@ -1,0 +1,237 @@
+//! From the surfaces of a port's layers to the list of elements that the planner reads.
+
+use std::sync::Arc;
+
+use porthole_core::{
+    input::InputElement,
+    model::{Pipeline, PipelineId},
+    scene::{Element, Filter, Mapping, Placement, Point, SourceRect, Transform, place},
+};
+use porthole_pixel::{Rect, Region, Size};
+use smithay::{
+    reexports::wayland_server::protocol::wl_surface::WlSurface,
+    wayland::{
+        compositor::{
+            SubsurfaceCachedState, SurfaceAttributes, SurfaceData, TraversalAction, with_states,
+            with_surface_tree_upward,
+        },
+        shell::xdg::{PopupSurface, SurfaceCachedState},
+    },
+};
+
+use crate::{
+    protocols::shm::Pixels,
+    surfaces::{Waiting, region, with_content},
+};
+
+/// The splash's element; surfaces count from 1.
+const SPLASH_ID: u64 = 0;
+
+/// A port's scene: what the planner reads, and what belongs to each element.
+#[derive(Debug, Default)]
+pub(crate) struct Scene {
+    pub(crate) elements: Vec<Element>,
+    /// The picture of each element.
+    pub(crate) pixels: Vec<Arc<Pixels>>,
+    /// What takes input, from the bottom up.
+    pub(crate) input: Vec<InputSurface>,
+    /// Frame callbacks and feedback of every surface in it.
+    pub(crate) waiting: Waiting,
+}
+
+/// A surface that may take input.
+#[derive(Clone, Debug)]
+pub(crate) struct InputSurface {
+    pub(crate) element: InputElement,
+    pub(crate) surface: WlSurface,
+    /// From the surface's own coordinates to the port's.
+    pub(crate) mapping: Mapping,
+}
+
+impl Scene {
+    /// Adds the picture that is shown before any guest's, in the middle of the port.
+    pub(crate) fn add_splash(&mut self, pixels: &Arc<Pixels>, port: Size) {
+        let size = pixels.layout().size();
+        let Some(placement) =
+            place(Rect::from_size(port), size, None, porthole_core::scene::Fit::Fit)
+        else {
+            return;
+        };
+        let destination = placement.mapping.destination;
+        let opaque = !pixels.layout().format().has_alpha();
+        self.elements.push(Element {
+            id: SPLASH_ID,
+            serial: 0,
+            source: placement.mapping.source,
+            destination,
+            clip: placement.clip,
+            transform: Transform::Normal,
+            opacity: 1.0,
+            opaque: if opaque { Region::from_rect(destination) } else { Region::new() },
+            damage: Region::new(),
+        });
+        self.pixels.push(pixels.clone());
+    }
+
+    /// Adds a toplevel with its subsurfaces and popups, placed as its layer says. False when it has
+    /// nothing to show.
+    pub(crate) fn add_layer(
+        &mut self,
+        id: PipelineId,
+        pipeline: &Pipeline,
+        root: &WlSurface,
+        popups: &[PopupSurface],
+    ) -> bool {
+        let geometry = with_states(root, |states| {
+            let all = Rect::from_size(with_content(states, |c| c.size));
+            // The visible bounds, when the client draws shadows around them.
+            let geometry = states.cached_state.get::<SurfaceCachedState>().current().geometry;
+            geometry
+                .map(|g| Rect::new(g.loc.x, g.loc.y, g.size.w, g.size.h))
+                .and_then(|g| g.intersect(all))
+                .unwrap_or(all)
+        });
+        let Some(placement) =
+            place(pipeline.destination, geometry.size(), pipeline.source_rectangle, pipeline.fit)
+        else {
+            return false;
+        };
+        let layer = LayerPlace { id, opacity: pipeline.opacity, placement };
+        let origin = (-geometry.x, -geometry.y);
+        self.add_tree(&layer, root, origin);
+        self.add_popups(&layer, root, origin, popups);
+        true
+    }
+
+    fn add_popups(
+        &mut self,
+        layer: &LayerPlace,
+        parent: &WlSurface,
+        origin: (i32, i32),
+        popups: &[PopupSurface],
+    ) {
+        for popup in popups.iter().filter(|p| p.get_parent_surface().as_ref() == Some(parent)) {
+            let place = popup.with_pending_state(|state| state.geometry);
+            let surface = popup.wl_surface();
+            let inner = with_states(surface, |states| {
+                states.cached_state.get::<SurfaceCachedState>().current().geometry
+            });
+            let (dx, dy) = inner.map_or((0, 0), |g| (g.loc.x, g.loc.y));
+            let at = (
+                origin.0.saturating_add(place.loc.x).saturating_sub(dx),
+                origin.1.saturating_add(place.loc.y).saturating_sub(dy),
+            );
+            self.add_tree(layer, surface, at);
+            self.add_popups(layer, surface, at, popups);
+        }
+    }
+
+    fn add_tree(&mut self, layer: &LayerPlace, root: &WlSurface, origin: (i32, i32)) {
+        with_surface_tree_upward(
+            root,
+            origin,
+            |surface, states, at| {
+                let at = if surface == root { *at } else { offset(states, *at) };
+                let mapped = with_content(states, |c| c.pixels.is_some());
+                // The children of an unmapped surface are unmapped too.
+                if mapped { TraversalAction::DoChildren(at) } else { TraversalAction::SkipChildren }
+            },
+            |surface, states, at| {
+                let at = if surface == root { *at } else { offset(states, *at) };
+                self.add_surface(layer, surface, states, at);
+            },
+            |_, _, _| true,
+        );
+    }
+
+    fn add_surface(
+        &mut self,
+        layer: &LayerPlace,
+        surface: &WlSurface,
+        states: &SurfaceData,
+        at: (i32, i32),
+    ) {
+        let (opaque_region, input_region) = {
+            let mut attributes = states.cached_state.get::<SurfaceAttributes>();
+            let current = attributes.current();
+            (current.opaque_region.clone(), current.input_region.clone())
+        };
+        let built = with_content(states, |content| {
+            let pixels = content.pixels.clone()?;
+            let local = Rect::from_size(content.size);
+            let in_layer = SourceRect::from(local.translate(at.0, at.1));
+            let destination = layer.placement.mapping.rect_to_port(in_layer);
+            let surface_map = Mapping {
+                source: SourceRect::from(local),
+                destination,
+                transform: Transform::Normal,
+            };
+            let opaque = if pixels.layout().format().has_alpha() {
+                let stated = opaque_region.map(|r| region(&r, local)).unwrap_or_default();
+                stated.rects().iter().filter_map(|r| surface_map.opaque_to_port(*r)).collect()
+            } else {
+                Region::from_rect(destination)
+            };
+            let mut element = Element {
+                id: content.id,
+                serial: content.serial,
+                source: content.source,
+                destination,
+                clip: layer.placement.clip,
+                transform: content.transform,
+                opacity: layer.opacity,
+                opaque,
+                damage: Region::new(),
+            };
+            let map = element.mapping();
+            element.damage = content
+                .take_damage()
+                .rects()
+                .iter()
+                .filter_map(|r| map.damage_to_port(*r, Filter::Bilinear))
+                .collect();
+            let takes =
+                input_region.map_or_else(|| Region::from_rect(local), |r| region(&r, local));
+            let takes: Region = takes
+                .rects()
+                .iter()
+                .filter_map(|r| {
+                    surface_map.rect_to_port(SourceRect::from(*r)).intersect(element.clip)
+                })
+                .collect();
+            let input = InputElement { id: content.id, layer: layer.id, region: takes };
+            Some((
+                element,
+                pixels,
+                InputSurface { element: input, surface: surface.clone(), mapping: surface_map },
+            ))
+        });
+        if let Some((element, pixels, input)) = built {
+            self.elements.push(element);
+            self.pixels.push(pixels);
+            self.input.push(input);
+        }
+        self.waiting.take_from(states);
+    }
+}
+
+/// The surface under a point of the port, and the point in its own coordinates.
+pub(crate) fn surface_at(input: &[InputSurface], point: Point) -> Option<(&InputSurface, Point)> {
+    let (x, y) = (point.x.floor(), point.y.floor());
+    #[expect(clippy::cast_possible_truncation, reason = "the cast saturates, which is wanted")]
+    let found = input.iter().rev().find(|s| s.element.region.contains(x as i32, y as i32))?;
+    Some((found, found.mapping.to_source(point)))
+}
+
+#[derive(Debug)]
+struct LayerPlace {
+    id: PipelineId,
+    opacity: f32,
+    placement: Placement,
+}
+
+/// Where a subsurface is, in the coordinates of the layer's content.
+fn offset(states: &SurfaceData, (x, y): (i32, i32)) -> (i32, i32) {
+    let at = states.cached_state.get::<SubsurfaceCachedState>().current().location;
+    (x.saturating_add(at.x), y.saturating_add(at.y))
+}

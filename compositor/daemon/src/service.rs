@@ -1,0 +1,183 @@
+//! Start-up, the event loop, and the end.
+//!
+//! The order matters: the splash is on every port before the first socket exists.
+
+use std::{fs::File, path::PathBuf, time::Duration};
+
+use porthole_core::{
+    config::Config,
+    model::{Device, PortId},
+};
+use smithay::reexports::{
+    calloop::{
+        EventLoop, Interest, Mode, PostAction,
+        channel::{self, Channel, Event},
+        generic::Generic,
+        signals::{Signal, Signals},
+    },
+    wayland_server::{Display, Resource, protocol::wl_buffer::WlBuffer},
+};
+
+use crate::{
+    cli::Cli,
+    cursor,
+    ports::Ports,
+    programs::Programs,
+    ready,
+    reload::ApplyError,
+    render::Drawn,
+    seats::Seats,
+    sockets::Sockets,
+    splash,
+    state::{Globals, State, Statistics},
+    windows::Windows,
+};
+
+/// Why the service could not start, or had to end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ServiceError {
+    #[error("{0}")]
+    Apply(#[from] ApplyError),
+    #[error("the event loop failed: {0}")]
+    Loop(#[from] smithay::reexports::calloop::Error),
+    #[error("the Wayland display cannot be made: {0}")]
+    Display(String),
+    #[error(
+        "--ready-fd {0} cannot be used: {1}; open a descriptor for writing and give its number"
+    )]
+    ReadyFd(i32, std::io::Error),
+}
+
+/// Runs the service until it is told to end.
+pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
+    let ready_fd = cli
+        .ready_fd
+        .map(|n| ready::take_fd(n).map_err(|e| ServiceError::ReadyFd(n, e)))
+        .transpose()?;
+    let config = Config::load(&cli.config).map_err(ApplyError::from)?;
+    let splash =
+        config.splash.as_deref().map(splash::load).transpose().map_err(ApplyError::from)?;
+    let device = Device::from_config(&config).map_err(ApplyError::from)?;
+    let sockets = Sockets::new(&runtime_dir(cli)).map_err(ApplyError::from)?;
+
+    let mut event_loop: EventLoop<'static, State> = EventLoop::try_new()?;
+    // Before any thread is started, so that all of them leave the signals to this source.
+    let signals =
+        Signals::new(&[Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGTERM, Signal::SIGINT])?;
+    let display: Display<State> =
+        Display::new().map_err(|e| ServiceError::Display(e.to_string()))?;
+    let (answers, drawn) = channel::channel();
+    let (released, buffers) = channel::channel();
+    let handle = display.handle();
+    let mut state = State {
+        globals: Globals::new(&handle),
+        display: handle,
+        handle: event_loop.handle(),
+        signal: event_loop.get_signal(),
+        config_path: cli.config.clone(),
+        device: Device::new(),
+        ports: Ports::new(answers),
+        seats: Seats::new(),
+        windows: Windows::default(),
+        sockets,
+        programs: Programs::default(),
+        statistics: Statistics::default(),
+        released,
+        arrow: cursor::arrow(),
+        config,
+    };
+    insert_sources(&event_loop, signals, display, drawn, buffers)?;
+
+    let ports = state.add_ports(&device, splash.as_ref())?;
+    state.device = device;
+    show_splash(&mut event_loop, &mut state, &ports)?;
+    open(&mut state, ready_fd)?;
+
+    event_loop.run(None, &mut state, |state| {
+        if let Err(error) = state.display.flush_clients() {
+            tracing::warn!("clients could not be flushed: {error}");
+        }
+    })?;
+    tracing::info!("ending");
+    let handle = state.handle.clone();
+    state.programs.stop_all(&handle);
+    Ok(())
+}
+
+fn runtime_dir(cli: &Cli) -> PathBuf {
+    cli.runtime_dir.clone().unwrap_or_else(|| {
+        std::env::var_os("XDG_RUNTIME_DIR")
+            .map_or_else(|| PathBuf::from("/run"), PathBuf::from)
+            .join("porthole")
+    })
+}
+
+/// Draws the first frame of every port and waits for it.
+fn show_splash(
+    event_loop: &mut EventLoop<'static, State>,
+    state: &mut State,
+    ports: &[PortId],
+) -> Result<(), ServiceError> {
+    for id in ports {
+        state.damage_port(*id);
+    }
+    while !state.ports.all_shown() {
+        event_loop.dispatch(None::<Duration>, state)?;
+    }
+    tracing::info!("the splash is on every port");
+    Ok(())
+}
+
+/// Opens the sockets, starts the programs and says so.
+fn open(state: &mut State, ready_fd: Option<File>) -> Result<(), ServiceError> {
+    let config = state.config.clone();
+    state.sockets.apply(&state.handle, &config).map_err(ApplyError::from)?;
+    state.apply_programs(&config.programs);
+    ready::tell(state, ready_fd);
+    Ok(())
+}
+
+fn insert_sources(
+    event_loop: &EventLoop<'static, State>,
+    signals: Signals,
+    display: Display<State>,
+    drawn: Channel<(PortId, Drawn)>,
+    buffers: Channel<WlBuffer>,
+) -> Result<(), ServiceError> {
+    let handle = event_loop.handle();
+    let failed = |e: smithay::reexports::calloop::Error| ServiceError::Loop(e);
+    handle
+        .insert_source(signals, |event, &mut (), state| match event.signal() {
+            Signal::SIGHUP => state.reload(),
+            Signal::SIGUSR1 => tracing::info!("statistics {}", state.statistics()),
+            _ => state.signal.stop(),
+        })
+        .map_err(|e| failed(e.error))?;
+    handle
+        .insert_source(drawn, |event, &mut (), state| {
+            if let Event::Msg((port, drawn)) = event {
+                state.drawn(port, drawn);
+            }
+        })
+        .map_err(|e| failed(e.error))?;
+    handle
+        .insert_source(buffers, |event, &mut (), _| {
+            if let Event::Msg(buffer) = event
+                && buffer.is_alive()
+            {
+                buffer.release();
+            }
+        })
+        .map_err(|e| failed(e.error))?;
+    handle
+        .insert_source(Generic::new(display, Interest::READ, Mode::Level), |_, display, state| {
+            // SAFETY: the display is neither dropped nor replaced while its source lives.
+            let display = unsafe { display.get_mut() };
+            if let Err(error) = display.dispatch_clients(state) {
+                tracing::error!("clients could not be read: {error}");
+            }
+            Ok(PostAction::Continue)
+        })
+        .map_err(|e| failed(e.error))?;
+    Ok(())
+}

@@ -1,0 +1,263 @@
+//! A socket for each guest and each group of programs. The socket is the identity of its clients.
+
+use std::{
+    io,
+    os::unix::{
+        fs::{DirBuilderExt, PermissionsExt},
+        net::UnixListener,
+    },
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use porthole_core::{Name, config::Config, rights::SocketRights};
+use rustix::fs::{FlockOperation, OFlags};
+use smithay::{
+    reexports::{
+        calloop::{Interest, LoopHandle, Mode, PostAction, RegistrationToken, generic::Generic},
+        wayland_server::Client,
+    },
+    wayland::compositor::CompositorClientState,
+};
+
+use crate::state::State;
+
+/// The file in each socket's folder, as `WAYLAND_DISPLAY` commonly names it.
+const FILE: &str = "wayland-0";
+
+/// Who connects to a socket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum SocketKind {
+    /// The device processes of one guest.
+    Guest,
+    /// Viewers and ordinary programs.
+    Programs,
+}
+
+/// What is known of the clients of a socket.
+#[derive(Debug)]
+pub(crate) struct SocketInfo {
+    pub(crate) name: Name,
+    pub(crate) kind: SocketKind,
+    rights: Mutex<SocketRights>,
+}
+
+impl SocketInfo {
+    /// What its clients may do now; a reload may change it.
+    pub(crate) fn rights(&self) -> SocketRights {
+        self.rights.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Data of every client.
+#[derive(Debug, Default)]
+pub(crate) struct ClientState {
+    pub(crate) compositor: CompositorClientState,
+    pub(crate) socket: Option<Arc<SocketInfo>>,
+}
+
+/// The socket that a client came through.
+pub(crate) fn socket_of(client: &Client) -> Option<&Arc<SocketInfo>> {
+    client.get_data::<ClientState>()?.socket.as_ref()
+}
+
+/// Why sockets cannot be had. Each says what to do.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SocketError {
+    #[error(
+        "the runtime folder {path} cannot be used: {source}; give one that this user can write with --runtime-dir"
+    )]
+    Folder { path: String, source: io::Error },
+    #[error("another porthole runs in {0}; end it, or give this one another --runtime-dir")]
+    Busy(String),
+    #[error(
+        "socket {path} cannot be made: {source}; check who owns the folder, and that the path is at most 107 bytes long"
+    )]
+    Bind { path: String, source: io::Error },
+}
+
+#[derive(Debug)]
+struct Listening {
+    info: Arc<SocketInfo>,
+    path: PathBuf,
+    mode: u32,
+    token: RegistrationToken,
+}
+
+/// All listening sockets.
+#[derive(Debug)]
+pub(crate) struct Sockets {
+    dir: PathBuf,
+    listening: Vec<Listening>,
+    /// Held for as long as the service runs, so that a second one is told.
+    _lock: rustix::fd::OwnedFd,
+}
+
+/// A socket as the configuration wants it.
+#[derive(Debug)]
+struct Wanted<'a> {
+    name: &'a Name,
+    kind: SocketKind,
+    mode: u32,
+    rights: SocketRights,
+}
+
+fn wanted(config: &Config) -> Vec<Wanted<'_>> {
+    let guests = config.guests.iter().map(|g| Wanted {
+        name: &g.name,
+        kind: SocketKind::Guest,
+        mode: 0o700,
+        rights: SocketRights::default(),
+    });
+    let sockets = config.sockets.iter().map(|s| Wanted {
+        name: &s.name,
+        kind: SocketKind::Programs,
+        mode: s.mode,
+        rights: s.rights.clone(),
+    });
+    guests.chain(sockets).collect()
+}
+
+impl Sockets {
+    /// Takes the runtime folder; no socket is made yet.
+    pub(crate) fn new(dir: &Path) -> Result<Self, SocketError> {
+        let error =
+            |source: io::Error| SocketError::Folder { path: dir.display().to_string(), source };
+        make_folder(dir).map_err(error)?;
+        let dir = dir.canonicalize().map_err(error)?;
+        let lock = rustix::fs::open(
+            dir.join("porthole.lock"),
+            OFlags::CREATE | OFlags::RDWR | OFlags::CLOEXEC,
+            0o600.into(),
+        )
+        .map_err(|e| error(e.into()))?;
+        match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Self { dir, listening: Vec::new(), _lock: lock }),
+            Err(rustix::io::Errno::WOULDBLOCK) => Err(SocketError::Busy(dir.display().to_string())),
+            Err(e) => Err(error(e.into())),
+        }
+    }
+
+    /// Where a socket of this name is, whether or not it listens yet.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name).join(FILE)
+    }
+
+    /// The names and paths of all sockets.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Path)> {
+        self.listening.iter().map(|l| (l.info.name.as_str(), l.path.as_path()))
+    }
+
+    /// Makes the sockets that a configuration wants and has not, and closes those it wants no more.
+    /// Clients stay connected; their rights are the new ones from now on.
+    ///
+    /// Nothing that listened before is closed when this fails.
+    pub(crate) fn apply(
+        &mut self,
+        handle: &LoopHandle<'static, State>,
+        config: &Config,
+    ) -> Result<(), SocketError> {
+        let wanted = wanted(config);
+        let mut fresh = Vec::new();
+        for want in &wanted {
+            let same = |l: &&Listening| l.info.name == *want.name && l.info.kind == want.kind;
+            if self.listening.iter().find(same).is_none() {
+                match self.listen(handle, want) {
+                    Ok(listening) => fresh.push(listening),
+                    Err(error) => {
+                        fresh.iter().for_each(|l| close(handle, l));
+                        return Err(error);
+                    }
+                }
+            }
+        }
+        self.listening.retain(|l| {
+            let keep = wanted.iter().find(|w| *w.name == l.info.name && w.kind == l.info.kind);
+            match keep {
+                Some(want) => {
+                    let mut rights = l.info.rights.lock().unwrap_or_else(PoisonError::into_inner);
+                    rights.clone_from(&want.rights);
+                    if want.mode != l.mode {
+                        set_mode(&l.path, want.mode);
+                    }
+                }
+                None => close(handle, l),
+            }
+            keep.is_some()
+        });
+        self.listening.extend(fresh);
+        Ok(())
+    }
+
+    fn listen(
+        &self,
+        handle: &LoopHandle<'static, State>,
+        want: &Wanted<'_>,
+    ) -> Result<Listening, SocketError> {
+        let path = self.path(want.name.as_str());
+        let error =
+            |source: io::Error| SocketError::Bind { path: path.display().to_string(), source };
+        make_folder(&self.dir.join(want.name.as_str())).map_err(error)?;
+        // The lock says that no other service uses the folder, so a file here is left over.
+        match std::fs::remove_file(&path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(error(e)),
+            _ => {}
+        }
+        let listener = UnixListener::bind(&path).map_err(error)?;
+        listener.set_nonblocking(true).map_err(error)?;
+        set_mode(&path, want.mode);
+        let info = Arc::new(SocketInfo {
+            name: want.name.clone(),
+            kind: want.kind,
+            rights: Mutex::new(want.rights.clone()),
+        });
+        let of_clients = info.clone();
+        let source = Generic::new(listener, Interest::READ, Mode::Level);
+        let token = handle
+            .insert_source(source, move |_, listener, state| {
+                accept(listener, &of_clients, state);
+                Ok(PostAction::Continue)
+            })
+            .map_err(|e| error(e.error.into()))?;
+        Ok(Listening { info, path, mode: want.mode, token })
+    }
+}
+
+impl Drop for Sockets {
+    fn drop(&mut self) {
+        for l in &self.listening {
+            let _ = std::fs::remove_file(&l.path);
+        }
+    }
+}
+
+fn accept(listener: &UnixListener, info: &Arc<SocketInfo>, state: &mut State) {
+    let socket = info.name.as_str();
+    match listener.accept() {
+        Ok((stream, _)) => {
+            let data = ClientState { socket: Some(info.clone()), ..ClientState::default() };
+            match state.display.insert_client(stream, Arc::new(data)) {
+                Ok(_) => tracing::info!(socket, "a client connected"),
+                Err(error) => tracing::warn!(socket, "a client was refused: {error}"),
+            }
+        }
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+        Err(error) => tracing::warn!(socket, "a connection was not accepted: {error}"),
+    }
+}
+
+fn close(handle: &LoopHandle<'static, State>, listening: &Listening) {
+    handle.remove(listening.token);
+    let _ = std::fs::remove_file(&listening.path);
+}
+
+/// A folder for its owner alone; one that is there is made so.
+fn make_folder(path: &Path) -> io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    if let Err(error) = std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)) {
+        tracing::warn!("{}: permissions not set: {error}", path.display());
+    }
+}

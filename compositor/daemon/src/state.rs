@@ -1,0 +1,110 @@
+//! All state of the service. One thread owns it; a handler touches one or two of its parts.
+
+use std::path::PathBuf;
+
+use porthole_core::{config::Config, model::Device};
+use smithay::{
+    reexports::{
+        calloop::{LoopHandle, LoopSignal},
+        wayland_server::{Client, DisplayHandle},
+    },
+    wayland::{
+        compositor::CompositorState, output::OutputManagerState, presentation::PresentationState,
+        shell::xdg::XdgShellState, viewporter::ViewporterState,
+    },
+};
+
+use crate::{
+    clock,
+    ports::Ports,
+    programs::Programs,
+    protocols::{
+        capture::{CaptureState, CursorImage},
+        shm::{ReleaseSender, ShmState},
+        virtual_keyboard::VirtualKeyboardState,
+        virtual_pointer::VirtualPointerState,
+    },
+    seats::Seats,
+    sockets::{Sockets, socket_of},
+    windows::Windows,
+};
+
+/// The state of the service.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) display: DisplayHandle,
+    pub(crate) handle: LoopHandle<'static, State>,
+    pub(crate) signal: LoopSignal,
+    pub(crate) config: Config,
+    pub(crate) config_path: PathBuf,
+    pub(crate) device: Device,
+    pub(crate) globals: Globals,
+    pub(crate) ports: Ports,
+    pub(crate) seats: Seats,
+    pub(crate) windows: Windows,
+    pub(crate) sockets: Sockets,
+    pub(crate) programs: Programs,
+    pub(crate) statistics: Statistics,
+    /// Where buffers go that nobody reads any more.
+    pub(crate) released: ReleaseSender,
+    /// The pointer over nobody's surface.
+    pub(crate) arrow: Option<CursorImage>,
+}
+
+/// The protocols.
+#[derive(Debug)]
+pub(crate) struct Globals {
+    pub(crate) compositor: CompositorState,
+    pub(crate) xdg_shell: XdgShellState,
+    pub(crate) capture: CaptureState,
+    _shm: ShmState,
+    _viewporter: ViewporterState,
+    _presentation: PresentationState,
+    _output: OutputManagerState,
+    _keyboard: VirtualKeyboardState,
+    _pointer: VirtualPointerState,
+}
+
+impl Globals {
+    /// Announces every protocol; those that need a right are seen only where a socket has one.
+    pub(crate) fn new(display: &DisplayHandle) -> Self {
+        let may_capture =
+            |client: &Client| socket_of(client).is_some_and(|s| s.rights().may_capture_any());
+        let may_input =
+            |client: &Client| socket_of(client).is_some_and(|s| s.rights().may_input_any());
+        Self {
+            compositor: CompositorState::new_v6::<State>(display),
+            xdg_shell: XdgShellState::new::<State>(display),
+            capture: CaptureState::new::<State>(display, may_capture),
+            _shm: ShmState::new::<State>(display),
+            _viewporter: ViewporterState::new::<State>(display),
+            _presentation: PresentationState::new::<State>(display, clock::ID),
+            _output: OutputManagerState::new(),
+            _keyboard: VirtualKeyboardState::new::<State>(display, may_input),
+            _pointer: VirtualPointerState::new::<State>(display, may_input),
+        }
+    }
+}
+
+/// Counts of the whole service; ports have theirs.
+#[derive(Debug, Default)]
+pub(crate) struct Statistics {
+    /// Bytes copied into viewers' buffers.
+    pub(crate) captured_bytes: u64,
+}
+
+impl State {
+    /// What was done so far, as one JSON object.
+    pub(crate) fn statistics(&self) -> serde_json::Value {
+        let ports: serde_json::Map<_, _> = self
+            .ports
+            .iter()
+            .map(|(_, p)| {
+                let counts =
+                    serde_json::json!({ "frames": p.frames, "composed_bytes": p.composed_bytes });
+                (p.name.clone(), counts)
+            })
+            .collect();
+        serde_json::json!({ "ports": ports, "captured_bytes": self.statistics.captured_bytes })
+    }
+}

@@ -1,0 +1,239 @@
+//! What a surface shows, kept beside smithay's own state of it.
+
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
+
+use porthole_core::scene::{Mapping, Point, SourceRect, Transform};
+use porthole_pixel::{Rect, Region, Size};
+use smithay::{
+    reexports::wayland_server::{
+        Resource,
+        protocol::{wl_buffer::WlBuffer, wl_callback::WlCallback, wl_shm, wl_surface::WlSurface},
+    },
+    wayland::{
+        compositor::{
+            BufferAssignment, Damage, RectangleKind, RegionAttributes, SurfaceAttributes,
+            SurfaceData,
+        },
+        presentation::{PresentationFeedbackCachedState, PresentationFeedbackCallback},
+        viewporter::{ViewportCachedState, ensure_viewport_valid},
+    },
+};
+
+use crate::protocols::shm::{Pixels, ReleaseSender, ShmBuffer};
+
+/// Damage with more pieces than this is kept as coarser pieces.
+const MAX_DAMAGE_RECTS: usize = 64;
+
+/// The content of one surface after its last commit.
+#[derive(Debug)]
+pub(crate) struct Content {
+    /// Names the surface to the planner; never used twice.
+    pub(crate) id: u64,
+    /// Counts what the planner must know of.
+    pub(crate) serial: u64,
+    /// The picture; none while the surface is unmapped.
+    pub(crate) pixels: Option<Arc<Pixels>>,
+    /// What turns the buffer upright.
+    pub(crate) transform: Transform,
+    /// The part of the buffer that is shown, in buffer pixels.
+    pub(crate) source: SourceRect,
+    /// The surface's size in its own coordinates.
+    pub(crate) size: Size,
+    /// What changed since the last plan, in buffer pixels.
+    damage: Region,
+}
+
+impl Default for Content {
+    fn default() -> Self {
+        // 0 is the splash's.
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            serial: 0,
+            pixels: None,
+            transform: Transform::Normal,
+            source: SourceRect::default(),
+            size: Size::default(),
+            damage: Region::new(),
+        }
+    }
+}
+
+/// Runs `f` on the content of a surface.
+pub(crate) fn with_content<T>(states: &SurfaceData, f: impl FnOnce(&mut Content) -> T) -> T {
+    let content = states.data_map.get_or_insert_threadsafe(|| Mutex::new(Content::default()));
+    f(&mut content.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Takes what the client committed. A buffer that cannot be read is the client's protocol error.
+pub(crate) fn commit(surface: &WlSurface, states: &SurfaceData, released: &ReleaseSender) {
+    let mut guard = states.cached_state.get::<SurfaceAttributes>();
+    let attributes = guard.current();
+    let assignment = attributes.buffer.take();
+    let damage = std::mem::take(&mut attributes.damage);
+    let scale = attributes.buffer_scale.max(1).unsigned_abs();
+    let turned: u32 = attributes.buffer_transform.into();
+    drop(guard);
+
+    with_content(states, |content| {
+        content.serial += 1;
+        let new_buffer = match assignment {
+            Some(BufferAssignment::Removed) => {
+                content.pixels = None;
+                false
+            }
+            Some(BufferAssignment::NewBuffer(buffer)) => {
+                content.pixels = hold(surface, &buffer, released);
+                content.pixels.is_some()
+            }
+            None => false,
+        };
+        let before = (content.transform, content.source, content.size);
+        content.transform = Transform::undo_wayland(turned).unwrap_or_default();
+        content.update_view(states, scale);
+        let Some(pixels) = &content.pixels else {
+            content.damage = Region::new();
+            return;
+        };
+        let all = Rect::from_size(pixels.layout().size());
+        if before != (content.transform, content.source, content.size) {
+            content.damage = Region::from_rect(all);
+        } else if new_buffer || !damage.is_empty() {
+            let surface_map = content.buffer_mapping();
+            for rect in &damage {
+                let rect = match rect {
+                    Damage::Buffer(r) => {
+                        Rect::new(r.loc.x, r.loc.y, r.size.w, r.size.h).intersect(all)
+                    }
+                    Damage::Surface(r) => to_buffer(
+                        &surface_map,
+                        Rect::new(r.loc.x, r.loc.y, r.size.w, r.size.h),
+                        all,
+                    ),
+                };
+                if let Some(rect) = rect {
+                    content.damage.add(rect);
+                }
+            }
+            content.damage.simplify(MAX_DAMAGE_RECTS);
+        }
+    });
+}
+
+fn hold(surface: &WlSurface, buffer: &WlBuffer, released: &ReleaseSender) -> Option<Arc<Pixels>> {
+    let Some(shm) = ShmBuffer::of(buffer) else {
+        tracing::warn!(surface = ?surface.id(), "a buffer of a kind that is not shown");
+        return None;
+    };
+    match shm.hold(buffer, released) {
+        Ok(pixels) => Some(Arc::new(pixels)),
+        Err(error) => {
+            buffer.post_error(wl_shm::Error::InvalidFd, error.to_string());
+            None
+        }
+    }
+}
+
+impl Content {
+    /// Works out size and source from buffer, scale, turn and viewport.
+    fn update_view(&mut self, states: &SurfaceData, scale: u32) {
+        let Some(pixels) = &self.pixels else {
+            (self.size, self.source) = (Size::default(), SourceRect::default());
+            return;
+        };
+        let buffer = pixels.layout().size();
+        let upright = if self.transform.swaps_sides() {
+            Size::new(buffer.height, buffer.width)
+        } else {
+            buffer
+        };
+        let logical = Size::new((upright.width / scale).max(1), (upright.height / scale).max(1));
+        let signed = |v: u32| i32::try_from(v).unwrap_or(i32::MAX);
+        self.size = logical;
+        self.source = SourceRect::from_size(buffer);
+        // A viewport that reaches outside is the client's protocol error, posted by this call.
+        if !ensure_viewport_valid(states, (signed(logical.width), signed(logical.height)).into()) {
+            return;
+        }
+        let viewport = *states.cached_state.get::<ViewportCachedState>().current();
+        if let Some(src) = viewport.src {
+            let map = Mapping {
+                source: SourceRect::from_size(buffer),
+                destination: Rect::from_size(logical),
+                transform: self.transform,
+            };
+            let a = map.to_source(Point { x: src.loc.x, y: src.loc.y });
+            let b = map.to_source(Point { x: src.loc.x + src.size.w, y: src.loc.y + src.size.h });
+            let (x, y) = (a.x.min(b.x), a.y.min(b.y));
+            self.source = SourceRect::new(x, y, (a.x - b.x).abs(), (a.y - b.y).abs());
+        }
+        if let Some(size) = viewport.size() {
+            self.size = Size::new(size.w.max(1).unsigned_abs(), size.h.max(1).unsigned_abs());
+        }
+    }
+
+    /// From the buffer to the surface's own coordinates.
+    fn buffer_mapping(&self) -> Mapping {
+        Mapping {
+            source: self.source,
+            destination: Rect::from_size(self.size),
+            transform: self.transform,
+        }
+    }
+
+    /// What changed since the last call, in buffer pixels.
+    pub(crate) fn take_damage(&mut self) -> Region {
+        std::mem::take(&mut self.damage)
+    }
+}
+
+/// A rectangle of the surface as whole buffer pixels, rounded outwards.
+fn to_buffer(map: &Mapping, rect: Rect, all: Rect) -> Option<Rect> {
+    let rect = rect.intersect(map.destination)?;
+    let corner = |x: i32, y: i32| map.to_source(Point { x: f64::from(x), y: f64::from(y) });
+    let (a, b) = (corner(rect.left(), rect.top()), corner(rect.right(), rect.bottom()));
+    #[expect(clippy::cast_possible_truncation, reason = "the cast saturates, which is wanted")]
+    let rect = Rect::from_edges(
+        a.x.min(b.x).floor() as i32,
+        a.y.min(b.y).floor() as i32,
+        a.x.max(b.x).ceil() as i32,
+        a.y.max(b.y).ceil() as i32,
+    );
+    rect.intersect(all)
+}
+
+/// A `wl_region` as the set of pixels that it is.
+pub(crate) fn region(attributes: &RegionAttributes, bounds: Rect) -> Region {
+    let mut region = Region::new();
+    // A client may list any number of rectangles; beyond this many the rest is left out.
+    for (kind, r) in attributes.rects.iter().take(256) {
+        let rect = Rect::new(r.loc.x, r.loc.y, r.size.w, r.size.h).intersect(bounds);
+        match (kind, rect) {
+            (_, None) => {}
+            (RectangleKind::Add, Some(rect)) => region.add(rect),
+            (RectangleKind::Subtract, Some(rect)) => region.subtract(rect),
+        }
+    }
+    region
+}
+
+/// What waits for the next frame that shows a surface.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting {
+    pub(crate) callbacks: Vec<WlCallback>,
+    pub(crate) feedback: Vec<PresentationFeedbackCallback>,
+}
+
+impl Waiting {
+    /// Moves what waits on this surface here.
+    pub(crate) fn take_from(&mut self, states: &SurfaceData) {
+        let mut attributes = states.cached_state.get::<SurfaceAttributes>();
+        self.callbacks.append(&mut attributes.current().frame_callbacks);
+        drop(attributes);
+        let mut feedback = states.cached_state.get::<PresentationFeedbackCachedState>();
+        self.feedback.append(&mut feedback.current().callbacks);
+    }
+}
