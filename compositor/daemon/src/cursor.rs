@@ -13,7 +13,7 @@ use smithay::{
 use crate::{
     protocols::{capture::CursorImage, shm::Pixels},
     state::State,
-    surfaces::with_content,
+    surfaces::{Waiting, with_content},
 };
 
 /// The largest pointer, a side in pixels, that is shown: four times what any desktop uses.
@@ -82,8 +82,18 @@ impl State {
             );
             if is_cursor {
                 self.cursor_changed(port);
+                self.tick_wanted(port);
             }
         }
+    }
+}
+
+/// Moves what waits on a pointer's picture to those that the port's next tick answers.
+pub(crate) fn take_waiting(cursor: &CursorImageStatus, waiting: &mut Waiting) {
+    if let CursorImageStatus::Surface(surface) = cursor
+        && surface.is_alive()
+    {
+        with_states(surface, |states| waiting.take_from(states));
     }
 }
 

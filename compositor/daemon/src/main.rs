@@ -43,7 +43,10 @@ fn main() -> ExitCode {
 }
 
 fn serve(cli: &cli::Cli) -> Result<(), String> {
-    let filter = EnvFilter::try_new(&cli.log)
+    // A bare level is for our own words; the libraries only warn.
+    let plain = matches!(cli.log.as_str(), "info" | "debug" | "trace");
+    let directives = if plain { format!("warn,porthole={}", cli.log) } else { cli.log.clone() };
+    let filter = EnvFilter::try_new(directives)
         .map_err(|e| format!("--log '{}': {e}; say error, warn, info, debug or trace", cli.log))?;
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     service::run(cli).map_err(|e| e.to_string())

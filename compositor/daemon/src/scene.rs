@@ -5,7 +5,7 @@ use std::sync::Arc;
 use porthole_core::{
     input::InputElement,
     model::{Pipeline, PipelineId},
-    scene::{Element, Filter, Mapping, Placement, Point, SourceRect, Transform, place},
+    scene::{Element, Filter, Fit, Mapping, Placement, Point, SourceRect, Transform, place},
 };
 use porthole_pixel::{Rect, Region, Size};
 use smithay::{

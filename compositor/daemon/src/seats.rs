@@ -63,7 +63,6 @@ impl Seats {
             tracing::error!("seat '{name}' has no keyboard: {error}; is xkb-data installed?");
         }
         seat.add_pointer();
-        seat.add_touch();
         self.by_port.insert(
             id,
             PortSeat {

@@ -11,7 +11,7 @@ use smithay::{
     },
 };
 
-use crate::{sockets::SocketKind, state::State, surfaces::with_content};
+use crate::{ports::Port, sockets::SocketKind, state::State, surfaces::with_content};
 
 /// What a guest device calls the toplevel of its scanout `N`.
 const SCANOUT_APP_ID: &str = "porthole.scanout.";
@@ -88,6 +88,9 @@ impl State {
         let now = found.map(|(id, _)| id);
         let size = found.map(|(_, pipeline)| pipeline.destination.size());
         if before != now {
+            if let Some(port) = before.and_then(|layer| self.port_of_layer(layer)) {
+                port.output.leave(surface);
+            }
             self.windows.remove(surface);
             if let Some(pipeline) = now {
                 self.windows.windows.push(Window { toplevel: toplevel.clone(), pipeline });
@@ -121,8 +124,13 @@ impl State {
     /// A toplevel committed something: a first picture takes its layer from the splash.
     pub(crate) fn toplevel_committed(&mut self, surface: &WlSurface) {
         let Some(pipeline) = self.windows.layer_of(surface) else { return };
-        if is_mapped(surface) && self.windows.shown.insert(pipeline) {
-            tracing::info!(layer = self.layer_name(pipeline), "first picture");
+        if is_mapped(surface) {
+            if self.windows.shown.insert(pipeline) {
+                tracing::info!(layer = self.layer_name(pipeline), "first picture");
+            }
+            if let Some(port) = self.port_of_layer(pipeline) {
+                port.output.enter(surface);
+            }
         }
         self.layer_changed(pipeline);
     }
@@ -131,6 +139,10 @@ impl State {
     pub(crate) fn layer_name(&self, pipeline: PipelineId) -> String {
         let name = self.device.pipeline(pipeline).and_then(|p| p.name.as_ref());
         name.map(Name::to_string).unwrap_or_default()
+    }
+
+    fn port_of_layer(&self, pipeline: PipelineId) -> Option<&Port> {
+        self.ports.get(self.device.pipeline(pipeline)?.port)
     }
 
     fn layer_changed(&mut self, pipeline: PipelineId) {

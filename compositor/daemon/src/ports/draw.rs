@@ -13,7 +13,7 @@ use smithay::{
 
 use super::Port;
 use crate::{
-    clock,
+    clock, cursor,
     render::{Draw, Drawn, FramePlan},
     scene::Scene,
     state::State,
@@ -25,6 +25,14 @@ impl State {
     pub(crate) fn damage_port(&mut self, id: PortId) {
         if let Some(port) = self.ports.get_mut(id) {
             let action = port.redraw.damage(clock::now());
+            self.redraw_action(id, action);
+        }
+    }
+
+    /// Clients wait for the port's next tick without having changed anything that it shows.
+    pub(crate) fn tick_wanted(&mut self, id: PortId) {
+        if let Some(port) = self.ports.get_mut(id) {
+            let action = port.redraw.tick_wanted(clock::now());
             self.redraw_action(id, action);
         }
     }
@@ -75,12 +83,9 @@ impl State {
         let mut scene = Scene::default();
         let Some(port) = self.ports.get_mut(id) else { return scene };
         let layers = self.device.layers_of(id);
-        let mut missing = layers.is_empty();
         let windows = &self.windows;
-        if layers.iter().any(|(pipeline, _)| !windows.has_shown(*pipeline)) {
-            missing = true;
-        }
-        if !missing {
+        // Layer by layer the first frames cover the splash; after the last one it is gone.
+        if !layers.is_empty() && layers.iter().all(|(pipeline, _)| windows.has_shown(*pipeline)) {
             port.splash = None;
         }
         if let Some(splash) = &port.splash {
@@ -91,6 +96,9 @@ impl State {
                 let popups = self.globals.xdg_shell.popup_surfaces();
                 scene.add_layer(pipeline, layer, window.wl_surface(), popups);
             }
+        }
+        if let Some(seat) = self.seats.get(id) {
+            cursor::take_waiting(&seat.cursor, &mut scene.waiting);
         }
         scene
     }
