@@ -27,7 +27,7 @@ mod pending;
 #[cfg(test)]
 mod tests;
 
-pub use error::{Error, Object, Status};
+pub use error::{CommitError, Object, Status};
 pub use ids::{PipelineId, PortId, SourceId};
 pub use pending::Pending;
 
@@ -128,7 +128,7 @@ impl Device {
     ///
     /// # Errors
     /// The first object at fault.
-    pub fn test(&self, pending: &Pending) -> Result<(), Error> {
+    pub fn test(&self, pending: &Pending) -> Result<(), CommitError> {
         self.applied(pending).map(drop)
     }
 
@@ -137,7 +137,7 @@ impl Device {
     /// # Errors
     /// The first object at fault; the device is as before.
     #[expect(clippy::needless_pass_by_value, reason = "WFD: pending state is gone after a commit")]
-    pub fn commit(&mut self, pending: Pending) -> Result<(), Error> {
+    pub fn commit(&mut self, pending: Pending) -> Result<(), CommitError> {
         *self = self.applied(&pending)?;
         Ok(())
     }
@@ -146,7 +146,7 @@ impl Device {
     ///
     /// # Errors
     /// Out of memory when all 32-bit ids were given out.
-    pub fn new_port_id(&mut self) -> Result<PortId, Error> {
+    pub fn new_port_id(&mut self) -> Result<PortId, CommitError> {
         self.ids.port()
     }
 
@@ -154,7 +154,7 @@ impl Device {
     ///
     /// # Errors
     /// As [`Device::new_port_id`].
-    pub fn new_pipeline_id(&mut self) -> Result<PipelineId, Error> {
+    pub fn new_pipeline_id(&mut self) -> Result<PipelineId, CommitError> {
         self.ids.pipeline()
     }
 
@@ -162,7 +162,7 @@ impl Device {
     ///
     /// # Errors
     /// As [`Device::new_port_id`].
-    pub fn new_source_id(&mut self) -> Result<SourceId, Error> {
+    pub fn new_source_id(&mut self) -> Result<SourceId, CommitError> {
         self.ids.source()
     }
 

@@ -1,1 +1,185 @@
+use super::*;
+use crate::rights::Right;
 
+mod documents;
+mod mistakes;
+
+/// A right file to be made wrong, one thing at a time. The line numbers matter.
+const GOOD: &str = r##"version = 1
+splash = "splash.png"
+[[port]]
+name = "main"
+size = [1280, 720]
+refresh = 59.94
+background = "#101418"
+pipelines = 2
+[[guest]]
+name = "ivi"
+keymap = "de:nodeadkeys"
+scanouts = 2
+[[layer]]
+name = "ivi"
+port = "main"
+guest = "ivi"
+scanout = 1
+rect = [0, 0, 640, 720]
+order = 1
+opacity = 0.5
+source = [0, 0.5, 100, 100]
+fit = "centre"
+keyboard = false
+[[layer]]
+name = "map"
+port = "main"
+app_id = "org.example.map"
+socket = "viewer"
+order = 2
+[[socket]]
+name = "viewer"
+mode = "0770"
+rights = ["capture:main", "input:main"]
+[[program]]
+name = "vnc"
+command = ["porthole-vnc", "--port", "main"]
+socket = "viewer"
+restart = "never"
+env = { RUST_LOG = "info" }
+"##;
+
+fn name(text: &str) -> Name {
+    Name::new(text).unwrap()
+}
+
+#[test]
+fn everything_is_read() {
+    let config = Config::parse(GOOD, "/etc/porthole/porthole.toml").unwrap();
+    assert_eq!(config.splash.as_deref(), Some(Path::new("/etc/porthole/splash.png")));
+    let port = config.port("main").unwrap();
+    assert_eq!(port.size, Size::new(1280, 720));
+    assert_eq!((port.refresh.millihertz(), port.pipelines), (59_940, 2));
+    assert_eq!(port.background.argb(), 0xff10_1418);
+    let guest = config.guest("ivi").unwrap();
+    assert_eq!((guest.keymap.to_string(), guest.scanouts), ("de:nodeadkeys".to_owned(), 2));
+    let [ivi, map] = config.layers_of("main")[..] else { panic!("two layers") };
+    assert_eq!(ivi.content, Content::Guest { guest: name("ivi"), scanout: 1 });
+    assert_eq!(ivi.crop, Some(SourceRect::new(0.0, 0.5, 100.0, 100.0)));
+    assert_eq!((ivi.opacity, ivi.fit, ivi.keyboard), (0.5, Fit::Centre, false));
+    assert_eq!(map.rect, Rect::new(0, 0, 1280, 720), "the whole port by default");
+    assert_eq!((map.opacity, map.fit, map.keyboard), (1.0, Fit::Stretch, true));
+    let socket = config.socket("viewer").unwrap();
+    assert_eq!(socket.mode, 0o770);
+    assert!(socket.rights.allows(&Right::Input(name("main"))));
+    let program = &config.programs[0];
+    assert_eq!(program.command, ["porthole-vnc", "--port", "main"]);
+    assert_eq!((program.restart, program.env["RUST_LOG"].as_str()), (Restart::Never, "info"));
+}
+
+#[test]
+fn the_least_file_is_a_version() {
+    assert_eq!(Config::parse("version = 1", "f").unwrap(), Config::default());
+}
+
+/// Changes the good file and gives the messages.
+fn wrong(from: &str, to: &str) -> String {
+    assert!(GOOD.contains(from), "{from}");
+    let text = GOOD.replacen(from, to, 1);
+    Config::parse(&text, "f.toml").expect_err(&format!("{to} is wrong")).to_string()
+}
+
+#[test]
+fn each_mistake_names_its_line_and_a_remedy() {
+    for (from, to, message) in mistakes::ALL {
+        let messages = wrong(from, to);
+        assert!(
+            messages.lines().any(|line| line == *message),
+            "for {to}:\n{messages}\nnot {message}"
+        );
+        assert!(messages.lines().count() <= 3, "one mistake, many messages:\n{messages}");
+    }
+}
+
+#[test]
+fn names_are_unique_in_their_kind() {
+    for kind in ["port", "guest", "layer", "socket", "program"] {
+        let start = GOOD.find(&format!("[[{kind}]]")).unwrap();
+        let end = GOOD[start + 1..].find("\n[[").map_or(GOOD.len(), |at| start + 1 + at + 1);
+        let text = format!("{GOOD}{}", &GOOD[start..end]);
+        let messages = Config::parse(&text, "f").unwrap_err().to_string();
+        // The second one's name is on the line after its title.
+        let line = GOOD.lines().count() + 2;
+        let begin = format!("f:{line}: there is a {kind} '");
+        assert!(messages.lines().any(|m| m.starts_with(&begin)), "{begin}\n{messages}");
+    }
+}
+
+#[test]
+fn one_picture_has_one_layer() {
+    let layer =
+        "[[layer]]\nname = \"two\"\nport = \"main\"\nguest = \"ivi\"\nscanout = 1\norder = 3\n";
+    let text = format!("{}{layer}", GOOD.replace("pipelines = 2", ""));
+    let messages = Config::parse(&text, "f").unwrap_err().to_string();
+    assert_eq!(
+        messages,
+        "f:41: scanout 1 of guest 'ivi' is shown by layer 'ivi' already; show it by one layer only"
+    );
+}
+
+#[test]
+fn all_mistakes_are_told_in_the_order_of_lines() {
+    let text = GOOD
+        .replace("59.94", "-1")
+        .replace("order = 2", "order = 1")
+        .replace("\"0770\"", "5")
+        .replace("scanouts", "scanuots");
+    let errors = Config::parse(&text, "f").unwrap_err();
+    let lines: Vec<_> = errors.list().iter().map(|error| error.line.unwrap()).collect();
+    assert_eq!(lines, [6, 12, 29, 32], "{errors}");
+}
+
+#[test]
+fn a_broken_port_does_not_make_its_layers_wrong() {
+    let messages = wrong("[1280, 720]", "[1280, \"x\"]");
+    assert_eq!(messages.lines().count(), 1, "{messages}");
+}
+
+#[test]
+fn syntax_is_told_with_its_line() {
+    let errors = Config::parse("version = 1\n[[port]\nname = \"x\"\n", "f").unwrap_err();
+    assert_eq!(errors.list()[0].line, Some(2), "{errors}");
+    let twice = Config::parse("version = 1\nsplash = \"a\"\nsplash = \"b\"\n", "f").unwrap_err();
+    assert_eq!(twice.list()[0].line, Some(3), "{twice}");
+    for wrong in ["port = 3", "port = [3]", "[port]\nname = \"x\""] {
+        let errors = Config::parse(&format!("version = 1\n{wrong}"), "f").unwrap_err().to_string();
+        assert!(errors.contains("; begin each port with a line [[port]]"), "{errors}");
+    }
+}
+
+#[test]
+fn the_frames_must_fit_in_memory() {
+    let text = "version = 1\n[[port]]\nname = \"a\"\nsize = [16384, 8192]\n\
+                [[port]]\nname = \"b\"\nsize = [16384, 8192]\n";
+    let messages = Config::parse(text, "f").unwrap_err().to_string();
+    assert!(
+        messages.starts_with("f:7: the frames of the ports up to 'b' take 3072 MiB; "),
+        "{messages}"
+    );
+}
+
+#[test]
+fn an_unreadable_file_says_what_to_do() {
+    let missing = Config::load(Path::new("no/such/porthole.toml")).unwrap_err().to_string();
+    assert!(missing.starts_with("no/such/porthole.toml: cannot read the configuration: "));
+    assert!(missing.ends_with("; create it, or name another with --config"), "{missing}");
+    assert!(Config::load(Path::new(".")).is_err(), "a folder");
+}
+
+#[test]
+fn errors_stay_readable_however_many_there_are() {
+    let text = format!("version = 1\n{}", port_lines(250));
+    let errors = Config::parse(&text, "f").unwrap_err();
+    assert_eq!(errors.list().len(), ConfigErrors::MAX);
+}
+
+fn port_lines(count: usize) -> String {
+    "[[port]]\nname = \"a\"\n".repeat(count)
+}

@@ -6,12 +6,12 @@ use std::collections::btree_map::Entry;
 use porthole_pixel::Rect;
 
 use super::pending::Edit;
-use super::{Device, Error, Object, Pending, Pipeline, PipelineId, Port, PortId};
+use super::{CommitError, Device, Object, Pending, Pipeline, PipelineId, Port, PortId};
 use crate::config::limits;
 
 impl Device {
     /// The device as it would be after `pending`.
-    pub(super) fn applied(&self, pending: &Pending) -> Result<Self, Error> {
+    pub(super) fn applied(&self, pending: &Pending) -> Result<Self, CommitError> {
         let mut next = self.clone();
         for edit in &pending.edits {
             next.apply(edit)?;
@@ -20,7 +20,7 @@ impl Device {
         Ok(next)
     }
 
-    fn apply(&mut self, edit: &Edit) -> Result<(), Error> {
+    fn apply(&mut self, edit: &Edit) -> Result<(), CommitError> {
         match edit {
             Edit::CreatePort(id, port) => {
                 let known = self.ids.knows(id.get());
@@ -42,7 +42,8 @@ impl Device {
                 insert(&mut self.sources, *id, source.clone(), known, Object::Source(*id))?;
             }
             Edit::DestroySource(id) => {
-                let source = self.sources.remove(id).ok_or(Error::NoObject(Object::Source(*id)))?;
+                let source =
+                    self.sources.remove(id).ok_or(CommitError::NoObject(Object::Source(*id)))?;
                 let pipeline = self.pipeline_mut(source.pipeline)?;
                 if pipeline.source == Some(*id) {
                     pipeline.source = None;
@@ -51,9 +52,9 @@ impl Device {
             Edit::Bind(id, source) => {
                 if let Some(source_id) = *source {
                     let source = self.sources.get(&source_id);
-                    let source = source.ok_or(Error::NoObject(Object::Source(source_id)))?;
+                    let source = source.ok_or(CommitError::NoObject(Object::Source(source_id)))?;
                     if source.pipeline != *id {
-                        return Err(Error::ForeignSource { source_id, pipeline: *id });
+                        return Err(CommitError::ForeignSource { source_id, pipeline: *id });
                     }
                 }
                 self.pipeline_mut(*id)?.source = *source;
@@ -69,58 +70,58 @@ impl Device {
         Ok(())
     }
 
-    fn port_mut(&mut self, id: PortId) -> Result<&mut Port, Error> {
-        self.ports.get_mut(&id).ok_or(Error::NoObject(Object::Port(id)))
+    fn port_mut(&mut self, id: PortId) -> Result<&mut Port, CommitError> {
+        self.ports.get_mut(&id).ok_or(CommitError::NoObject(Object::Port(id)))
     }
 
-    fn pipeline_mut(&mut self, id: PipelineId) -> Result<&mut Pipeline, Error> {
-        self.pipelines.get_mut(&id).ok_or(Error::NoObject(Object::Pipeline(id)))
+    fn pipeline_mut(&mut self, id: PipelineId) -> Result<&mut Pipeline, CommitError> {
+        self.pipelines.get_mut(&id).ok_or(CommitError::NoObject(Object::Pipeline(id)))
     }
 
-    fn destroy_port(&mut self, id: PortId) -> Result<(), Error> {
-        self.ports.remove(&id).ok_or(Error::NoObject(Object::Port(id)))?;
+    fn destroy_port(&mut self, id: PortId) -> Result<(), CommitError> {
+        self.ports.remove(&id).ok_or(CommitError::NoObject(Object::Port(id)))?;
         self.pipelines.retain(|_, pipeline| pipeline.port != id);
         let pipelines = &self.pipelines;
         self.sources.retain(|_, source| pipelines.contains_key(&source.pipeline));
         Ok(())
     }
 
-    fn destroy_pipeline(&mut self, id: PipelineId) -> Result<(), Error> {
-        self.pipelines.remove(&id).ok_or(Error::NoObject(Object::Pipeline(id)))?;
+    fn destroy_pipeline(&mut self, id: PipelineId) -> Result<(), CommitError> {
+        self.pipelines.remove(&id).ok_or(CommitError::NoObject(Object::Pipeline(id)))?;
         self.sources.retain(|_, source| source.pipeline != id);
         Ok(())
     }
 
     /// What holds between commits.
-    fn verify(&self) -> Result<(), Error> {
+    fn verify(&self) -> Result<(), CommitError> {
         let mut names = std::collections::BTreeSet::new();
         let mut needed = 0_u64;
         for port in self.ports.values() {
             if !names.insert(&port.name) {
-                return Err(Error::NameTaken(port.name.clone()));
+                return Err(CommitError::NameTaken(port.name.clone()));
             }
             needed = needed.saturating_add(limits::frame_bytes(port.mode.size));
         }
         if needed > limits::FRAME_MEMORY {
-            return Err(Error::FrameMemory { needed, limit: limits::FRAME_MEMORY });
+            return Err(CommitError::FrameMemory { needed, limit: limits::FRAME_MEMORY });
         }
         self.verify_pipelines()
     }
 
-    fn verify_pipelines(&self) -> Result<(), Error> {
+    fn verify_pipelines(&self) -> Result<(), CommitError> {
         let mut layers = BTreeMap::new();
         for (&id, pipeline) in &self.pipelines {
             if !pipeline.is_enabled() {
                 continue;
             }
             let port = self.ports.get(&pipeline.port);
-            let port = port.ok_or(Error::NoObject(Object::Port(pipeline.port)))?;
+            let port = port.ok_or(CommitError::NoObject(Object::Port(pipeline.port)))?;
             if !Rect::from_size(port.mode.size).contains_rect(pipeline.destination) {
-                return Err(Error::OutsidePort { pipeline: id, port: port.name.clone() });
+                return Err(CommitError::OutsidePort { pipeline: id, port: port.name.clone() });
             }
             if let Some(first) = layers.insert((pipeline.port, pipeline.layer), id) {
                 let (layer, port) = (pipeline.layer, port.name.clone());
-                return Err(Error::SameLayer { first, second: id, layer, port });
+                return Err(CommitError::SameLayer { first, second: id, layer, port });
             }
         }
         Ok(())
@@ -134,12 +135,12 @@ fn insert<K: Ord, V>(
     value: V,
     known: bool,
     object: Object,
-) -> Result<(), Error> {
+) -> Result<(), CommitError> {
     match map.entry(id) {
         Entry::Vacant(place) if known => {
             place.insert(value);
             Ok(())
         }
-        _ => Err(Error::IdTaken(object)),
+        _ => Err(CommitError::IdTaken(object)),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Device, Error, Mode, Pending, Pipeline, PipelineId, Port, PortId};
+use super::{CommitError, Device, Mode, Pending, Pipeline, PipelineId, Port, PortId};
 use crate::config::{self, Config, Layer};
 use crate::name::Name;
 
@@ -11,7 +11,7 @@ impl Device {
     ///
     /// # Errors
     /// None that a checked configuration could cause, as long as both hold the same rules.
-    pub fn from_config(config: &Config) -> Result<Self, Error> {
+    pub fn from_config(config: &Config) -> Result<Self, CommitError> {
         let mut device = Self::new();
         let pending = device.prepare(config)?;
         device.commit(pending)?;
@@ -25,7 +25,7 @@ impl Device {
     ///
     /// # Errors
     /// When ids or a port's pipelines run out.
-    pub fn prepare(&mut self, config: &Config) -> Result<Pending, Error> {
+    pub fn prepare(&mut self, config: &Config) -> Result<Pending, CommitError> {
         let mut pending = Pending::new();
         let gone: Vec<PortId> = self
             .ports()
@@ -47,7 +47,7 @@ impl Device {
         &mut self,
         pending: &mut Pending,
         wanted: &config::Port,
-    ) -> Result<Vec<(PipelineId, Pipeline)>, Error> {
+    ) -> Result<Vec<(PipelineId, Pipeline)>, CommitError> {
         let mode = Mode { size: wanted.size, refresh: wanted.refresh };
         let found = self.port_named(wanted.name.as_str()).map(|(id, port)| (id, port.clone()));
         let id = if let Some((id, port)) = found {
@@ -80,7 +80,7 @@ impl Device {
         config: &Config,
         port: &config::Port,
         mut pipelines: Vec<(PipelineId, Pipeline)>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), CommitError> {
         let layers = config.layers_of(port.name.as_str());
         let names: BTreeSet<&Name> = layers.iter().map(|layer| &layer.name).collect();
         // Free what no layer of the new configuration uses.
@@ -97,7 +97,7 @@ impl Device {
             let named = pipelines.iter().position(|(_, p)| p.name.as_ref() == Some(&layer.name));
             let index = named.or_else(|| pipelines.iter().position(|(_, p)| p.name.is_none()));
             let slot = index.and_then(|index| pipelines.get_mut(index));
-            let (id, pipeline) = slot.ok_or_else(|| Error::NoPipeline(port.name.clone()))?;
+            let (id, pipeline) = slot.ok_or_else(|| CommitError::NoPipeline(port.name.clone()))?;
             self.prepare_layer(pending, *id, pipeline, layer)?;
         }
         drop_spare(pending, &pipelines, port.pipelines);
@@ -111,7 +111,7 @@ impl Device {
         id: PipelineId,
         pipeline: &mut Pipeline,
         layer: &Layer,
-    ) -> Result<(), Error> {
+    ) -> Result<(), CommitError> {
         let shown = pipeline.source.and_then(|source| self.source(source));
         if shown.is_none_or(|source| source.content != layer.content) {
             if let Some(source) = pipeline.source {

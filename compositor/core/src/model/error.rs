@@ -46,7 +46,7 @@ pub enum Status {
 
 /// Why a value was refused or a commit failed.
 #[derive(Clone, PartialEq, Debug, thiserror::Error)]
-pub enum Error {
+pub enum CommitError {
     /// There is no such object.
     #[error("there is no {0}")]
     NoObject(Object),
@@ -109,7 +109,7 @@ pub enum Error {
     },
 }
 
-impl Error {
+impl CommitError {
     /// WFD's code for it.
     #[must_use]
     pub const fn status(&self) -> Status {

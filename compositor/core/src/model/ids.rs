@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use super::Error;
+use super::CommitError;
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -50,15 +50,15 @@ pub(super) struct Ids {
 }
 
 impl Ids {
-    pub(super) fn port(&mut self) -> Result<PortId, Error> {
+    pub(super) fn port(&mut self) -> Result<PortId, CommitError> {
         self.next().map(PortId)
     }
 
-    pub(super) fn pipeline(&mut self) -> Result<PipelineId, Error> {
+    pub(super) fn pipeline(&mut self) -> Result<PipelineId, CommitError> {
         self.next().map(PipelineId)
     }
 
-    pub(super) fn source(&mut self) -> Result<SourceId, Error> {
+    pub(super) fn source(&mut self) -> Result<SourceId, CommitError> {
         self.next().map(SourceId)
     }
 
@@ -67,8 +67,8 @@ impl Ids {
         number <= self.last
     }
 
-    fn next(&mut self) -> Result<NonZeroU32, Error> {
-        self.last = self.last.checked_add(1).ok_or(Error::NoMoreIds)?;
-        NonZeroU32::new(self.last).ok_or(Error::NoMoreIds)
+    fn next(&mut self) -> Result<NonZeroU32, CommitError> {
+        self.last = self.last.checked_add(1).ok_or(CommitError::NoMoreIds)?;
+        NonZeroU32::new(self.last).ok_or(CommitError::NoMoreIds)
     }
 }

@@ -2,7 +2,7 @@
 
 use porthole_pixel::{Rect, Size};
 
-use super::{Error, Mode, PipelineId, Port, PortId, Source, SourceId};
+use super::{CommitError, Mode, PipelineId, Port, PortId, Source, SourceId};
 use crate::color::Color;
 use crate::config::{Content, limits};
 use crate::name::Name;
@@ -54,7 +54,7 @@ impl Pending {
     ///
     /// # Errors
     /// When the mode's size is outside the limits.
-    pub fn create_port(&mut self, id: PortId, port: Port) -> Result<(), Error> {
+    pub fn create_port(&mut self, id: PortId, port: Port) -> Result<(), CommitError> {
         check_size(port.mode.size)?;
         self.edits.push(Edit::CreatePort(id, port));
         Ok(())
@@ -69,7 +69,7 @@ impl Pending {
     ///
     /// # Errors
     /// When the size is outside the limits.
-    pub fn set_mode(&mut self, id: PortId, mode: Mode) -> Result<(), Error> {
+    pub fn set_mode(&mut self, id: PortId, mode: Mode) -> Result<(), CommitError> {
         check_size(mode.size)?;
         self.edits.push(Edit::Mode(id, mode));
         Ok(())
@@ -123,9 +123,9 @@ impl Pending {
         &mut self,
         id: PipelineId,
         rect: Option<SourceRect>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), CommitError> {
         if rect.is_some_and(|rect| rect.is_empty() || rect.x < 0.0 || rect.y < 0.0) {
-            return Err(Error::SourceRectangle);
+            return Err(CommitError::SourceRectangle);
         }
         self.edits.push(Edit::SourceRectangle(id, rect));
         Ok(())
@@ -140,9 +140,9 @@ impl Pending {
     ///
     /// # Errors
     /// When it is not between 0 and 1.
-    pub fn set_opacity(&mut self, id: PipelineId, opacity: f32) -> Result<(), Error> {
+    pub fn set_opacity(&mut self, id: PipelineId, opacity: f32) -> Result<(), CommitError> {
         if !(0.0..=1.0).contains(&opacity) {
-            return Err(Error::Opacity(opacity));
+            return Err(CommitError::Opacity(opacity));
         }
         self.edits.push(Edit::Opacity(id, opacity));
         Ok(())
@@ -159,11 +159,11 @@ impl Pending {
     }
 }
 
-fn check_size(size: Size) -> Result<(), Error> {
+fn check_size(size: Size) -> Result<(), CommitError> {
     let fits = |side: u32| limits::PORT_SIDE.contains(&i64::from(side));
     if fits(size.width) && fits(size.height) {
         Ok(())
     } else {
-        Err(Error::PortSize(size.width, size.height))
+        Err(CommitError::PortSize(size.width, size.height))
     }
 }

@@ -64,15 +64,15 @@ fn setters_refuse_what_is_out_of_range() {
     }
     for side in [0, 15, 16385] {
         let mode = Mode { size: Size::new(640, side), refresh: Refresh::DEFAULT };
-        assert_eq!(pending.set_mode(port, mode), Err(Error::PortSize(640, side)));
+        assert_eq!(pending.set_mode(port, mode), Err(CommitError::PortSize(640, side)));
     }
     let outside = SourceRect::new(-1.0, 0.0, 5.0, 5.0);
-    assert_eq!(pending.set_source_rectangle(a, Some(outside)), Err(Error::SourceRectangle));
+    assert_eq!(pending.set_source_rectangle(a, Some(outside)), Err(CommitError::SourceRectangle));
     assert!(pending.is_empty(), "a refused value is not kept");
 }
 
 /// Commits one change that must fail, and checks that `test` agrees and that nothing changed.
-fn refused(device: &mut Device, change: impl FnOnce(&mut Pending)) -> Error {
+fn refused(device: &mut Device, change: impl FnOnce(&mut Pending)) -> CommitError {
     let mut pending = Pending::new();
     // Something right before the wrong: it must not be applied either.
     let port = device.ports().next().unwrap().0;
@@ -89,7 +89,7 @@ fn refused(device: &mut Device, change: impl FnOnce(&mut Pending)) -> Error {
 fn each_conflict_has_its_wfd_status() {
     let (mut device, port, [a, b], [source_a, _]) = device();
     let outside = refused(&mut device, |p| p.set_destination(a, Rect::new(400, 0, 320, 240)));
-    assert_eq!(outside, Error::OutsidePort { pipeline: a, port: name("main") });
+    assert_eq!(outside, CommitError::OutsidePort { pipeline: a, port: name("main") });
     assert_eq!(outside.status(), Status::Inconsistency);
     let same = refused(&mut device, |p| p.set_layer(a, 1));
     assert_eq!(same.status(), Status::Inconsistency);
@@ -103,7 +103,7 @@ fn each_conflict_has_its_wfd_status() {
     assert_eq!(memory.status(), Status::NotSupported);
     let nobody = PipelineId::new(999).unwrap();
     let handle = refused(&mut device, |p| p.set_layer(nobody, 0));
-    assert_eq!(handle, Error::NoObject(Object::Pipeline(nobody)));
+    assert_eq!(handle, CommitError::NoObject(Object::Pipeline(nobody)));
     assert_eq!(handle.status(), Status::BadHandle);
     let other = device.new_port_id().unwrap();
     let twice = refused(&mut device, |p| p.create_port(other, port_of(SIZE)).unwrap());

@@ -87,14 +87,14 @@ fn changes(damage: &mut Region, old: &Seen, now: &Seen, content: &Region) {
         damage.union(&won);
     }
     if old.hides != now.hides {
-        // What it hides may not have been painted for a while, and blending is not copying.
-        let mut lost = old.hides.clone();
-        lost.subtract_region(&now.hides);
+        // What it hides may not have been painted for a while, and blending is not copying. Where
+        // something above changed as well, that one's damage covers it.
+        let mut differs = old.hides.clone();
+        differs.subtract_region(&now.hides);
         let mut won = now.hides.clone();
         won.subtract_region(&old.hides);
-        lost.union(&won);
-        damage.union(&lost.intersect_region(&old.shown));
-        damage.union(&lost.intersect_region(&now.shown));
+        differs.union(&won);
+        damage.union(&differs.intersect_region(&now.shown));
     }
     if old.serial != now.serial {
         damage.union(&content.intersect_region(&now.shown));
