@@ -20,7 +20,7 @@ pub(crate) enum ApplyError {
     #[error("{0}")]
     Config(#[from] ConfigErrors),
     #[error("{0}")]
-    Model(#[from] model::Error),
+    Model(#[from] model::CommitError),
     #[error("{0}")]
     Splash(#[from] SplashError),
     #[error("{0}")]

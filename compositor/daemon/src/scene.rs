@@ -52,11 +52,10 @@ impl Scene {
     /// Adds the picture that is shown before any guest's, in the middle of the port.
     pub(crate) fn add_splash(&mut self, pixels: &Arc<Pixels>, port: Size) {
         let size = pixels.layout().size();
-        let Some(placement) =
-            place(Rect::from_size(port), size, None, porthole_core::scene::Fit::Fit)
-        else {
-            return;
-        };
+        // Pixel for pixel where it fits, smaller where it does not.
+        let fits = size.width <= port.width && size.height <= port.height;
+        let fit = if fits { Fit::Centre } else { Fit::Fit };
+        let Some(placement) = place(Rect::from_size(port), size, None, fit) else { return };
         let destination = placement.mapping.destination;
         let opaque = !pixels.layout().format().has_alpha();
         self.elements.push(Element {
