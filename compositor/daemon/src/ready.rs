@@ -3,29 +3,28 @@
 use std::{
     fs::File,
     io::{self, Write},
-    os::fd::{FromRawFd, OwnedFd},
+    os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd},
 };
 
 use serde_json::json;
 
 use crate::state::State;
 
-/// Takes the descriptor of `--ready-fd`, so that programs started later do not inherit it.
+/// Takes the descriptor of `--ready-fd`, so that programs started later do not inherit it. The
+/// standard streams are copied and stay what they are.
 pub(crate) fn take_fd(number: i32) -> io::Result<File> {
-    if number <= 2 {
-        return Err(io::Error::other("a number above 2 is needed"));
+    match number {
+        1 => return Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?)),
+        2 => return Ok(File::from(io::stderr().as_fd().try_clone_to_owned()?)),
+        ..=0 => return Err(io::Error::other("a number above 0 is needed")),
+        _ => {}
     }
-    // SAFETY: the caller of the program says that it opened this descriptor for us; a number that is
-    // not open is found by the next call, before anything uses it.
-    let fd = unsafe { OwnedFd::from_raw_fd(number) };
-    match rustix::io::fcntl_setfd(&fd, rustix::io::FdFlags::CLOEXEC) {
-        Ok(()) => Ok(File::from(fd)),
-        Err(error) => {
-            // It was never ours: closing it would close nothing, or worse, something.
-            let _ = std::os::fd::IntoRawFd::into_raw_fd(fd);
-            Err(error.into())
-        }
-    }
+    // SAFETY: only looked at, to learn whether the number is open at all.
+    let given = unsafe { BorrowedFd::borrow_raw(number) };
+    rustix::io::fcntl_setfd(given, rustix::io::FdFlags::CLOEXEC)?;
+    // SAFETY: it is open, and whoever started the program says that it was opened for us.
+    let owned = unsafe { OwnedFd::from_raw_fd(number) };
+    Ok(File::from(owned))
 }
 
 /// The line: every socket with its path, and every port.
