@@ -6,6 +6,9 @@ mod mapping;
 mod placement;
 mod transform;
 
+#[cfg(test)]
+mod tests;
+
 pub use mapping::{Mapping, Point, SourceRect};
 pub use placement::{Fit, Placement, place};
 pub use transform::Transform;
@@ -32,7 +35,7 @@ pub struct Element {
     pub source: SourceRect,
     /// Where it goes, in port pixels; may reach outside the port.
     pub destination: Rect,
-    /// Only pixels in here are shown (the layer's rectangle), in port pixels.
+    /// Only pixels in here are shown (a [`Placement`]'s clip), in port pixels.
     pub clip: Rect,
     /// How the buffer is turned before it is scaled.
     pub transform: Transform,

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::rights::Right;
 
@@ -182,4 +184,31 @@ fn errors_stay_readable_however_many_there_are() {
 
 fn port_lines(count: usize) -> String {
     "[[port]]\nname = \"a\"\n".repeat(count)
+}
+
+proptest! {
+    /// Whatever is done to a file, reading it ends with a configuration or with messages that
+    /// have lines of the file.
+    #[test]
+    fn no_text_makes_it_panic(
+        cuts in prop::collection::vec((0..GOOD.len(), 0..40_usize, "[ -~\n]{0,12}"), 1..6),
+    ) {
+        let mut text = GOOD.to_owned();
+        for (at, length, insert) in cuts {
+            // The good file and what is put into it are ASCII, so every place is a boundary.
+            let at = at.min(text.len());
+            let end = (at + length).min(text.len());
+            text.replace_range(at..end, &insert);
+        }
+        match Config::parse(&text, "f") {
+            Ok(config) => prop_assert!(crate::model::Device::from_config(&config).is_ok()),
+            Err(errors) => {
+                let lines = text.split('\n').count();
+                for error in errors.list() {
+                    prop_assert!((1..=lines).contains(&error.line.unwrap()), "{error}");
+                    prop_assert!(!error.to_string().contains('\n'), "{error}");
+                }
+            }
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! What differs between two lists of elements.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use porthole_pixel::{Rect, Region, Size};
@@ -58,12 +59,12 @@ pub(super) fn damage(before: &mut Memory, elements: &[Element], port: Size) -> R
                 changes(&mut damage, &old, &now, &element.damage);
                 common.push((key, old));
             }
-            None => damage.union(&now.shown),
+            None => grow(&mut damage, &now.shown),
         }
         after.insert(key, now);
     }
     for gone in before.values() {
-        damage.union(&gone.shown);
+        grow(&mut damage, &gone.shown);
     }
     reordered(&mut damage, &common, &after, port);
     *before = after;
@@ -73,18 +74,18 @@ pub(super) fn damage(before: &mut Memory, elements: &[Element], port: Size) -> R
 /// Adds what changed of an element that is in both lists.
 fn changes(damage: &mut Region, old: &Seen, now: &Seen, content: &Region) {
     if old.mapping != now.mapping || old.opacity.to_bits() != now.opacity.to_bits() {
-        damage.union(&old.shown);
-        damage.union(&now.shown);
+        grow(damage, &old.shown);
+        grow(damage, &now.shown);
         return;
     }
     if old.rect != now.rect {
         // Only the clip moved: what is in both stays.
         let mut lost = old.shown.clone();
         lost.subtract(now.rect);
-        damage.union(&lost);
+        grow(damage, &lost);
         let mut won = now.shown.clone();
         won.subtract(old.rect);
-        damage.union(&won);
+        grow(damage, &won);
     }
     if old.hides != now.hides {
         // What it hides may not have been painted for a while, and blending is not copying. Where
@@ -94,10 +95,29 @@ fn changes(damage: &mut Region, old: &Seen, now: &Seen, content: &Region) {
         let mut won = now.hides.clone();
         won.subtract_region(&old.hides);
         differs.union(&won);
-        damage.union(&differs.intersect_region(&now.shown));
+        grow(damage, &differs.intersect_region(&now.shown));
     }
     if old.serial != now.serial {
-        damage.union(&content.intersect_region(&now.shown));
+        grow(damage, &bounded(content).intersect_region(&now.shown));
+    }
+}
+
+/// Rectangles beyond which a region is not kept exactly: clients choose how many they send.
+const MAX_RECTS: usize = 256;
+
+/// Adds to a damage region, and keeps it of bounded size by growing it.
+fn grow(damage: &mut Region, more: &Region) {
+    damage.union(&bounded(more));
+    if damage.rects().len() > MAX_RECTS {
+        damage.simplify(MAX_RECTS / 4);
+    }
+}
+
+/// The region, or its bounds when it has very many rectangles.
+fn bounded(region: &Region) -> Cow<'_, Region> {
+    match region.bounds() {
+        Some(bounds) if region.rects().len() > MAX_RECTS => Cow::Owned(Region::from_rect(bounds)),
+        _ => Cow::Borrowed(region),
     }
 }
 
@@ -105,6 +125,9 @@ fn changes(damage: &mut Region, old: &Seen, now: &Seen, content: &Region) {
 ///
 /// `common` is from the top down by the new list, each with what it was in the old one.
 fn reordered(damage: &mut Region, common: &[((u64, usize), Seen)], after: &Memory, port: Size) {
+    if common.is_sorted_by_key(|(_, old)| std::cmp::Reverse(old.index)) {
+        return;
+    }
     let mut pairs = 0;
     for (i, (upper_id, upper)) in common.iter().enumerate() {
         for (_, lower) in common.iter().skip(i + 1) {
@@ -118,7 +141,7 @@ fn reordered(damage: &mut Region, common: &[((u64, usize), Seen)], after: &Memor
                 return;
             }
             let Some(now) = after.get(upper_id) else { continue };
-            damage.union(&lower.shown.intersect_region(&now.shown));
+            grow(damage, &lower.shown.intersect_region(&now.shown));
         }
     }
 }

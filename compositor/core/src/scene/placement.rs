@@ -21,7 +21,8 @@ pub enum Fit {
 pub struct Placement {
     /// From the content's coordinates to the port's.
     pub mapping: Mapping,
-    /// The layer's rectangle: nothing shows outside it.
+    /// Nothing shows outside it: the part of the destination that is in the layer. Not the whole
+    /// layer, because what was cropped off would show beside the destination.
     pub clip: Rect,
 }
 
@@ -36,7 +37,7 @@ impl Placement {
     /// The content's point at a point of the port; `None` outside what shows.
     #[must_use]
     pub fn content_at(&self, point: Point) -> Option<Point> {
-        let shows = SourceRect::from(self.mapping.destination.intersect(self.clip)?);
+        let shows = SourceRect::from(self.clip);
         let inside = point.x >= shows.x
             && point.y >= shows.y
             && point.x < shows.x + shows.width
@@ -76,7 +77,7 @@ pub fn place(layer: Rect, content: Size, crop: Option<SourceRect>, fit: Fit) -> 
         height,
     );
     let mapping = Mapping { source, destination, transform: Transform::Normal };
-    Some(Placement { mapping, clip: layer })
+    Some(Placement { mapping, clip: layer.intersect(destination)? })
 }
 
 /// The nearest whole number of pixels, at least one.
@@ -130,6 +131,9 @@ mod tests {
         let placement = place(LAYER, Size::new(640, 480), crop, Fit::Stretch).unwrap();
         assert_eq!(placement.mapping.source, SourceRect::new(600.0, 0.0, 40.0, 100.0));
         assert_eq!(placement.scale(), (20.0, 6.0));
+        let narrow = place(LAYER, Size::new(640, 480), crop, Fit::Fit).unwrap();
+        assert_eq!(narrow.clip, Rect::new(380, 50, 240, 600), "the rest of the picture stays off");
+        assert_eq!(narrow.mapping.destination, narrow.clip);
         assert_eq!(place(LAYER, Size::new(600, 480), crop, Fit::Stretch), None);
         assert_eq!(place(LAYER, Size::new(0, 480), None, Fit::Fit), None);
     }
