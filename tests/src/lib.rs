@@ -1,1 +1,25 @@
-//! (empty)
+//! Runs the whole of Porthole: the service, guests in QEMU, viewers, and what judges their pictures.
+//!
+//! Nothing here waits for a time to pass: [`wait`] waits until something is so, and fails when it is
+//! not within a deadline. Every process has a folder and a log of its own and ends with its owner.
+
+#![forbid(unsafe_code)]
+
+pub mod failure;
+pub mod guest;
+pub mod line;
+pub mod picture;
+pub mod process;
+pub mod qmp;
+pub mod scene;
+pub mod service;
+pub mod viewer;
+pub mod wait;
+
+pub use failure::{Failure, Result};
+pub use guest::Guest;
+pub use picture::Picture;
+pub use process::Process;
+pub use scene::{Layer, Scene};
+pub use service::Service;
+pub use viewer::Viewer;

@@ -1,0 +1,2 @@
+//! (made below)
+fn main() {}

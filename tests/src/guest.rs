@@ -1,0 +1,173 @@
+//! A guest: its display device, its QEMU, and the line over which it takes commands.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use porthole_guest::commands::Command as Order;
+use porthole_rig::qemu::Machine;
+use porthole_rig::{Image, Qemu};
+
+use crate::failure::{Failure, Result};
+use crate::line::Line;
+use crate::process::{Process, built};
+use crate::service::Service;
+use crate::wait::SHORT;
+
+/// How a guest is built.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The QEMU of this Debian release instead of the installed one.
+    pub release: Option<&'static str>,
+    /// QEMU's name of the display device, with its properties.
+    pub display: String,
+    /// Whether it has a keyboard and a tablet.
+    pub input: bool,
+    /// More options for `porthole-gpu`.
+    pub device_options: Vec<String>,
+    /// What the guest draws when it is up.
+    pub draw: Option<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            release: None,
+            display: "vhost-user-gpu-pci".to_owned(),
+            input: true,
+            device_options: Vec::new(),
+            draw: None,
+        }
+    }
+}
+
+impl Options {
+    /// The newest QEMU's generic front-end: the device owns its configuration space there.
+    #[must_use]
+    pub fn generic(scanouts: u32) -> Self {
+        let display = "vhost-user-test-device-pci,virtio-id=16,num_vqs=2,config_size=24";
+        Options {
+            release: Some("sid"),
+            display: display.to_owned(),
+            device_options: vec!["--scanouts".to_owned(), scanouts.to_string()],
+            ..Options::default()
+        }
+    }
+}
+
+/// A running guest with its device.
+#[derive(Debug)]
+pub struct Guest {
+    /// The display device's process.
+    pub device: Process,
+    /// QEMU's process.
+    pub qemu: Process,
+    line: Line,
+    console: PathBuf,
+}
+
+/// The guests' image, made once a process.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn image() -> Result<&'static Image> {
+    static IMAGE: OnceLock<std::result::Result<Image, String>> = OnceLock::new();
+    let image = IMAGE.get_or_init(|| Image::prepare().map_err(|error| error.to_string()));
+    image.as_ref().map_err(|error| Failure::new(error.clone()))
+}
+
+impl Guest {
+    /// Starts a guest and its device on a service's socket of the guest's name; returns when the
+    /// guest says that it is up.
+    ///
+    /// # Errors
+    /// When any of them does not come up.
+    pub fn start(service: &Service, name: &str, options: &Options) -> Result<Guest> {
+        let mut guest = Guest::power_on(&service.socket(name)?, service.folder(), name, options)?;
+        guest.wait_for("STATE up")?;
+        Ok(guest)
+    }
+
+    /// Starts a guest and returns at once.
+    ///
+    /// # Errors
+    /// When a process cannot be started.
+    pub fn power_on(wayland: &Path, folder: &Path, name: &str, options: &Options) -> Result<Guest> {
+        let folder = folder.join(format!("guest-{name}"));
+        fs::create_dir_all(&folder)?;
+        let socket = |part: &str| folder.join(format!("{part}.sock"));
+        let mut command = Command::new(built("porthole-gpu")?);
+        command.args(["--guest", name]).arg("--socket").arg(socket("gpu"));
+        command.arg("--wayland").arg(wayland);
+        if options.input {
+            command.arg("--keyboard-socket").arg(socket("keyboard"));
+            command.arg("--tablet-socket").arg(socket("tablet"));
+        }
+        command.args(&options.device_options);
+        let (device, _) = Process::start_ready("porthole-gpu", &folder, &mut command)?;
+
+        let mut machine = Machine::new(&folder).vhost_user("gpu", &options.display, &socket("gpu"));
+        if options.input {
+            for part in ["keyboard", "tablet"] {
+                machine = machine.vhost_user(part, "vhost-user-input-pci", &socket(part));
+            }
+        }
+        machine.draw.clone_from(&options.draw);
+        let qemu = match options.release {
+            Some(release) => Qemu::of_release(release)?,
+            None => Qemu::installed()?,
+        };
+        let mut qemu = Process::start("qemu", &folder, &mut qemu.boot(image()?, &machine))?;
+        let line = Line::connect(&machine.control, &mut qemu)?;
+        Ok(Guest { device, qemu, line, console: machine.log })
+    }
+
+    /// Waits until the guest sends a line that begins so, and returns the line.
+    ///
+    /// # Errors
+    /// When the guest is silent for too long.
+    pub fn wait_for(&mut self, beginning: &str) -> Result<String> {
+        self.line.wait_for(beginning).map_err(|error| self.explain(&error))
+    }
+
+    /// Gives an order and returns the lines of the answer.
+    ///
+    /// # Errors
+    /// When the guest cannot carry it out or does not answer.
+    pub fn order(&mut self, order: &Order) -> Result<Vec<String>> {
+        self.line.order(order).map_err(|error| self.explain(&error))
+    }
+
+    /// Waits for an input event by type, code and value.
+    ///
+    /// # Errors
+    /// When the guest is silent for too long.
+    pub fn wait_event(&mut self, kind: u16, code: u16, value: i32) -> Result<()> {
+        self.line.wait_event(kind, code, value).map_err(|error| self.explain(&error))
+    }
+
+    /// Adds what the processes logged.
+    fn explain(&self, error: &Failure) -> Failure {
+        let device = self.device.failure("the device");
+        let console = fs::read_to_string(&self.console).unwrap_or_default();
+        let console = console.lines().rev().take(20).collect::<Vec<_>>();
+        let console = console.into_iter().rev().collect::<Vec<_>>().join("\n    ");
+        self.qemu.failure(&format!("{error}\n  {device}\n  the console ends with\n    {console}"))
+    }
+
+    /// Powers the guest off and waits for QEMU's and the device's end.
+    ///
+    /// # Errors
+    /// When one of them does not end, or ends with a failure.
+    pub fn power_off(mut self) -> Result<()> {
+        self.order(&Order::PowerOff)?;
+        for process in [&mut self.qemu, &mut self.device] {
+            let status = process.wait_end(SHORT)?;
+            if !status.success() {
+                return Err(process.failure(&format!("it ended badly ({status})")));
+            }
+        }
+        Ok(())
+    }
+}

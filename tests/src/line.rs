@@ -1,0 +1,118 @@
+//! The line to the program inside a guest: orders go in, answers and events come out.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use porthole_guest::commands::Command as Order;
+
+use crate::failure::{Failure, OrFail, Result};
+use crate::process::Process;
+use crate::wait::{GUEST, SHORT, wait_until};
+
+/// A guest's second serial port.
+#[derive(Debug)]
+pub struct Line {
+    stream: BufReader<UnixStream>,
+    /// Lines that came while something else was waited for.
+    news: Vec<String>,
+}
+
+impl Line {
+    /// Connects to the socket on which a QEMU listens for the port.
+    ///
+    /// # Errors
+    /// When QEMU ends or does not listen in time.
+    pub fn connect(socket: &Path, qemu: &mut Process) -> Result<Line> {
+        let stream = wait_until("QEMU's control socket", SHORT, || {
+            qemu.must_run()?;
+            Ok(UnixStream::connect(socket).ok())
+        })?;
+        stream.set_read_timeout(Some(GUEST))?;
+        Ok(Line { stream: BufReader::new(stream), news: Vec::new() })
+    }
+
+    /// Reads the next line that the guest sends.
+    fn next(&mut self) -> Result<String> {
+        let mut line = String::new();
+        match self.stream.read_line(&mut line) {
+            Ok(0) => Err(Failure::new("the guest hung up")),
+            Ok(_) => Ok(line.trim().to_owned()),
+            Err(error) => Err(Failure::new(format!("the guest is silent: {error}"))),
+        }
+    }
+
+    /// Waits until the guest sends a line that begins so, and returns the line.
+    ///
+    /// # Errors
+    /// When the guest is silent for too long, or says that it failed to draw.
+    pub fn wait_for(&mut self, beginning: &str) -> Result<String> {
+        if let Some(index) = self.news.iter().position(|line| line.starts_with(beginning)) {
+            return Ok(self.news.remove(index));
+        }
+        loop {
+            let line = self.next()?;
+            if line.starts_with(beginning) {
+                return Ok(line);
+            }
+            if line.starts_with("STATE failed") {
+                return Err(Failure::new(line));
+            }
+            self.news.push(line);
+        }
+    }
+
+    /// Gives an order and returns the lines of the answer.
+    ///
+    /// # Errors
+    /// When the guest cannot carry it out or does not answer.
+    pub fn order(&mut self, order: &Order) -> Result<Vec<String>> {
+        let line = format!("{order}\n");
+        self.stream.get_mut().write_all(line.as_bytes()).or_fail("talk to the guest")?;
+        let mut answer = Vec::new();
+        loop {
+            let line = self.next()?;
+            if line == "ok" {
+                return Ok(answer);
+            }
+            match (line.strip_prefix("| "), line.strip_prefix("error ")) {
+                (Some(data), _) => answer.push(data.to_owned()),
+                (_, Some(error)) => return Err(Failure::new(format!("{order}: {error}"))),
+                _ => self.news.push(line),
+            }
+        }
+    }
+
+    /// Waits for an input event by type, code and value; what came before it is forgotten.
+    ///
+    /// # Errors
+    /// When the guest is silent for too long; the text tells what came instead.
+    pub fn wait_event(&mut self, kind: u16, code: u16, value: i32) -> Result<()> {
+        let end = format!(" {kind} {code} {value}");
+        let is_it = |line: &String| line.starts_with("EV ") && line.ends_with(&end);
+        loop {
+            if let Some(index) = self.news.iter().position(is_it) {
+                self.news.drain(..=index);
+                return Ok(());
+            }
+            match self.next() {
+                Ok(line) => self.news.push(line),
+                Err(error) => {
+                    let seen = self.news.join(", ");
+                    return Err(Failure::new(format!("no event{end}; seen: {seen}; {error}")));
+                }
+            }
+        }
+    }
+
+    /// Forgets the events that came so far.
+    pub fn forget_events(&mut self) {
+        self.news.retain(|line| !line.starts_with("EV "));
+    }
+
+    /// The events that came while something else was waited for.
+    #[must_use]
+    pub fn events(&self) -> Vec<&str> {
+        self.news.iter().filter_map(|line| line.strip_prefix("EV ")).collect()
+    }
+}

@@ -1,0 +1,139 @@
+//! A running `porthole` with a configuration of its own, and the VNC servers on its ports.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::failure::{Failure, OrFail, Result};
+use crate::process::{Process, built};
+use crate::scene::Scene;
+
+/// The service and the folder where it keeps its sockets.
+#[derive(Debug)]
+pub struct Service {
+    /// The service's process.
+    pub process: Process,
+    /// The line that told readiness.
+    pub ready: Value,
+    runtime: PathBuf,
+    configuration: PathBuf,
+    // Removed last: the processes above use it.
+    folder: TempDir,
+}
+
+/// A running `porthole-vnc`.
+#[derive(Debug)]
+pub struct VncServer {
+    /// The server's process.
+    pub process: Process,
+    /// The address that viewers connect to.
+    pub address: String,
+}
+
+/// The configuration of scenes: their ports, layers and guests, and a socket `viewer` that may
+/// capture and control every port.
+#[must_use]
+pub fn configuration(scenes: &[Scene]) -> String {
+    let mut text = "version = 1\n\n".to_owned();
+    let mut guests = Vec::new();
+    let mut rights = Vec::new();
+    for scene in scenes {
+        text.push_str(&scene.configuration());
+        guests.extend(scene.guests());
+        rights.push(format!("\"capture:{0}\", \"input:{0}\"", scene.port));
+    }
+    guests.sort();
+    guests.dedup();
+    for guest in guests {
+        text.push_str(&format!("[[guest]]\nname = \"{guest}\"\n\n"));
+    }
+    text.push_str(&format!("[[socket]]\nname = \"viewer\"\nrights = [{}]\n", rights.join(", ")));
+    text
+}
+
+impl Service {
+    /// Starts the service for scenes and waits until it is ready.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub fn start(scenes: &[Scene]) -> Result<Service> {
+        Service::start_with(&configuration(scenes))
+    }
+
+    /// Starts the service with a configuration's text.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub fn start_with(text: &str) -> Result<Service> {
+        let folder = tempfile::Builder::new().prefix("porthole-").tempdir()?;
+        let configuration = folder.path().join("porthole.toml");
+        fs::write(&configuration, text)?;
+        let runtime = folder.path().join("run");
+        fs::create_dir(&runtime)?;
+        let mut command = Command::new(built("porthole")?);
+        command.arg("--config").arg(&configuration).arg("--runtime-dir").arg(&runtime);
+        let (process, ready) = Process::start_ready("porthole", folder.path(), &mut command)?;
+        Ok(Service { process, ready, runtime, configuration, folder })
+    }
+
+    /// The folder for logs and sockets of everything that belongs to this service.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The file that the service read, for tests that change it.
+    #[must_use]
+    pub fn configuration(&self) -> &Path {
+        &self.configuration
+    }
+
+    /// The Wayland socket of a name, as the ready line told it.
+    ///
+    /// # Errors
+    /// When there is no such socket.
+    pub fn socket(&self, name: &str) -> Result<PathBuf> {
+        let told = self.ready.get("sockets").and_then(|sockets| sockets.get(name)?.as_str());
+        let path = told.map(PathBuf::from);
+        let path = path.ok_or_else(|| Failure::new(format!("no socket {name}: {}", self.ready)))?;
+        if path.starts_with(&self.runtime) {
+            return Ok(path);
+        }
+        Err(Failure::new(format!("{} is outside of the runtime folder", path.display())))
+    }
+
+    /// Starts a VNC server for a port on a free TCP port.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub fn vnc(&self, port: &str) -> Result<VncServer> {
+        self.vnc_with(port, "127.0.0.1:0", &[])
+    }
+
+    /// Starts a VNC server with an address and more options.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub fn vnc_with(&self, port: &str, listen: &str, options: &[&str]) -> Result<VncServer> {
+        let mut command = Command::new(built("porthole-vnc")?);
+        command.args(["--port", port, "--listen", listen]).args(options);
+        command.arg("--wayland").arg(self.socket("viewer")?);
+        let name = format!("vnc-{port}");
+        let (process, ready) = Process::start_ready(&name, self.folder(), &mut command)?;
+        let address = ready.get("listen").and_then(Value::as_str);
+        let address = address.ok_or_else(|| Failure::new(format!("no address in {ready}")))?;
+        Ok(VncServer { address: address.to_owned(), process })
+    }
+
+    /// Writes a new configuration and asks the service to read it.
+    ///
+    /// # Errors
+    /// When the file cannot be written or the service is gone.
+    pub fn reload(&self, text: &str) -> Result<()> {
+        fs::write(&self.configuration, text).or_fail("write the configuration")?;
+        self.process.signal(rustix::process::Signal::HUP)
+    }
+}

@@ -1,0 +1,45 @@
+//! Waiting for a state, never for a time.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::failure::{Failure, Result};
+
+/// How often a condition is looked at again.
+const INTERVAL: Duration = Duration::from_millis(10);
+
+/// How long anything with a guest may take: guests may be emulated on a busy machine.
+pub const GUEST: Duration = Duration::from_secs(60);
+/// How long anything without a guest may take.
+pub const SHORT: Duration = Duration::from_secs(20);
+
+/// Waits until `look` finds something and returns it.
+///
+/// # Errors
+/// When nothing was found before the deadline; the text says what was waited for.
+pub fn wait_until<T>(
+    what: &str,
+    deadline: Duration,
+    mut look: impl FnMut() -> Result<Option<T>>,
+) -> Result<T> {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = look()? {
+            return Ok(found);
+        }
+        if start.elapsed() > deadline {
+            return Err(Failure::new(format!("{what}: not within {} s", deadline.as_secs())));
+        }
+        pause(INTERVAL);
+    }
+}
+
+/// Lets time pass for a measurement over a span of time, such as how idle a process is.
+pub fn pause(span: Duration) {
+    let end = Instant::now() + span;
+    // Parking may end early, which a measurement must not.
+    while let Some(rest) = end.checked_duration_since(Instant::now()).filter(|rest| !rest.is_zero())
+    {
+        thread::park_timeout(rest);
+    }
+}

@@ -1,0 +1,6 @@
+//! Everything together, with real guests and real viewers; a file for each subject.
+
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+mod rig;
