@@ -1,14 +1,14 @@
 //! What differs between two configurations, for a reload.
 
+use std::fmt;
+
 use crate::config::{Config, Guest, Layer, Port, Program, Socket};
 use crate::name::Name;
 
 /// What differs between two configurations, by kind and name.
 ///
-/// Everything is applied while the service runs. Ports, layers, guests' keymaps and the splash
-/// change in place. A socket whose rights or mode changed is made anew, and its clients are
-/// disconnected, because rights are asked for when a client connects. A program that changed is
-/// started again.
+/// Nothing needs a restart of the service; `docs/config.md` says what each change means for those
+/// who are connected. Prints as one line for the log.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Changes {
     /// The splash picture is another one.
@@ -80,6 +80,31 @@ impl Delta {
     }
 }
 
+impl fmt::Display for Changes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kinds = [
+            ("port", &self.ports),
+            ("guest", &self.guests),
+            ("layer", &self.layers),
+            ("socket", &self.sockets),
+            ("program", &self.programs),
+        ];
+        let mut parts = Vec::new();
+        for (kind, delta) in kinds {
+            for (verb, names) in
+                [("added", &delta.added), ("removed", &delta.removed), ("changed", &delta.changed)]
+            {
+                parts.extend(names.iter().map(|name| format!("{kind} '{name}' {verb}")));
+            }
+        }
+        if self.splash {
+            parts.push("splash changed".to_owned());
+        }
+        f.write_str(if parts.is_empty() { "nothing changed" } else { "" })?;
+        f.write_str(&parts.join(", "))
+    }
+}
+
 /// An entry of the configuration.
 trait Named: PartialEq {
     fn name(&self) -> &Name;
@@ -132,6 +157,11 @@ mod tests {
         assert_eq!(names(&changes.ports.removed), ["gone"]);
         assert_eq!(names(&changes.ports.changed), ["resized"]);
         assert!(changes.layers.is_empty());
+        assert_eq!(
+            changes.to_string(),
+            "port 'new' added, port 'gone' removed, port 'resized' changed, splash changed"
+        );
+        assert_eq!(Changes::default().to_string(), "nothing changed");
         assert!(Changes::between(&new, &new).is_empty());
     }
 }

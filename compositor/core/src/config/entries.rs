@@ -306,9 +306,9 @@ fn environment(report: &mut Report<'_>, table: &Table<'_>) -> BTreeMap<String, S
         if name.is_empty() || name.contains(['=', '\0']) || text.contains('\0') {
             let remedy = "use a name without '=', and no NUL in name or value";
             report.add(at, format!("'{name}' cannot be a variable"), remedy);
-        } else if matches!(name, "WAYLAND_DISPLAY" | "WAYLAND_SOCKET" | "XDG_RUNTIME_DIR") {
+        } else if matches!(name, "WAYLAND_DISPLAY" | "WAYLAND_SOCKET") {
             let remedy = "leave it out, and name the socket with socket = \"...\"";
-            report.add(at, format!("'{name}' is set by the service itself"), remedy);
+            report.add(at, format!("'{name}' is the service's to set"), remedy);
         } else {
             env.insert(name.to_owned(), text.as_ref().to_owned());
         }

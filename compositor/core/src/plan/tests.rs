@@ -359,3 +359,20 @@ fn a_hostile_opaque_region_stays_bounded() {
     assert!(rects <= 1024, "{rects}");
     assert_eq!(plan.composition.draws.len(), 2);
 }
+
+#[test]
+fn damage_of_many_small_pieces_is_covered_by_few() {
+    let port = Size::new(1024, 1024);
+    let place = Rect::from_size(port);
+    let old = Element { clip: place, ..opaque(1, place) };
+    let mut planner = Planner::new(port);
+    planner.plan(std::slice::from_ref(&old), Color::BLACK);
+    let mut damage = Region::new();
+    for i in 0..1000 {
+        damage.add(Rect::new((i * 37) % 1000, i, 3, 1));
+    }
+    let new = Element { serial: 2, damage: damage.clone(), ..old };
+    let plan = planner.plan(std::slice::from_ref(&new), Color::BLACK);
+    assert!(plan.damage.rects().len() <= Planner::MAX_DAMAGE_RECTS);
+    assert!(damage.rects().iter().all(|rect| plan.damage.contains_rect(*rect)));
+}

@@ -147,7 +147,7 @@ pub(super) const ALL: &[(&str, &str, &str)] = &[
     (
         "RUST_LOG = \"info\"",
         "WAYLAND_DISPLAY = \"x\"",
-        "f.toml:39: 'WAYLAND_DISPLAY' is set by the service itself; leave it out, and name the socket with socket = \"...\"",
+        "f.toml:39: 'WAYLAND_DISPLAY' is the service's to set; leave it out, and name the socket with socket = \"...\"",
     ),
     ("version = 1\n", "", "f.toml:1: the file has no 'version'; add version = 1 as its first line"),
     (
