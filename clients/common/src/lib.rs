@@ -1,1 +1,6 @@
-//! (empty)
+//! What every Wayland client of the service shares.
+
+pub mod capture;
+pub mod connection;
+pub mod seat;
+pub mod virtual_input;

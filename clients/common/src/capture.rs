@@ -1,0 +1,267 @@
+//! A port as a viewer sees it: its picture by `ext-image-copy-capture-v1`, its cursor, and a way
+//! to make virtual input for its seat.
+//!
+//! [`PortView`] is the state of one Wayland event queue. Its owner dispatches the queue and then
+//! takes [`ViewEvent`]s; nothing here waits.
+
+mod cursor;
+mod dispatch;
+mod session;
+mod slots;
+
+use std::{collections::VecDeque, io};
+
+use porthole_pixel::Size;
+use wayland_client::{
+    Connection, DispatchError, EventQueue, QueueHandle,
+    globals::{GlobalError, GlobalList, registry_queue_init},
+    protocol::{
+        wl_keyboard::WlKeyboard, wl_output::WlOutput, wl_pointer::WlPointer, wl_seat::WlSeat,
+        wl_shm::WlShm,
+    },
+};
+use wayland_protocols::ext::{
+    image_capture_source::v1::client::ext_output_image_capture_source_manager_v1::ExtOutputImageCaptureSourceManagerV1,
+    image_copy_capture::v1::client::ext_image_copy_capture_manager_v1::{
+        ExtImageCopyCaptureManagerV1, Options,
+    },
+};
+use wayland_protocols_misc::zwp_virtual_keyboard_v1::client::zwp_virtual_keyboard_manager_v1::ZwpVirtualKeyboardManagerV1;
+use wayland_protocols_wlr::virtual_pointer::v1::client::zwlr_virtual_pointer_manager_v1::ZwlrVirtualPointerManagerV1;
+
+pub use cursor::CursorPicture;
+pub use session::Frame;
+
+use crate::{
+    connection::{MissingGlobal, bind},
+    seat::{Keymap, Names},
+    virtual_input::VirtualInput,
+};
+use cursor::Cursor;
+use session::Session;
+
+const NEEDS_CAPTURE: &str = "; does this socket have the right to capture ports?";
+
+/// Why a port cannot be viewed, or no longer.
+#[derive(Debug, thiserror::Error)]
+pub enum ViewError {
+    /// The globals could not be listed.
+    #[error("the compositor did not list what it offers")]
+    Globals(#[from] GlobalError),
+    /// The connection broke.
+    #[error("the connection to the compositor broke")]
+    Dispatch(#[from] DispatchError),
+    /// Something that is needed is not offered.
+    #[error(transparent)]
+    Missing(#[from] MissingGlobal),
+    /// There is no port of this name.
+    #[error("the compositor has no port '{wanted}' (it has: {})", known.join(", "))]
+    NoPort {
+        /// The name that was asked for.
+        wanted: String,
+        /// The names that there are.
+        known: Vec<String>,
+    },
+    /// No memory for buffers.
+    #[error("no memory for pictures")]
+    Memory(#[source] io::Error),
+    /// The port's size cannot be.
+    #[error("the port has an impossible size of {0}")]
+    Size(Size),
+    /// No format of the compositor's is readable.
+    #[error("the compositor offers no 32 bit RGB format for captures")]
+    Format,
+    /// The compositor ended the capture.
+    #[error(
+        "the compositor ended the capture: the port is gone, or this socket may not capture it"
+    )]
+    Stopped,
+    /// The compositor failed to capture again and again.
+    #[error("{0} captures failed in a row")]
+    Failures(u32),
+}
+
+/// What happened on the port.
+#[derive(Debug)]
+pub enum ViewEvent {
+    /// A new frame; it can be seen with [`PortView::with_pictures`].
+    Frame(Frame),
+    /// The cursor has a new image or a new hotspot.
+    CursorImage(CursorPicture),
+    /// The cursor is at this pixel of the port; `None` where it is not seen.
+    CursorAt(Option<(i32, i32)>),
+    /// The seat has a keymap; see [`PortView::keymap`].
+    Keymap,
+    /// Nothing more will come.
+    Failed(ViewError),
+}
+
+/// Whose capture an object belongs to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Role {
+    Picture,
+    Cursor,
+}
+
+impl Role {
+    /// The picture has one buffer with the newest frame, one with the frame before it, which
+    /// moves are searched in, and one that is captured into. The cursor's is copied at once.
+    const fn buffer_count(self) -> usize {
+        match self {
+            Self::Picture => 3,
+            Self::Cursor => 1,
+        }
+    }
+}
+
+/// See the module's text.
+#[derive(Debug)]
+pub struct PortView {
+    queue: QueueHandle<Self>,
+    names: Names,
+    port: Option<Port>,
+    events: VecDeque<ViewEvent>,
+    keymap: Option<Keymap>,
+}
+
+/// The objects of the port that was found.
+#[derive(Debug)]
+struct Port {
+    shm: WlShm,
+    output: WlOutput,
+    seat: Option<WlSeat>,
+    keyboards: Option<ZwpVirtualKeyboardManagerV1>,
+    pointers: Option<ZwlrVirtualPointerManagerV1>,
+    picture: Session,
+    cursor: Option<Cursor>,
+}
+
+impl PortView {
+    /// Finds the port by its name and starts to capture it. Waits for the compositor's answers to
+    /// two round trips.
+    ///
+    /// # Errors
+    /// [`ViewError`] where something is missing; its message says what.
+    pub fn open(
+        connection: &Connection,
+        port: &str,
+    ) -> Result<(Self, EventQueue<Self>), ViewError> {
+        let (globals, mut queue) = registry_queue_init::<Self>(connection)?;
+        let handle = queue.handle();
+        let mut view = Self {
+            queue: handle,
+            names: Names::default(),
+            port: None,
+            events: VecDeque::new(),
+            keymap: None,
+        };
+        view.bind_named(&globals);
+        queue.roundtrip(&mut view)?;
+        view.start(&globals, port)?;
+        Ok((view, queue))
+    }
+
+    fn start(&mut self, globals: &GlobalList, name: &str) -> Result<(), ViewError> {
+        let queue = &self.queue;
+        let shm = bind::<WlShm, Self>(globals, queue, 1..=1, "")?;
+        let sources = bind::<ExtOutputImageCaptureSourceManagerV1, Self>(
+            globals,
+            queue,
+            1..=1,
+            NEEDS_CAPTURE,
+        )?;
+        let captures =
+            bind::<ExtImageCopyCaptureManagerV1, Self>(globals, queue, 1..=1, NEEDS_CAPTURE)?;
+        let no_port =
+            || ViewError::NoPort { wanted: name.to_owned(), known: self.names.output_names() };
+        let output = self.names.output(name).ok_or_else(no_port)?.clone();
+        let seat = self.names.seat(name);
+        let source = sources.create_source(&output, queue, ());
+        let pointer: Option<WlPointer> =
+            seat.filter(|seat| seat.has_pointer).map(|seat| seat.proxy.get_pointer(queue, ()));
+        // The keyboard is there for its keymap; no key comes to a client without a surface.
+        let _keyboard: Option<WlKeyboard> =
+            seat.filter(|seat| seat.has_keyboard).map(|seat| seat.proxy.get_keyboard(queue, ()));
+        // A cursor that cannot be captured apart is better seen late than not at all.
+        let options = if pointer.is_some() { Options::empty() } else { Options::PaintCursors };
+        let session = captures.create_session(&source, options, queue, Role::Picture);
+        let cursor = pointer.map(|pointer| {
+            let cursor = captures.create_pointer_cursor_session(&source, &pointer, queue, ());
+            let session = cursor.get_capture_session(queue, Role::Cursor);
+            let mut cursor = Cursor::new(cursor, Session::new(session, Role::Cursor));
+            cursor.session.want(true, queue);
+            cursor
+        });
+        source.destroy();
+        self.port = Some(Port {
+            shm,
+            output,
+            seat: seat.map(|seat| seat.proxy.clone()),
+            keyboards: globals.bind(queue, 1..=1, ()).ok(),
+            pointers: globals.bind(queue, 2..=2, ()).ok(),
+            picture: Session::new(session, Role::Picture),
+            cursor,
+        });
+        Ok(())
+    }
+
+    /// The next thing that happened since the queue was dispatched.
+    pub fn next_event(&mut self) -> Option<ViewEvent> {
+        self.events.pop_front()
+    }
+
+    /// Asks for frames from now on, or no longer. Each frame is followed by the wish for the
+    /// next one before its owner hears of it, so that capture and encoding overlap.
+    pub fn want_frames(&mut self, wanted: bool) {
+        if let Some(port) = &mut self.port {
+            port.picture.want(wanted, &self.queue);
+        }
+    }
+
+    /// The size of the port, once the compositor has told it.
+    #[must_use]
+    pub fn size(&self) -> Option<Size> {
+        self.port.as_ref()?.picture.size()
+    }
+
+    /// The seat's keymap, once the compositor has told it.
+    #[must_use]
+    pub const fn keymap(&self) -> Option<&Keymap> {
+        self.keymap.as_ref()
+    }
+
+    /// Lends the newest frame and, where it is still whole, the one before it: the size, and rows
+    /// of `0xXXRRGGBB` words without gaps. `None` before the first frame.
+    pub fn with_pictures<R>(
+        &self,
+        look: impl FnOnce(Size, &[u8], Option<&[u8]>) -> R,
+    ) -> Option<R> {
+        self.port.as_ref()?.picture.with_pictures(look)
+    }
+
+    /// Makes a keyboard and a pointer on the port's seat. Where the compositor offers none, or
+    /// has no seat, the input goes nowhere.
+    #[must_use]
+    pub fn create_input(&self) -> VirtualInput {
+        let Some(port) = &self.port else { return VirtualInput::new(None, None) };
+        let queue = &self.queue;
+        let keyboard = port
+            .keyboards
+            .as_ref()
+            .zip(port.seat.as_ref())
+            .map(|(keyboards, seat)| keyboards.create_virtual_keyboard(seat, queue, ()));
+        let pointer = port.pointers.as_ref().map(|pointers| {
+            pointers.create_virtual_pointer_with_output(
+                port.seat.as_ref(),
+                Some(&port.output),
+                queue,
+                (),
+            )
+        });
+        let mut input = VirtualInput::new(keyboard, pointer);
+        if let Some(keymap) = &self.keymap {
+            input.set_keymap(keymap);
+        }
+        input
+    }
+}

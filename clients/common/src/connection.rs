@@ -1,0 +1,143 @@
+//! Finding a compositor's socket and its globals.
+
+use std::{
+    env, io,
+    os::unix::net::UnixStream,
+    path::{Path, PathBuf},
+};
+
+use wayland_client::{
+    Connection, Dispatch, Proxy, QueueHandle,
+    globals::{BindError, GlobalList},
+};
+
+/// Why there is no connection to a compositor.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// Nothing says which compositor is meant.
+    #[error(
+        "no compositor was named: give the path of its socket, or set WAYLAND_DISPLAY (and XDG_RUNTIME_DIR if it is no absolute path)"
+    )]
+    NoDisplay,
+    /// The socket does not answer.
+    #[error("no compositor answers at {}", path.display())]
+    Socket {
+        /// The socket's path.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The connection failed at once.
+    #[error("the compositor at {} could not be spoken to", path.display())]
+    Setup {
+        /// The socket's path.
+        path: PathBuf,
+    },
+}
+
+impl ConnectError {
+    /// True where the compositor may only not have started yet, so that waiting helps.
+    #[must_use]
+    pub fn is_absence(&self) -> bool {
+        match self {
+            Self::Socket { source, .. } => {
+                matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// The socket that is meant: `path`, or what the environment says as every Wayland program
+/// reads it.
+///
+/// # Errors
+/// [`ConnectError::NoDisplay`] where nothing is said.
+pub fn socket_path(path: Option<&Path>) -> Result<PathBuf, ConnectError> {
+    let display = env::var_os("WAYLAND_DISPLAY").map(PathBuf::from);
+    let folder = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+    choose_path(path, display, folder).ok_or(ConnectError::NoDisplay)
+}
+
+fn choose_path(
+    path: Option<&Path>,
+    display: Option<PathBuf>,
+    folder: Option<PathBuf>,
+) -> Option<PathBuf> {
+    if let Some(path) = path {
+        return Some(path.to_owned());
+    }
+    let display = display.filter(|display| !display.as_os_str().is_empty())?;
+    if display.is_absolute() { Some(display) } else { Some(folder?.join(display)) }
+}
+
+/// Connects to the compositor at `path`, or to the one of the environment.
+///
+/// # Errors
+/// [`ConnectError`]; ask [`ConnectError::is_absence`] whether to try again later.
+pub fn connect(path: Option<&Path>) -> Result<Connection, ConnectError> {
+    let path = socket_path(path)?;
+    let stream = UnixStream::connect(&path)
+        .map_err(|source| ConnectError::Socket { path: path.clone(), source })?;
+    Connection::from_socket(stream).map_err(|_| ConnectError::Setup { path })
+}
+
+/// A global that the compositor lacks, or has in too old a version.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the compositor does not offer {interface} version {version}{hint}")]
+pub struct MissingGlobal {
+    /// The Wayland interface.
+    pub interface: &'static str,
+    /// The lowest version that would do.
+    pub version: u32,
+    /// What may be the cause.
+    pub hint: &'static str,
+}
+
+/// Binds a global that must be there, in a version from `lowest` to `highest`.
+///
+/// # Errors
+/// [`MissingGlobal`], with `hint` appended to its message.
+pub fn bind<I, D>(
+    globals: &GlobalList,
+    queue: &QueueHandle<D>,
+    versions: std::ops::RangeInclusive<u32>,
+    hint: &'static str,
+) -> Result<I, MissingGlobal>
+where
+    I: Proxy + 'static,
+    D: Dispatch<I, ()> + 'static,
+{
+    let version = *versions.start();
+    globals.bind(queue, versions, ()).map_err(|error| match error {
+        BindError::UnsupportedVersion | BindError::NotPresent => {
+            MissingGlobal { interface: I::interface().name, version, hint }
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_chosen_as_every_wayland_program_does() {
+        let path = |text: &str| Some(PathBuf::from(text));
+        let choose = |given: Option<&str>, display, folder| {
+            choose_path(given.map(Path::new), display, folder)
+        };
+        assert_eq!(choose(Some("/a/b"), path("wayland-1"), path("/run")), path("/a/b"));
+        assert_eq!(choose(None, path("wayland-1"), path("/run")), path("/run/wayland-1"));
+        assert_eq!(choose(None, path("/x/y"), None), path("/x/y"));
+        assert_eq!(choose(None, path("wayland-1"), None), None);
+        assert_eq!(choose(None, path(""), path("/run")), None);
+        assert_eq!(choose(None, None, path("/run")), None);
+    }
+
+    #[test]
+    fn a_missing_socket_is_an_absence_and_a_missing_name_is_not() {
+        let error = connect(Some(Path::new("/nonexistent/wayland-0"))).unwrap_err();
+        assert!(error.is_absence());
+        assert!(!ConnectError::NoDisplay.is_absence());
+    }
+}
