@@ -1,2 +1,34 @@
-//! (empty)
-fn main() {}
+//! The `porthole-gpu` program; see the library.
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use porthole_gpu::{Cli, run};
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    // Usage errors end the program here, with status 2.
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_env("PORTHOLE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+    match run(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let mut text = format!("porthole-gpu: {error}");
+            let mut cause: &dyn std::error::Error = &error;
+            while let Some(next) = cause.source() {
+                text.push_str(&format!(": {next}"));
+                cause = next;
+            }
+            // Nothing is left to tell it to when even this fails.
+            let _ = writeln!(std::io::stderr(), "{text}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The event loop of the device thread.
+
+mod devices;
+
+use std::io;
+use std::time::Duration;
+
+use calloop::generic::Generic;
+use calloop::signals::{Signal, Signals};
+use calloop::timer::{TimeoutAction, Timer};
+use calloop::{EventLoop, Interest, LoopHandle, Mode, PostAction};
+use porthole_vhost_device::{EndpointError, Fault, InheritError};
+use thiserror::Error;
+
+use self::devices::{Devices, Which};
+use crate::capabilities;
+use crate::cli::Cli;
+use crate::ready;
+
+/// Why the program cannot go on; each says what to do where something can be done.
+#[derive(Debug, Error)]
+pub enum Failure {
+    /// A socket cannot be opened.
+    #[error("{device}: cannot wait for QEMU")]
+    Endpoint {
+        /// Which device.
+        device: &'static str,
+        /// Why.
+        source: EndpointError,
+    },
+    /// The ready descriptor is of no use.
+    #[error("--ready-fd")]
+    ReadyFd(#[source] InheritError),
+    /// A device's connection failed.
+    #[error("{device}")]
+    Device {
+        /// Which device.
+        device: &'static str,
+        /// Why.
+        source: Fault,
+    },
+    /// A system call failed that has no reason to.
+    #[error("{0}")]
+    System(&'static str, #[source] io::Error),
+    /// The event loop failed.
+    #[error("event loop")]
+    Loop(#[source] calloop::Error),
+}
+
+/// What the loop works on.
+struct State {
+    devices: Devices,
+    /// How it ends.
+    end: Option<Result<(), Failure>>,
+    timer_set: bool,
+}
+
+/// Runs the devices until the VM ends.
+///
+/// # Errors
+/// When a socket cannot be opened or a device cannot go on.
+pub fn run(cli: &Cli) -> Result<(), Failure> {
+    if cli.print_capabilities {
+        return capabilities::print(io::stdout().lock())
+            .map_err(|error| Failure::System("writing to standard output", error));
+    }
+    // Inherited descriptors are taken over before anything else is opened.
+    let ready = cli.ready_fd.map(ready::open).transpose().map_err(Failure::ReadyFd)?;
+    let devices = Devices::open(cli)?;
+    let mut event_loop = EventLoop::<State>::try_new().map_err(Failure::Loop)?;
+    let handle = event_loop.handle();
+    watch_signals(&handle)?;
+    for which in devices.present() {
+        watch_device(&handle, &devices, which)?;
+    }
+    if let Some(fd) = ready {
+        ready::tell(fd, &cli.guest, &devices::sockets(cli))
+            .map_err(|error| Failure::System("writing to the ready descriptor", error))?;
+    }
+    let mut state = State { devices, end: None, timer_set: false };
+    loop {
+        event_loop.dispatch(None::<Duration>, &mut state).map_err(Failure::Loop)?;
+        if let Some(end) = state.end.take() {
+            return end;
+        }
+        state.devices.settle();
+        state.set_timer(&handle)?;
+    }
+}
+
+impl State {
+    /// One device has something to do.
+    fn turn(&mut self, which: Which) -> PostAction {
+        match self.devices.turn(which) {
+            Ok(true) => PostAction::Continue,
+            Ok(false) => {
+                if which == Which::Gpu {
+                    let done = self.devices.statistics();
+                    tracing::info!(done.commands, done.errors, done.frames, "the VM has ended");
+                    self.end = Some(Ok(()));
+                }
+                PostAction::Remove
+            }
+            Err(source) => {
+                self.end = Some(Err(Failure::Device { device: which.name(), source }));
+                PostAction::Remove
+            }
+        }
+    }
+
+    /// Fences must not wait for ever; a timer runs only while one waits.
+    fn set_timer(&mut self, handle: &LoopHandle<'static, Self>) -> Result<(), Failure> {
+        let Some(deadline) = self.devices.deadline().filter(|_| !self.timer_set) else {
+            return Ok(());
+        };
+        self.timer_set = true;
+        handle
+            .insert_source(Timer::from_deadline(deadline), |_, (), state: &mut Self| {
+                state.timer_set = false;
+                TimeoutAction::Drop
+            })
+            .map(|_| ())
+            .map_err(|error| Failure::Loop(error.error))
+    }
+}
+
+fn watch_signals(handle: &LoopHandle<'static, State>) -> Result<(), Failure> {
+    let signals = Signals::new(&[Signal::SIGTERM, Signal::SIGINT]).map_err(Failure::Loop)?;
+    handle
+        .insert_source(signals, |event, (), state: &mut State| {
+            tracing::info!(signal = ?event.signal(), "ending");
+            state.end = Some(Ok(()));
+        })
+        .map(|_| ())
+        .map_err(|error| Failure::Loop(error.error))
+}
+
+fn watch_device(
+    handle: &LoopHandle<'static, State>,
+    devices: &Devices,
+    which: Which,
+) -> Result<(), Failure> {
+    let fd = devices.fd(which).map_err(|error| Failure::System("dup", error))?;
+    handle
+        .insert_source(Generic::new(fd, Interest::READ, Mode::Level), move |_, _, state| {
+            Ok(state.turn(which))
+        })
+        .map(|_| ())
+        .map_err(|error| Failure::Loop(error.error))
+}

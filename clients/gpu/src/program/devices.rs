@@ -1,0 +1,158 @@
+//! All devices of the guest, and the presenter behind them.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Instant;
+
+use porthole_gpu_device::{Gpu, Options, Quotas};
+use porthole_input_device::{Input, Kind};
+use porthole_vhost_device::{Address, Endpoint, Fault, Server, Turn};
+
+use super::Failure;
+use crate::cli::Cli;
+use crate::gpu::{self, GpuPort};
+use crate::input::{self, InputPort};
+use crate::presenter::Presenter;
+
+/// Names a device.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Which {
+    Gpu,
+    /// An index into the inputs.
+    Input(usize),
+}
+
+const KINDS: [Kind; 3] = [Kind::Keyboard, Kind::Tablet, Kind::Touch];
+
+impl Which {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Gpu => "gpu",
+            Self::Input(index) => KINDS.get(index).map_or("input", |kind| input::shape(*kind).name),
+        }
+    }
+}
+
+/// An input device on its socket.
+struct InputDevice {
+    server: Server,
+    port: InputPort,
+}
+
+/// Everything that the device thread owns.
+pub(super) struct Devices {
+    server: Server,
+    port: GpuPort,
+    /// In the order of [`KINDS`]; those that the command line asks for.
+    inputs: [Option<InputDevice>; 3],
+    presenter: Presenter,
+}
+
+/// The devices that the command line asks for, by the names of the ready line.
+pub(super) fn sockets(cli: &Cli) -> Vec<(&'static str, &Address)> {
+    let all = [
+        ("gpu", cli.gpu_address()),
+        ("keyboard", cli.keyboard_socket.as_ref()),
+        ("tablet", cli.tablet_socket.as_ref()),
+        ("touch", cli.touch_socket.as_ref()),
+    ];
+    all.into_iter().filter_map(|(name, address)| Some((name, address?))).collect()
+}
+
+impl Devices {
+    pub(super) fn open(cli: &Cli) -> Result<Self, Failure> {
+        let gpu = Gpu::new(&Options {
+            name: cli.guest.clone(),
+            scanouts: vec![Some(cli.size); usize::from(cli.scanouts)],
+            quotas: Quotas { bytes: u64::from(cli.max_memory) << 20, ..Quotas::default() },
+            blob: cli.blob,
+            uuids: Some(random()?),
+        });
+        let server = match cli.gpu_address() {
+            Some(address) => serve(address, gpu::shape(&gpu))?,
+            None => return Err(Failure::System("no socket", io::ErrorKind::InvalidInput.into())),
+        };
+        let addresses = [&cli.keyboard_socket, &cli.tablet_socket, &cli.touch_socket];
+        let mut inputs = [const { None }; 3];
+        for ((slot, kind), address) in inputs.iter_mut().zip(KINDS).zip(addresses) {
+            if let Some(address) = address {
+                let server = serve(address, input::shape(kind))?;
+                let port = InputPort::new(kind, &cli.guest);
+                *slot = Some(InputDevice { server, port });
+            }
+        }
+        Ok(Self { server, port: GpuPort::new(gpu), inputs, presenter: Presenter::Null })
+    }
+
+    /// The devices that exist.
+    pub(super) fn present(&self) -> Vec<Which> {
+        let inputs = self.inputs.iter().enumerate();
+        let inputs = inputs.filter(|(_, input)| input.is_some());
+        std::iter::once(Which::Gpu).chain(inputs.map(|(index, _)| Which::Input(index))).collect()
+    }
+
+    /// A device's descriptor for the event loop.
+    pub(super) fn fd(&self, which: Which) -> io::Result<OwnedFd> {
+        let server = match which {
+            Which::Gpu => Some(&self.server),
+            Which::Input(index) => {
+                self.inputs.get(index).and_then(Option::as_ref).map(|input| &input.server)
+            }
+        };
+        server.ok_or(io::ErrorKind::NotFound)?.as_fd().try_clone_to_owned()
+    }
+
+    /// Lets a device work; false when its front-end has gone.
+    pub(super) fn turn(&mut self, which: Which) -> Result<bool, Fault> {
+        let turn = match which {
+            Which::Gpu => self.server.turn(&mut self.port)?,
+            Which::Input(index) => match self.inputs.get_mut(index).and_then(Option::as_mut) {
+                Some(InputDevice { server, port }) => server.turn(port)?,
+                None => Turn::Disconnected,
+            },
+        };
+        Ok(turn == Turn::Waiting)
+    }
+
+    /// After each turn: frames go to the presenter, due answers to the guest.
+    pub(super) fn settle(&mut self) {
+        let events = self.port.gpu.take_events();
+        if !events.is_empty() {
+            self.presenter.show(events, &mut self.port.gpu);
+        }
+        let Self { server, port, .. } = self;
+        server.with_rings(|rings| port.complete_due(Instant::now(), rings));
+    }
+
+    /// What the GPU did in its life, for the log.
+    pub(super) fn statistics(&self) -> porthole_gpu_device::Statistics {
+        self.port.gpu.statistics()
+    }
+
+    /// When the next fence must be answered.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.port.deadline()
+    }
+
+    /// What a seat did goes to every device; each takes what it can do.
+    #[expect(dead_code, reason = "called for the Wayland presenter")]
+    pub(super) fn input(&mut self, input: Input) {
+        for InputDevice { server, port } in self.inputs.iter_mut().flatten() {
+            port.send(input);
+            server.with_rings(|rings| port.deliver(rings));
+        }
+    }
+}
+
+fn serve(address: &Address, shape: porthole_vhost_device::Shape) -> Result<Server, Failure> {
+    let endpoint = Endpoint::open(address)
+        .map_err(|source| Failure::Endpoint { device: shape.name, source })?;
+    Server::new(endpoint, shape).map_err(|error| Failure::System("epoll", error))
+}
+
+fn random() -> Result<u64, Failure> {
+    let mut bytes = [0; 8];
+    rustix::rand::getrandom(&mut bytes[..], rustix::rand::GetRandomFlags::empty())
+        .map_err(|error| Failure::System("getrandom", error.into()))?;
+    Ok(u64::from_le_bytes(bytes))
+}

@@ -1,0 +1,51 @@
+//! The line that tells a parent that QEMU may be started.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, OwnedFd, RawFd};
+
+use porthole_vhost_device::{Address, InheritError, inherit};
+use serde_json::{Map, Value, json};
+
+/// Takes over the descriptor for the line. Standard output and error may be named too; they
+/// stay open for their other uses.
+pub(crate) fn open(fd: RawFd) -> Result<OwnedFd, InheritError> {
+    let copied = match fd {
+        1 => io::stdout().as_fd().try_clone_to_owned(),
+        2 => io::stderr().as_fd().try_clone_to_owned(),
+        _ => return inherit(fd),
+    };
+    copied.map_err(|_| InheritError::Closed(fd))
+}
+
+/// Writes the line and closes the descriptor.
+pub(crate) fn tell(fd: OwnedFd, guest: &str, sockets: &[(&str, &Address)]) -> io::Result<()> {
+    let sockets: Map<String, Value> = sockets
+        .iter()
+        .map(|(name, address)| ((*name).to_owned(), Value::String(address.to_string())))
+        .collect();
+    let line = json!({ "ready": true, "guest": guest, "sockets": sockets });
+    writeln!(File::from(fd), "{line}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    #[test]
+    fn the_line() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        let gpu = Address::Path("/run/ivi.sock".into());
+        tell(writer.into(), "ivi", &[("gpu", &gpu), ("tablet", &Address::Fd(7))]).unwrap();
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        assert_eq!(text.lines().count(), 1);
+        let value: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(value["ready"], true);
+        assert_eq!(value["guest"], "ivi");
+        assert_eq!(value["sockets"]["gpu"], "/run/ivi.sock");
+        assert_eq!(value["sockets"]["tablet"], "fd:7");
+    }
+}
