@@ -26,7 +26,8 @@ pub(crate) struct Screen {
     pending: Region,
     /// The area that the viewer waits for.
     request: Option<Rect>,
-    cursor: CursorImage,
+    /// `None` until the first image is known: the viewer shows its own until then.
+    cursor: Option<CursorImage>,
     name: String,
     due: Due,
 }
@@ -62,7 +63,7 @@ impl Screen {
             picture_size: size,
             pending: Region::from_rect(Rect::from_size(size)),
             request: None,
-            cursor: CursorImage::invisible(),
+            cursor: None,
             name,
             due: Due::default(),
         }
@@ -147,8 +148,8 @@ impl Screen {
     }
 
     pub(crate) fn set_cursor(&mut self, cursor: CursorImage) {
-        if cursor != self.cursor {
-            self.cursor = cursor;
+        if self.cursor.as_ref() != Some(&cursor) {
+            self.cursor = Some(cursor);
             self.due.cursor = true;
         }
     }
@@ -180,7 +181,7 @@ impl Screen {
 
     fn has_due(&self) -> bool {
         let Due { cursor, name, extended_key, layout } = self.due;
-        (cursor && self.offers(Encoding::Cursor))
+        (cursor && self.cursor.is_some() && self.offers(Encoding::Cursor))
             || (name && self.offers(Encoding::DesktopName))
             || (extended_key && self.offers(Encoding::QemuExtendedKey))
             || (layout.is_some() && self.offers(Encoding::ExtendedDesktopSize))

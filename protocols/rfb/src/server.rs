@@ -105,6 +105,9 @@ pub struct Server {
     /// Bytes of `output` that the caller took.
     sent: usize,
     screen: Screen,
+    /// The viewer's format needs a colour map. It goes out with the next update, once, however
+    /// often the viewer asks: its answer to a few bytes must not be a growing heap.
+    colour_map_due: bool,
 }
 
 #[derive(Debug)]
@@ -131,6 +134,7 @@ impl Server {
             output,
             sent: 0,
             screen: Screen::new(config.size, cut_name(config.name)),
+            colour_map_due: false,
         })
     }
 
@@ -210,9 +214,7 @@ impl Server {
         match message {
             Message::SetPixelFormat(format) => {
                 self.screen.set_format(format);
-                if format.colour() == Colour::Map {
-                    self.put_colour_map();
-                }
+                self.colour_map_due = format.colour() == Colour::Map;
                 Some(Event::PixelFormat(format))
             }
             Message::SetEncodings(numbers) => {
@@ -344,6 +346,9 @@ impl Server {
             return None;
         }
         let before = self.output.len();
+        if self.wants_update() && std::mem::take(&mut self.colour_map_due) {
+            self.put_colour_map();
+        }
         let written = self.screen.update(frame, moved, &mut self.output)?;
         let bytes = self.output.len() - before;
         Some(Update { rects: written.rects, pixels: written.pixels, bytes })

@@ -178,6 +178,25 @@ fn long_cut_text_is_skipped_in_any_pieces() {
 const MAX_CUT_TEXT_BYTES: usize = crate::MAX_CUT_TEXT;
 
 #[test]
+fn a_colour_map_comes_once_with_the_next_update() {
+    let mut server = ready(2, 1);
+    let mut format = vec![0, 0, 0, 0, 8, 8];
+    format.resize(20, 0);
+    for _ in 0..3 {
+        server.feed(&format);
+        assert!(matches!(events(&mut server)[..], [Event::PixelFormat(_)]));
+    }
+    assert!(server.output().is_empty());
+    server.feed(&FULL_REQUEST);
+    events(&mut server);
+    let said = update(&mut server, Size::new(2, 1)).unwrap();
+    assert_eq!(said[..12], [1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(said[12..14], [0x24, 0x92], "65535 / 7 of red");
+    assert_eq!(said[6 + 256 * 6..][..4], [0, 0, 0, 1]);
+    assert_eq!(said.len(), 6 + 256 * 6 + 16 + 2);
+}
+
+#[test]
 fn an_error_is_told_once_and_ends_everything() {
     let mut server = ready(2, 1);
     server.feed(&[77]);

@@ -140,12 +140,15 @@ impl Screen {
             message.out.put_u32(u32::try_from(self.name.len()).unwrap_or(0));
             message.out.put(self.name.as_bytes());
         }
-        if self.due.cursor && self.offers(Encoding::Cursor) {
+        if self.due.cursor
+            && self.offers(Encoding::Cursor)
+            && let Some(cursor) = &self.cursor
+        {
             self.due.cursor = false;
-            let (x, y) = self.cursor.hotspot();
+            let (x, y) = cursor.hotspot();
             let hotspot = [x, y].map(|side| u16::try_from(side).unwrap_or(0));
-            message.pseudo(hotspot, self.cursor.size(), Encoding::Cursor);
-            self.cursor.put(&self.converter, message.out);
+            message.pseudo(hotspot, cursor.size(), Encoding::Cursor);
+            cursor.put(&self.converter, message.out);
         }
     }
 
