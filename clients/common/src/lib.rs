@@ -2,5 +2,6 @@
 
 pub mod capture;
 pub mod connection;
+pub mod present;
 pub mod seat;
 pub mod virtual_input;

@@ -1,0 +1,124 @@
+//! One connection to a compositor and the globals found on it.
+
+use std::io;
+use std::path::Path;
+
+use calloop::{LoopHandle, RegistrationToken};
+use calloop_wayland_source::WaylandSource;
+use wayland_client::backend::WaylandError;
+use wayland_client::protocol::wl_compositor::WlCompositor;
+use wayland_client::protocol::wl_registry::WlRegistry;
+use wayland_client::protocol::wl_seat::WlSeat;
+use wayland_client::protocol::wl_shm::WlShm;
+use wayland_client::protocol::wl_subcompositor::WlSubcompositor;
+use wayland_client::{Connection, QueueHandle};
+use wayland_protocols::wp::presentation_time::client::wp_presentation::WpPresentation;
+use wayland_protocols::xdg::shell::client::xdg_wm_base::XdgWmBase;
+
+use super::dispatch::CallbackOf;
+use super::stage::Stage;
+use crate::connection::{self, ConnectError};
+
+/// A connection.
+pub(super) struct Link {
+    connection: Connection,
+    pub(super) queue: QueueHandle<Stage>,
+    registry: WlRegistry,
+    source: RegistrationToken,
+    pub(super) compositor: Option<WlCompositor>,
+    pub(super) subcompositor: Option<WlSubcompositor>,
+    pub(super) shm: Option<WlShm>,
+    pub(super) wm: Option<XdgWmBase>,
+    pub(super) presentation: Option<WpPresentation>,
+    /// Formats that the compositor's `wl_shm` takes, by its numbers.
+    pub(super) formats: Vec<u32>,
+    ready: bool,
+}
+
+/// Why there is no link.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LinkError {
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error("cannot watch the connection: {0}")]
+    Watch(calloop::Error),
+}
+
+impl Link {
+    /// Connects and asks for the globals; [`Stage::connected`] follows when all are known.
+    pub(super) fn connect(
+        path: Option<&Path>,
+        handle: &LoopHandle<'static, Stage>,
+    ) -> Result<Self, LinkError> {
+        let connection = connection::connect(path)?;
+        let events = connection.new_event_queue::<Stage>();
+        let queue = events.handle();
+        let display = connection.display();
+        let registry = display.get_registry(&queue, ());
+        display.sync(&queue, CallbackOf::Globals);
+        let source = WaylandSource::new(connection.clone(), events);
+        let source =
+            source.insert(handle.clone()).map_err(|error| LinkError::Watch(error.error))?;
+        Ok(Self {
+            connection,
+            queue,
+            registry,
+            source,
+            compositor: None,
+            subcompositor: None,
+            shm: None,
+            wm: None,
+            presentation: None,
+            formats: Vec::new(),
+            ready: false,
+        })
+    }
+
+    /// A global is there. Versions are those that this code knows, or lower.
+    pub(super) fn global(&mut self, name: u32, interface: &str, version: u32) -> Option<WlSeat> {
+        let (registry, queue) = (&self.registry, &self.queue);
+        match interface {
+            // Damage in buffer coordinates came with version 4.
+            "wl_compositor" if version >= 4 => {
+                self.compositor = Some(registry.bind(name, version.min(6), queue, ()));
+            }
+            "wl_subcompositor" => self.subcompositor = Some(registry.bind(name, 1, queue, ())),
+            "wl_shm" => self.shm = Some(registry.bind(name, 1, queue, ())),
+            "xdg_wm_base" => self.wm = Some(registry.bind(name, version.min(6), queue, ())),
+            "wp_presentation" => self.presentation = Some(registry.bind(name, 1, queue, ())),
+            // Frames of pointer events came with version 5; repeated keys from 10 on are not wanted.
+            "wl_seat" if version >= 5 => {
+                return Some(registry.bind(name, version.min(9), queue, name));
+            }
+            _ => {}
+        }
+        None
+    }
+
+    /// Checks that what is needed is there.
+    pub(super) fn ready(&mut self) -> Result<(), &'static str> {
+        self.compositor.as_ref().ok_or("wl_compositor of version 4 or later")?;
+        self.shm.as_ref().ok_or("wl_shm")?;
+        self.wm.as_ref().ok_or("xdg_wm_base")?;
+        self.ready = true;
+        Ok(())
+    }
+
+    pub(super) const fn is_ready(&self) -> bool {
+        self.ready
+    }
+
+    /// Sends what was asked for in this turn.
+    pub(super) fn flush(&self) -> io::Result<()> {
+        match self.connection.flush() {
+            Err(WaylandError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Err(WaylandError::Io(error)) => Err(error),
+            Err(error) => Err(io::Error::other(error.to_string())),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    pub(super) fn close(self, handle: &LoopHandle<'static, Stage>) {
+        handle.remove(self.source);
+    }
+}

@@ -1,0 +1,308 @@
+//! Seats: keyboards, pointers and touch screens whose events go to the guest.
+
+use std::collections::BTreeMap;
+
+use porthole_pixel::Size;
+use wayland_client::protocol::wl_keyboard::{self, KeyState, WlKeyboard};
+use wayland_client::protocol::wl_seat::{Capability, WlSeat};
+use wayland_client::protocol::wl_touch::{self, WlTouch};
+use wayland_client::{Proxy, QueueHandle, WEnum};
+
+use super::link::Link;
+use super::pointer::{Pointer, fraction};
+use super::stage::Stage;
+use super::window::Window;
+use super::{Told, Touch};
+
+/// Which keys of which scanout are down, over all seats: a key is released when the last seat lets
+/// go of it.
+#[derive(Default, Debug)]
+pub(super) struct Pressed(BTreeMap<(usize, u16), usize>);
+
+impl Pressed {
+    /// A key of one seat changes; `own` are those that this seat holds.
+    pub(super) fn key(
+        &mut self,
+        scanout: usize,
+        code: u16,
+        down: bool,
+        own: &mut Vec<u16>,
+        told: &mut Vec<Told>,
+    ) {
+        let held = own.iter().position(|held| *held == code);
+        let count = self.0.entry((scanout, code)).or_default();
+        match (down, held) {
+            (true, None) => {
+                own.push(code);
+                *count += 1;
+                if *count == 1 {
+                    told.push(Told::Key { scanout, code, pressed: true });
+                }
+            }
+            (false, Some(index)) => {
+                own.swap_remove(index);
+                *count = count.saturating_sub(1);
+                if *count == 0 {
+                    self.0.remove(&(scanout, code));
+                    told.push(Told::Key { scanout, code, pressed: false });
+                }
+            }
+            // A repeat, or a key that was down before the focus came.
+            _ => {
+                if *count == 0 {
+                    self.0.remove(&(scanout, code));
+                }
+            }
+        }
+    }
+
+    /// A seat lets go of all that it holds.
+    pub(super) fn release(&mut self, scanout: usize, own: &mut Vec<u16>, told: &mut Vec<Told>) {
+        while let Some(code) = own.last().copied() {
+            self.key(scanout, code, false, own, told);
+        }
+    }
+}
+
+struct Keyboard {
+    object: WlKeyboard,
+    focus: Option<usize>,
+    pressed: Vec<u16>,
+}
+
+struct Finger {
+    scanout: usize,
+    id: i32,
+    place: (f64, f64),
+}
+
+struct Seat {
+    name: u32,
+    object: WlSeat,
+    keyboard: Option<Keyboard>,
+    pointer: Option<Pointer>,
+    touch: Option<WlTouch>,
+    fingers: BTreeMap<i32, Finger>,
+}
+
+/// All seats.
+#[derive(Default)]
+pub(super) struct Seats {
+    seats: Vec<Seat>,
+    pressed: Pressed,
+}
+
+impl Seats {
+    pub(super) fn add(&mut self, name: u32, object: WlSeat) {
+        let (keyboard, pointer, touch) = (None, None, None);
+        let fingers = BTreeMap::new();
+        self.seats.push(Seat { name, object, keyboard, pointer, touch, fingers });
+    }
+
+    pub(super) fn remove(&mut self, name: u32, told: &mut Vec<Told>) {
+        let Some(index) = self.seats.iter().position(|seat| seat.name == name) else { return };
+        let mut seat = self.seats.swap_remove(index);
+        self.let_go(&mut seat, told);
+        seat.object.release();
+    }
+
+    /// The connection is lost: nothing is pressed any more.
+    pub(super) fn lost(&mut self, told: &mut Vec<Told>) {
+        for mut seat in std::mem::take(&mut self.seats) {
+            self.let_go(&mut seat, told);
+        }
+    }
+
+    fn let_go(&mut self, seat: &mut Seat, told: &mut Vec<Told>) {
+        let others = &self.seats;
+        if let Some(keyboard) = &mut seat.keyboard {
+            keyboard.leave(&mut self.pressed, others, told);
+        }
+        if let Some(pointer) = &mut seat.pointer {
+            pointer.leave(&mut self.pressed, told);
+        }
+        lift_all(&mut seat.fingers, told);
+    }
+
+    /// A seat tells what it has.
+    pub(super) fn capabilities(
+        &mut self,
+        name: u32,
+        has: Capability,
+        queue: &QueueHandle<Stage>,
+        told: &mut Vec<Told>,
+    ) {
+        let Some(index) = self.seats.iter().position(|seat| seat.name == name) else { return };
+        // Taken out for a moment, so that the others can be asked about.
+        let mut seat = self.seats.swap_remove(index);
+        let wants = has.contains(Capability::Keyboard);
+        if wants && seat.keyboard.is_none() {
+            let object = seat.object.get_keyboard(queue, name);
+            seat.keyboard = Some(Keyboard { object, focus: None, pressed: Vec::new() });
+        } else if !wants && let Some(mut keyboard) = seat.keyboard.take() {
+            keyboard.leave(&mut self.pressed, &self.seats, told);
+            keyboard.object.release();
+        }
+        let wants = has.contains(Capability::Pointer);
+        if wants && seat.pointer.is_none() {
+            seat.pointer = Some(Pointer::new(seat.object.get_pointer(queue, name)));
+        } else if !wants && let Some(mut pointer) = seat.pointer.take() {
+            pointer.leave(&mut self.pressed, told);
+            pointer.object.release();
+        }
+        let wants = has.contains(Capability::Touch);
+        if wants && seat.touch.is_none() {
+            seat.touch = Some(seat.object.get_touch(queue, name));
+        } else if !wants && let Some(touch) = seat.touch.take() {
+            lift_all(&mut seat.fingers, told);
+            touch.release();
+        }
+        self.seats.push(seat);
+    }
+
+    pub(super) fn keyboard(&mut self, name: u32, event: wl_keyboard::Event, told: &mut Vec<Told>) {
+        let Some(index) = self.seats.iter().position(|seat| seat.name == name) else { return };
+        let mut seat = self.seats.swap_remove(index);
+        if let Some(keyboard) = &mut seat.keyboard {
+            keyboard.event(event, &mut self.pressed, &self.seats, told);
+        }
+        self.seats.push(seat);
+    }
+
+    pub(super) fn pointer(
+        &mut self,
+        name: u32,
+        event: wayland_client::protocol::wl_pointer::Event,
+        size: impl Fn(usize) -> Option<Size>,
+        told: &mut Vec<Told>,
+    ) {
+        let Self { seats, pressed } = self;
+        let seat = seats.iter_mut().find(|seat| seat.name == name);
+        if let Some(pointer) = seat.and_then(|seat| seat.pointer.as_mut()) {
+            pointer.event(event, size, pressed, told);
+        }
+    }
+
+    pub(super) fn touch(
+        &mut self,
+        name: u32,
+        event: wl_touch::Event,
+        size: impl Fn(usize) -> Option<Size>,
+        told: &mut Vec<Told>,
+    ) {
+        let free = self.free_finger();
+        let Some(seat) = self.seats.iter_mut().find(|seat| seat.name == name) else { return };
+        match event {
+            wl_touch::Event::Down { surface, id, x, y, .. } => {
+                let scanout = surface.data::<usize>().copied();
+                let Some((scanout, size)) = scanout.and_then(|s| Some((s, size(s)?))) else {
+                    return;
+                };
+                let finger = Finger { scanout, id: free, place: fraction((x, y), size) };
+                finger.tell(Touch::Down, told);
+                if let Some(old) = seat.fingers.insert(id, finger) {
+                    old.tell(Touch::Up, told);
+                }
+            }
+            wl_touch::Event::Motion { id, x, y, .. } => {
+                let Some(finger) = seat.fingers.get_mut(&id) else { return };
+                if let Some(size) = size(finger.scanout) {
+                    finger.place = fraction((x, y), size);
+                    finger.tell(Touch::Motion, told);
+                }
+            }
+            wl_touch::Event::Up { id, .. } => {
+                if let Some(finger) = seat.fingers.remove(&id) {
+                    finger.tell(Touch::Up, told);
+                }
+            }
+            wl_touch::Event::Cancel => lift_all(&mut seat.fingers, told),
+            _ => {}
+        }
+    }
+
+    /// The smallest number that no finger of any seat has.
+    fn free_finger(&self) -> i32 {
+        let used = |id: i32| {
+            self.seats.iter().any(|seat| seat.fingers.values().any(|finger| finger.id == id))
+        };
+        (0..).find(|id| !used(*id)).unwrap_or_default()
+    }
+
+    /// Whether any pointer is over this window.
+    pub(super) fn pointer_over(&self, scanout: usize) -> bool {
+        let mut pointers = self.seats.iter().filter_map(|seat| seat.pointer.as_ref());
+        pointers.any(|pointer| pointer.over == Some(scanout))
+    }
+
+    /// Every pointer over this window wears its cursor.
+    pub(super) fn cursor_settle(&mut self, link: &Link, window: &mut Window) {
+        for pointer in self.seats.iter_mut().filter_map(|seat| seat.pointer.as_mut()) {
+            pointer.wear(link, window);
+        }
+    }
+}
+
+impl Keyboard {
+    fn event(
+        &mut self,
+        event: wl_keyboard::Event,
+        pressed: &mut Pressed,
+        others: &[Seat],
+        told: &mut Vec<Told>,
+    ) {
+        match event {
+            // Keys that were pressed elsewhere are not the guest's.
+            wl_keyboard::Event::Enter { surface, .. } => {
+                self.leave(pressed, others, told);
+                self.focus = surface.data::<usize>().copied();
+            }
+            wl_keyboard::Event::Leave { .. } => self.leave(pressed, others, told),
+            wl_keyboard::Event::Key { key, state, .. } => {
+                let down = match state {
+                    WEnum::Value(KeyState::Pressed) => true,
+                    WEnum::Value(KeyState::Released) => false,
+                    _ => return,
+                };
+                if let (Some(scanout), Ok(code)) = (self.focus, u16::try_from(key)) {
+                    pressed.key(scanout, code, down, &mut self.pressed, told);
+                }
+            }
+            wl_keyboard::Event::Modifiers {
+                mods_depressed,
+                mods_latched,
+                mods_locked,
+                group,
+                ..
+            } => {
+                if let Some(scanout) = self.focus {
+                    let masks = [mods_depressed, mods_latched, mods_locked];
+                    told.push(Told::Modifiers { scanout, masks, group });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn leave(&mut self, pressed: &mut Pressed, others: &[Seat], told: &mut Vec<Told>) {
+        let Some(scanout) = self.focus.take() else { return };
+        pressed.release(scanout, &mut self.pressed, told);
+        let mut keyboards = others.iter().filter_map(|seat| seat.keyboard.as_ref());
+        if !keyboards.any(|keyboard| keyboard.focus == Some(scanout)) {
+            told.push(Told::FocusLost { scanout });
+        }
+    }
+}
+
+impl Finger {
+    fn tell(&self, touch: Touch, told: &mut Vec<Told>) {
+        let (x, y) = self.place;
+        told.push(Told::Touch { scanout: self.scanout, id: self.id, touch, x, y });
+    }
+}
+
+fn lift_all(fingers: &mut BTreeMap<i32, Finger>, told: &mut Vec<Told>) {
+    for finger in std::mem::take(fingers).values() {
+        finger.tell(Touch::Up, told);
+    }
+}

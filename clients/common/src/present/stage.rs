@@ -1,0 +1,202 @@
+//! The thread's event loop and everything that it owns.
+
+use std::time::Duration;
+
+use calloop::channel::{Channel, Event, Sender};
+use calloop::timer::{TimeoutAction, Timer};
+use calloop::{EventLoop, LoopHandle};
+
+use super::link::Link;
+use super::seats::Seats;
+use super::window::Window;
+use super::{Options, Show, Told};
+
+/// Waits between attempts to connect.
+const FIRST_RETRY: Duration = Duration::from_millis(50);
+const LAST_RETRY: Duration = Duration::from_secs(2);
+
+/// All of the presenter's state.
+pub(super) struct Stage {
+    pub(super) options: Options,
+    pub(super) tell: Sender<Told>,
+    pub(super) windows: Vec<Window>,
+    pub(super) seats: Seats,
+    pub(super) link: Option<Link>,
+    pub(super) handle: LoopHandle<'static, Self>,
+    /// The device's end of the channel has closed.
+    ended: bool,
+    retry: Duration,
+    /// Said once for each loss, not for each attempt.
+    absence_told: bool,
+}
+
+/// Runs until the device's end of the channel closes.
+pub(super) fn run(
+    options: Options,
+    tell: Sender<Told>,
+    shows: Channel<Show>,
+) -> calloop::Result<()> {
+    let mut events: EventLoop<'static, Stage> = EventLoop::try_new()?;
+    let handle = events.handle();
+    let receive = |event, _: &mut (), stage: &mut Stage| match event {
+        Event::Msg(what) => stage.show(what),
+        Event::Closed => stage.ended = true,
+    };
+    handle.insert_source(shows, receive).map_err(|error| error.error)?;
+    let windows = (0..options.scanouts).map(Window::new).collect();
+    let mut stage = Stage {
+        options,
+        tell,
+        windows,
+        seats: Seats::default(),
+        link: None,
+        handle,
+        ended: false,
+        retry: FIRST_RETRY,
+        absence_told: false,
+    };
+    stage.connect();
+    while !stage.ended {
+        // A lost connection comes out of the loop as an error; everything else of it goes on.
+        if let Err(error) = events.dispatch(None, &mut stage) {
+            if stage.link.is_none() {
+                return Err(error);
+            }
+            stage.disconnect(&error.to_string());
+        }
+        stage.settle();
+    }
+    Ok(())
+}
+
+impl Stage {
+    /// Tells the device something.
+    pub(super) fn tell(&self, what: Told) {
+        // A device that is gone has closed its channel too, which ends the loop.
+        if self.tell.send(what).is_err() {
+            tracing::debug!("the device is gone");
+        }
+    }
+
+    /// The connection works: the next loss is a new one.
+    pub(super) const fn works(&mut self) {
+        self.retry = FIRST_RETRY;
+        self.absence_told = false;
+    }
+
+    /// Tries to reach the compositor, now or later.
+    fn connect(&mut self) {
+        match Link::connect(self.options.wayland.as_deref(), &self.handle) {
+            Ok(link) => {
+                self.link = Some(link);
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.absence_told, true) {
+                    tracing::info!("no compositor yet: {error}");
+                }
+                self.connect_later();
+            }
+        }
+    }
+
+    fn connect_later(&mut self) {
+        let timer = Timer::from_duration(self.retry);
+        self.retry = (self.retry * 2).min(LAST_RETRY);
+        let again = |_, _: &mut (), stage: &mut Self| {
+            stage.connect();
+            TimeoutAction::Drop
+        };
+        if let Err(error) = self.handle.insert_source(timer, again) {
+            tracing::error!("cannot wait for the compositor: {error}");
+        }
+    }
+
+    /// All globals are known: makes the windows.
+    pub(super) fn connected(&mut self) {
+        let Some(link) = self.link.as_mut() else { return };
+        if let Err(missing) = link.ready() {
+            self.disconnect(&format!("the compositor has no {missing}"));
+            return;
+        }
+        tracing::info!("connected to the compositor");
+        for window in &mut self.windows {
+            window.open(link, &self.options.guest);
+        }
+    }
+
+    /// The connection is lost, or of no use.
+    pub(super) fn disconnect(&mut self, why: &str) {
+        let Some(link) = self.link.take() else { return };
+        if !std::mem::replace(&mut self.absence_told, true) {
+            tracing::warn!("lost the compositor: {why}");
+        }
+        link.close(&self.handle);
+        let mut told = Vec::new();
+        self.seats.lost(&mut told);
+        for window in &mut self.windows {
+            window.lost(&mut told);
+        }
+        for what in told {
+            self.tell(what);
+        }
+        self.connect_later();
+    }
+
+    fn show(&mut self, what: Show) {
+        let mut told = Vec::new();
+        match what {
+            Show::Frame(frame) => {
+                if let Some(window) = self.windows.get_mut(frame.scanout) {
+                    window.show(frame, &mut told);
+                }
+            }
+            Show::Disabled { scanout } => {
+                if let Some(window) = self.windows.get_mut(scanout) {
+                    window.disable(&mut told);
+                }
+            }
+            Show::Retired(buffers) => {
+                for window in &mut self.windows {
+                    window.retire(&buffers);
+                }
+            }
+            Show::CursorImage { scanout, size, pixels, hot } => {
+                if let Some(window) = self.windows.get_mut(scanout) {
+                    window.cursor.set_image(size, pixels, hot);
+                }
+            }
+            Show::CursorMoved { scanout, x, y } => {
+                if let Some(window) = self.windows.get_mut(scanout) {
+                    window.cursor.move_to(x, y);
+                }
+            }
+            Show::CursorHidden { scanout } => {
+                if let Some(window) = self.windows.get_mut(scanout) {
+                    window.cursor.hide();
+                }
+            }
+        }
+        for what in told {
+            self.tell(what);
+        }
+    }
+
+    /// The end of a turn: what has changed goes to the compositor.
+    fn settle(&mut self) {
+        let Some(link) = self.link.as_mut().filter(|link| link.is_ready()) else { return };
+        let mut told = Vec::new();
+        for window in &mut self.windows {
+            window.commit(link, &mut told);
+            let inside = self.seats.pointer_over(window.index());
+            window.cursor_settle(link, inside);
+            self.seats.cursor_settle(link, window);
+        }
+        let flushed = link.flush();
+        for what in told {
+            self.tell(what);
+        }
+        if let Err(error) = flushed {
+            self.disconnect(&error.to_string());
+        }
+    }
+}
