@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use porthole_input_device::{Device as Core, Event, Input, Kind, Leds};
+use porthole_input_device::{Device as Core, Event, Input, Kind};
 use porthole_vhost_device::{Buffer, Device, Rings, Shape};
 
 const EVENTS: usize = 0;
@@ -24,17 +24,12 @@ pub(crate) struct InputPort {
     core: Core,
     /// At most as many as the ring has entries.
     lent: VecDeque<Buffer>,
-    leds: Option<Leds>,
 }
 
 impl InputPort {
     pub(crate) fn new(kind: Kind, guest: &str) -> Self {
         let name = format!("Porthole {}", shape(kind).name);
-        Self {
-            core: Core::new(kind, &name, &format!("porthole/{guest}")),
-            lent: VecDeque::new(),
-            leds: None,
-        }
+        Self { core: Core::new(kind, &name, &format!("porthole/{guest}")), lent: VecDeque::new() }
     }
 
     pub(crate) fn send(&mut self, input: Input) {
@@ -43,11 +38,6 @@ impl InputPort {
 
     pub(crate) fn release_all(&mut self) {
         self.core.release_all();
-    }
-
-    /// The lamps, if the guest changed them since the last call.
-    pub(crate) fn take_leds(&mut self) -> Option<Leds> {
-        self.leds.take()
     }
 
     /// Hands as many packets to the driver as it has buffers for.
@@ -79,7 +69,9 @@ impl Device for InputPort {
                     self.lent.push_back(chain.buffer);
                 }
                 STATUS => {
-                    self.leds = self.core.status(&chain.request).or(self.leds);
+                    if let Some(leds) = self.core.status(&chain.request) {
+                        tracing::debug!(?leds, "the guest changed a lamp");
+                    }
                     rings.complete(chain.buffer, &[]);
                 }
                 _ => rings.complete(chain.buffer, &[]),

@@ -7,6 +7,7 @@
 
 mod capabilities;
 mod cli;
+mod desk;
 mod gpu;
 mod input;
 mod presenter;

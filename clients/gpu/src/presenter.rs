@@ -1,37 +1,96 @@
-//! Where frames go and where input comes from.
+//! Where frames go: to the presenter's thread, or nowhere.
 
-use porthole_gpu_device::{Event, Gpu};
-use porthole_input_device::Input;
+use std::collections::BTreeMap;
+use std::io;
 
-/// What a presenter tells the devices.
-#[derive(Clone, Copy, PartialEq, Debug)]
-#[expect(dead_code, reason = "filled by the Wayland presenter")]
-pub(crate) enum Told {
-    /// For the keyboard, the tablet or the touch screen.
-    Input(Input),
-    /// The focus went elsewhere: let go of everything.
-    FocusLost,
-}
+use calloop::channel::Sender;
+use porthole_client::present::{self, Show, Told};
+use porthole_gpu_device::{BufferId, Event, Frame, Gpu};
+
+use crate::cli::Cli;
 
 /// A presenter.
 #[derive(Debug)]
 pub(crate) enum Presenter {
     /// Nowhere: every buffer comes back at once, every frame counts as presented.
     Null,
+    /// A Wayland compositor.
+    Wayland {
+        thread: present::Presenter,
+        /// The buffers that the thread knows, by number.
+        buffers: BTreeMap<u64, BufferId>,
+    },
 }
 
 impl Presenter {
+    /// Starts what the command line asks for; a presenter reports to `tell`.
+    pub(crate) fn start(cli: &Cli, tell: Sender<Told>) -> io::Result<Self> {
+        if cli.null {
+            return Ok(Self::Null);
+        }
+        let options = present::Options {
+            guest: cli.guest.clone(),
+            scanouts: usize::from(cli.scanouts),
+            wayland: cli.wayland.clone(),
+        };
+        let thread = present::Presenter::spawn(options, tell)?;
+        Ok(Self::Wayland { thread, buffers: BTreeMap::new() })
+    }
+
     /// Shows what the GPU has to show.
-    pub(crate) fn show(&mut self, events: Vec<Event>, gpu: &mut Gpu) {
+    pub(crate) fn show(&mut self, event: Event, gpu: &mut Gpu) {
         match self {
             Self::Null => {
-                for event in events {
-                    if let Event::Frame(frame) = event {
-                        gpu.buffer_released(frame.scanout, frame.buffer, frame.serial);
-                        gpu.presented(frame.scanout, frame.serial);
-                    }
+                if let Event::Frame(frame) = event {
+                    gpu.buffer_released(frame.scanout, frame.buffer, frame.serial);
+                    gpu.presented(frame.scanout, frame.serial);
                 }
             }
+            Self::Wayland { thread, buffers } => {
+                match &event {
+                    Event::Frame(frame) => {
+                        buffers.insert(frame.buffer.get(), frame.buffer);
+                    }
+                    Event::Retired(ids) => {
+                        for id in ids {
+                            buffers.remove(&id.get());
+                        }
+                    }
+                    _ => {}
+                }
+                thread.show(translate(event));
+            }
         }
+    }
+
+    /// A buffer by its number. None for one that is retired: nobody cares when it comes back.
+    pub(crate) fn buffer(&self, number: u64) -> Option<BufferId> {
+        match self {
+            Self::Null => None,
+            Self::Wayland { buffers, .. } => buffers.get(&number).copied(),
+        }
+    }
+}
+
+/// The core knows no presenter and the presenter no core; this is where they meet.
+fn translate(event: Event) -> Show {
+    match event {
+        Event::Frame(Frame { scanout, serial, buffer, memory, layout, damage }) => {
+            Show::Frame(present::Frame {
+                scanout,
+                serial,
+                buffer: buffer.get(),
+                memory,
+                layout,
+                damage,
+            })
+        }
+        Event::Disabled { scanout } => Show::Disabled { scanout },
+        Event::Retired(ids) => Show::Retired(ids.into_iter().map(BufferId::get).collect()),
+        Event::CursorImage { scanout, size, pixels, hot } => {
+            Show::CursorImage { scanout, size, pixels, hot }
+        }
+        Event::CursorMoved { scanout, x, y } => Show::CursorMoved { scanout, x, y },
+        Event::CursorHidden { scanout } => Show::CursorHidden { scanout },
     }
 }

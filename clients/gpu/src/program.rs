@@ -5,10 +5,12 @@ mod devices;
 use std::io;
 use std::time::Duration;
 
+use calloop::channel::{self, Channel};
 use calloop::generic::Generic;
 use calloop::signals::{Signal, Signals};
 use calloop::timer::{TimeoutAction, Timer};
 use calloop::{EventLoop, Interest, LoopHandle, Mode, PostAction};
+use porthole_client::present::Told;
 use porthole_vhost_device::{EndpointError, Fault, InheritError};
 use thiserror::Error;
 
@@ -66,13 +68,17 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
     }
     // Inherited descriptors are taken over before anything else is opened.
     let ready = cli.ready_fd.map(ready::open).transpose().map_err(Failure::ReadyFd)?;
-    let devices = Devices::open(cli)?;
+    let (tell, told) = channel::channel();
+    let mut devices = Devices::open(cli)?;
     let mut event_loop = EventLoop::<State>::try_new().map_err(Failure::Loop)?;
     let handle = event_loop.handle();
     watch_signals(&handle)?;
+    watch_presenter(&handle, told)?;
     for which in devices.present() {
         watch_device(&handle, &devices, which)?;
     }
+    // A thread inherits the blocked signals, so it starts after they were blocked.
+    devices.start_presenter(cli, tell)?;
     if let Some(fd) = ready {
         ready::tell(fd, &cli.guest, &devices::sockets(cli))
             .map_err(|error| Failure::System("writing to the ready descriptor", error))?;
@@ -130,6 +136,20 @@ fn watch_signals(handle: &LoopHandle<'static, State>) -> Result<(), Failure> {
         .insert_source(signals, |event, (), state: &mut State| {
             tracing::info!(signal = ?event.signal(), "ending");
             state.end = Some(Ok(()));
+        })
+        .map(|_| ())
+        .map_err(|error| Failure::Loop(error.error))
+}
+
+fn watch_presenter(
+    handle: &LoopHandle<'static, State>,
+    told: Channel<Told>,
+) -> Result<(), Failure> {
+    handle
+        .insert_source(told, |event, (), state: &mut State| match event {
+            channel::Event::Msg(told) => state.devices.told(told),
+            // Nobody looks any more; the guest goes on.
+            channel::Event::Closed => state.devices.release_all(),
         })
         .map(|_| ())
         .map_err(|error| Failure::Loop(error.error))

@@ -4,12 +4,16 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
-use porthole_gpu_device::{Gpu, Options, Quotas};
+use calloop::channel::Sender;
+use porthole_client::present::{Told, Touch};
+use porthole_gpu_device::{Event, Gpu, Options, Quotas};
 use porthole_input_device::{Input, Kind};
+use porthole_pixel::Size;
 use porthole_vhost_device::{Address, Endpoint, Fault, Server, Turn};
 
 use super::Failure;
 use crate::cli::Cli;
+use crate::desk::Desk;
 use crate::gpu::{self, GpuPort};
 use crate::input::{self, InputPort};
 use crate::presenter::Presenter;
@@ -21,6 +25,9 @@ pub(super) enum Which {
     /// An index into the inputs.
     Input(usize),
 }
+
+/// Pixels that a display may have each way; drivers refuse smaller ones.
+const SIDES: std::ops::RangeInclusive<u32> = 16..=16384;
 
 const KINDS: [Kind; 3] = [Kind::Keyboard, Kind::Tablet, Kind::Touch];
 
@@ -46,6 +53,7 @@ pub(super) struct Devices {
     /// In the order of [`KINDS`]; those that the command line asks for.
     inputs: [Option<InputDevice>; 3],
     presenter: Presenter,
+    desk: Desk,
 }
 
 /// The devices that the command line asks for, by the names of the ready line.
@@ -81,7 +89,13 @@ impl Devices {
                 *slot = Some(InputDevice { server, port });
             }
         }
-        Ok(Self { server, port: GpuPort::new(gpu), inputs, presenter: Presenter::Null })
+        Ok(Self {
+            server,
+            port: GpuPort::new(gpu),
+            inputs,
+            presenter: Presenter::Null,
+            desk: Desk::new(usize::from(cli.scanouts)),
+        })
     }
 
     /// The devices that exist.
@@ -116,9 +130,13 @@ impl Devices {
 
     /// After each turn: frames go to the presenter, due answers to the guest.
     pub(super) fn settle(&mut self) {
-        let events = self.port.gpu.take_events();
-        if !events.is_empty() {
-            self.presenter.show(events, &mut self.port.gpu);
+        for event in self.port.gpu.take_events() {
+            match &event {
+                Event::Frame(frame) => self.desk.set(frame.scanout, Some(frame.layout.size())),
+                Event::Disabled { scanout } => self.desk.set(*scanout, None),
+                _ => {}
+            }
+            self.presenter.show(event, &mut self.port.gpu);
         }
         let Self { server, port, .. } = self;
         server.with_rings(|rings| port.complete_due(Instant::now(), rings));
@@ -134,9 +152,72 @@ impl Devices {
         self.port.deadline()
     }
 
+    /// Starts showing frames.
+    pub(super) fn start_presenter(&mut self, cli: &Cli, tell: Sender<Told>) -> Result<(), Failure> {
+        self.presenter = Presenter::start(cli, tell)
+            .map_err(|error| Failure::System("starting the presenter", error))?;
+        Ok(())
+    }
+
+    /// The presenter has news.
+    pub(super) fn told(&mut self, told: Told) {
+        let gpu = &mut self.port.gpu;
+        match told {
+            Told::Size { scanout, size } => self.resize(scanout, size),
+            Told::Visible { scanout, visible } => gpu.set_visible(scanout, visible),
+            Told::Closed { scanout } => {
+                tracing::info!(scanout, "the window was closed; the guest goes on without");
+            }
+            Told::Released { scanout, buffer, serial } => {
+                if let Some(buffer) = self.presenter.buffer(buffer) {
+                    gpu.buffer_released(scanout, buffer, serial);
+                }
+            }
+            Told::Presented { scanout, serial, .. } => gpu.presented(scanout, serial),
+            Told::Discarded { scanout, serial } => gpu.discarded(scanout, serial),
+            Told::Key { code, pressed, .. } => self.input(Input::Key { code, pressed }),
+            // Codes go to the guest as they are; its own keymap makes modifiers of them.
+            Told::Modifiers { .. } | Told::FocusLost { .. } => {}
+            Told::Pointer { scanout, x, y } => {
+                let (x, y) = self.desk.locate(scanout, x, y);
+                self.input(Input::Pointer { x, y });
+            }
+            Told::Wheel { vertical, horizontal, .. } => {
+                self.input(Input::Wheel { vertical, horizontal });
+            }
+            Told::Touch { scanout, id, touch, x, y } => {
+                let (x, y) = self.desk.locate(scanout, x, y);
+                self.input(match touch {
+                    Touch::Down => Input::TouchDown { id, x, y },
+                    Touch::Motion => Input::TouchMotion { id, x, y },
+                    Touch::Up => Input::TouchUp { id },
+                });
+            }
+        }
+    }
+
+    /// Lets go of everything that is pressed.
+    pub(super) fn release_all(&mut self) {
+        for InputDevice { server, port } in self.inputs.iter_mut().flatten() {
+            port.release_all();
+            server.with_rings(|rings| port.deliver(rings));
+        }
+    }
+
+    /// Asks the guest for another size.
+    fn resize(&mut self, scanout: usize, size: Size) {
+        let fits = |side: u32| SIDES.contains(&side);
+        if !fits(size.width) || !fits(size.height) {
+            tracing::debug!(scanout, ?size, "a size that no display has");
+            return;
+        }
+        if self.port.gpu.set_size(scanout, Some(size)) && !self.server.config_changed() {
+            tracing::debug!(scanout, ?size, "the guest will see this size when it starts");
+        }
+    }
+
     /// What a seat did goes to every device; each takes what it can do.
-    #[expect(dead_code, reason = "called for the Wayland presenter")]
-    pub(super) fn input(&mut self, input: Input) {
+    fn input(&mut self, input: Input) {
         for InputDevice { server, port } in self.inputs.iter_mut().flatten() {
             port.send(input);
             server.with_rings(|rings| port.deliver(rings));
