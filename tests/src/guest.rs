@@ -18,7 +18,7 @@ use crate::wait::SHORT;
 /// How a guest is built.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The QEMU of this Debian release instead of the installed one.
+    /// The QEMU of this Debian release instead of one that works here.
     pub release: Option<&'static str>,
     /// QEMU's name of the display device, with its properties.
     pub display: String,
@@ -116,7 +116,7 @@ impl Guest {
         machine.draw.clone_from(&options.draw);
         let qemu = match options.release {
             Some(release) => Qemu::of_release(release)?,
-            None => Qemu::installed()?,
+            None => Qemu::for_vhost_user()?,
         };
         let mut qemu = Process::start("qemu", &folder, &mut qemu.boot(image()?, &machine))?;
         let line = Line::connect(&machine.control, &mut qemu)?;

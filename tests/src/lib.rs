@@ -5,6 +5,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod capture;
+pub mod demo;
 pub mod failure;
 pub mod guest;
 pub mod line;
@@ -12,14 +14,17 @@ pub mod picture;
 pub mod process;
 pub mod qmp;
 pub mod scene;
+pub mod screen;
 pub mod service;
 pub mod viewer;
 pub mod wait;
 
+pub use capture::Capture;
 pub use failure::{Failure, Result};
 pub use guest::Guest;
 pub use picture::Picture;
 pub use process::Process;
 pub use scene::{Layer, Scene};
+pub use screen::Screen;
 pub use service::Service;
 pub use viewer::Viewer;

@@ -1,7 +1,7 @@
 //! A VNC viewer that keeps the picture it is told of, and sends keys and pointer.
 
 use std::sync::mpsc;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use vnc::{VncEncoding, VncEvent, X11Event};
 
 use crate::failure::{Failure, OrFail, Result};
 use crate::picture::Picture;
-use crate::wait::wait_until;
+use crate::screen::Screen;
 
 /// How long the viewer rests when nothing has come.
 const REST: Duration = Duration::from_millis(4);
@@ -39,29 +39,21 @@ impl Default for Options {
     }
 }
 
-/// What the viewer knows; shared with the thread that reads.
-#[derive(Default)]
-struct Shared {
-    picture: Option<Picture>,
-    /// Rectangles received so far.
-    rectangles: u64,
-    /// The cursor's image as the server sent it: width, height, bytes.
-    cursor: Option<(u16, u16, Vec<u8>)>,
-    ended: Option<String>,
-}
+/// A cursor's image as the server sent it: width, height, bytes.
+pub type CursorImage = (u16, u16, Vec<u8>);
 
 /// A connected viewer; disconnects when dropped.
 pub struct Viewer {
-    shared: Arc<Mutex<Shared>>,
+    /// What it sees.
+    pub screen: Screen,
+    cursor: Arc<Mutex<Option<CursorImage>>>,
     input: UnboundedSender<X11Event>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl std::fmt::Debug for Viewer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Viewer")
-            .field("rectangles", &self.lock().rectangles)
-            .finish_non_exhaustive()
+        f.debug_struct("Viewer").field("screen", &self.screen).finish_non_exhaustive()
     }
 }
 
@@ -79,14 +71,15 @@ impl Viewer {
     /// # Errors
     /// When the server refuses.
     pub fn connect_with(address: &str, options: Options) -> Result<Viewer> {
-        let shared = Arc::new(Mutex::new(Shared::default()));
         let (input, events) = unbounded_channel();
         let (connected, result) = mpsc::channel();
-        let (address, theirs) = (address.to_owned(), Arc::clone(&shared));
+        let sink = Sink { screen: Screen::default(), cursor: Arc::default() };
+        let (screen, cursor) = (sink.screen.clone(), Arc::clone(&sink.cursor));
+        let address = address.to_owned();
         let thread = thread::Builder::new().name("viewer".into());
         let thread =
-            thread.spawn(move || read_until_end(&address, options, events, &theirs, &connected))?;
-        let viewer = Viewer { shared, input, thread: Some(thread) };
+            thread.spawn(move || read_until_end(&address, options, events, &sink, &connected))?;
+        let viewer = Viewer { screen, cursor, input, thread: Some(thread) };
         match result.recv() {
             Ok(Ok(())) => Ok(viewer),
             Ok(Err(error)) => Err(error),
@@ -94,26 +87,10 @@ impl Viewer {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Shared> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The picture as it is now, if one has come.
+    /// The cursor's image that the server sent.
     #[must_use]
-    pub fn picture(&self) -> Option<Picture> {
-        self.lock().picture.clone()
-    }
-
-    /// How many rectangles have come.
-    #[must_use]
-    pub fn rectangles(&self) -> u64 {
-        self.lock().rectangles
-    }
-
-    /// The cursor's image that the server sent: width, height, bytes.
-    #[must_use]
-    pub fn cursor(&self) -> Option<(u16, u16, Vec<u8>)> {
-        self.lock().cursor.clone()
+    pub fn cursor(&self) -> Option<CursorImage> {
+        self.cursor.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Waits until the picture is as it should be.
@@ -122,24 +99,7 @@ impl Viewer {
     /// When it is not before the deadline, or the server hangs up; the pictures are then beside
     /// the build under `name`.
     pub fn expect(&self, name: &str, expected: &Picture, deadline: Duration) -> Result<()> {
-        let seen = wait_until(name, deadline, || {
-            let shared = self.lock();
-            if let Some(reason) = &shared.ended {
-                return Err(Failure::new(format!("the viewer was cut off: {reason}")));
-            }
-            let same = shared.picture.as_ref().is_some_and(|picture| picture == expected);
-            Ok(same.then_some(()))
-        });
-        let Err(error) = seen else { return Ok(()) };
-        let Some(picture) = self.picture() else {
-            return Err(Failure::new(format!("{error}; no picture came at all")));
-        };
-        let folder = picture.write_comparison(expected, name)?;
-        let difference = picture.difference(expected);
-        Err(Failure::new(format!(
-            "{error}; {difference:?}, {picture:?} instead of {expected:?}, see {}",
-            folder.display()
-        )))
+        self.screen.expect(name, expected, deadline)
     }
 
     /// Presses or releases a key by its X keysym.
@@ -175,12 +135,18 @@ impl Drop for Viewer {
     }
 }
 
+/// Where the thread puts what it reads.
+struct Sink {
+    screen: Screen,
+    cursor: Arc<Mutex<Option<CursorImage>>>,
+}
+
 /// The thread of a viewer: connects, tells how that went, reads until either side ends.
 fn read_until_end(
     address: &str,
     options: Options,
     events: UnboundedReceiver<X11Event>,
-    shared: &Mutex<Shared>,
+    sink: &Sink,
     connected: &mpsc::Sender<Result<()>>,
 ) {
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
@@ -195,7 +161,7 @@ fn read_until_end(
                 }
                 Ok(client) => {
                     let _ = connected.send(Ok(()));
-                    let end = converse(&client, events, shared).await;
+                    let end = converse(&client, events, sink).await;
                     let _ = client.close().await;
                     end
                 }
@@ -203,7 +169,7 @@ fn read_until_end(
         }),
     };
     let reason = end.err().map_or_else(|| "it ended".to_owned(), |error| error.to_string());
-    shared.lock().unwrap_or_else(PoisonError::into_inner).ended = Some(reason);
+    sink.screen.end(reason);
 }
 
 async fn connect(address: &str, options: Options) -> Result<VncClient> {
@@ -224,12 +190,12 @@ async fn connect(address: &str, options: Options) -> Result<VncClient> {
 async fn converse(
     client: &VncClient,
     mut events: UnboundedReceiver<X11Event>,
-    shared: &Mutex<Shared>,
+    sink: &Sink,
 ) -> Result<()> {
     let mut asked = true;
     loop {
         while let Some(event) = client.poll_event().await.or_fail("read from the VNC server")? {
-            asked &= !take(shared, event)?;
+            asked &= !take(sink, event)?;
         }
         // One request is open at a time: the next one follows the answer to the last.
         if !asked {
@@ -245,28 +211,25 @@ async fn converse(
 }
 
 /// Keeps what an event tells; true if it was part of an update of the picture.
-fn take(shared: &Mutex<Shared>, event: VncEvent) -> Result<bool> {
-    let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
-    let picture = shared.picture.as_mut();
-    match (event, picture) {
-        (VncEvent::SetResolution(screen), _) => {
-            let size = (u32::from(screen.width), u32::from(screen.height));
-            shared.picture = Some(Picture::new(size.0, size.1, [0; 3]));
-            return Ok(true);
+fn take(sink: &Sink, event: VncEvent) -> Result<bool> {
+    match event {
+        VncEvent::SetResolution(size) => {
+            let black = Picture::new(size.width.into(), size.height.into(), [0; 3]);
+            sink.screen.replace(black);
         }
-        (VncEvent::RawImage(area, bytes), Some(picture)) => {
+        VncEvent::RawImage(area, bytes) => sink.screen.change(|picture| {
             picture.put_bgrx((area.x.into(), area.y.into()), area.width.into(), &bytes);
-        }
-        (VncEvent::Copy(to, from), Some(picture)) => {
+        }),
+        VncEvent::Copy(to, from) => sink.screen.change(|picture| {
             let size = (to.width.into(), to.height.into());
             picture.copy((from.x.into(), from.y.into()), (to.x.into(), to.y.into()), size);
+        }),
+        VncEvent::SetCursor(area, bytes) => {
+            let image = (area.width, area.height, bytes);
+            *sink.cursor.lock().unwrap_or_else(PoisonError::into_inner) = Some(image);
         }
-        (VncEvent::SetCursor(area, bytes), _) => {
-            shared.cursor = Some((area.width, area.height, bytes));
-        }
-        (VncEvent::Error(text), _) => return Err(Failure::new(text)),
+        VncEvent::Error(text) => return Err(Failure::new(text)),
         _ => return Ok(false),
     }
-    shared.rectangles += 1;
     Ok(true)
 }

@@ -15,6 +15,9 @@ const KERNEL_LINE: &str = "console=ttyS0 quiet loglevel=4 panic=-1 rdinit=/init 
     nokaslr mitigations=off random.trust_cpu=on tsc=reliable no_timer_check i8042.nokbd i8042.noaux \
     cryptomgr.notests audit=0 selinux=0 apparmor=0";
 
+/// The first version that has vhost-user devices without KVM, seen on 10; 7 has not.
+const EMULATES_VHOST_USER: u32 = 9;
+
 /// A QEMU that can be run, of this machine or from an unpacked root.
 #[derive(Clone, Debug)]
 pub struct Qemu {
@@ -81,6 +84,23 @@ impl Qemu {
             ));
         }
         Ok(Qemu { root: None, accelerator: accelerator::probe()? })
+    }
+
+    /// A QEMU with vhost-user devices that work here: the installed one if it can, else trixie's.
+    ///
+    /// Old QEMUs want KVM's event descriptors for them ("requires kvm") and refuse to emulate.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be downloaded.
+    pub fn for_vhost_user() -> Result<Qemu> {
+        let installed = Qemu::installed()?;
+        let version = installed.version()?;
+        let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+        let emulates = major.is_some_and(|major| major >= EMULATES_VHOST_USER);
+        if emulates || installed.accelerator == Accelerator::Kvm {
+            return Ok(installed);
+        }
+        Qemu::of_release("trixie")
     }
 
     /// The QEMU of another Debian release, unpacked into the cache.

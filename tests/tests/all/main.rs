@@ -3,4 +3,6 @@
 #![forbid(unsafe_code)]
 
 #[cfg(test)]
+mod boot_to_viewer;
+#[cfg(test)]
 mod rig;
