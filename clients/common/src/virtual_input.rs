@@ -2,9 +2,10 @@
 //! one holds is released when that one goes.
 
 use porthole_pixel::Size;
+pub use wayland_client::protocol::wl_pointer::Axis;
 use wayland_client::protocol::{
     wl_keyboard::KeymapFormat,
-    wl_pointer::{Axis, AxisSource, ButtonState},
+    wl_pointer::{AxisSource, ButtonState},
 };
 use wayland_protocols_misc::zwp_virtual_keyboard_v1::client::zwp_virtual_keyboard_v1::ZwpVirtualKeyboardV1;
 use wayland_protocols_wlr::virtual_pointer::v1::client::zwlr_virtual_pointer_v1::ZwlrVirtualPointerV1;

@@ -104,6 +104,11 @@ impl Overlay {
         nowhere.destroy();
         Some(Self { surface, place, shown: None, position: (0, 0) })
     }
+
+    pub(super) fn destroy(self) {
+        self.place.destroy();
+        self.surface.destroy();
+    }
 }
 
 impl Window {

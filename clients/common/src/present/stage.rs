@@ -186,6 +186,7 @@ impl Stage {
         let Some(link) = self.link.as_mut().filter(|link| link.is_ready()) else { return };
         let mut told = Vec::new();
         for window in &mut self.windows {
+            window.reopen(link, &self.options.guest);
             window.commit(link, &mut told);
             let inside = self.seats.pointer_over(window.index());
             window.cursor_settle(link, inside);

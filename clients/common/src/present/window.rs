@@ -3,6 +3,7 @@
 use porthole_pixel::{Rect, Region, Size};
 use wayland_client::protocol::wl_surface::WlSurface;
 use wayland_protocols::xdg::shell::client::xdg_surface::XdgSurface;
+use wayland_protocols::xdg::shell::client::xdg_toplevel::XdgToplevel;
 
 use super::buffers::Buffers;
 use super::cursor::{Cursor, Overlay};
@@ -26,6 +27,9 @@ pub(super) struct Toplevel {
     /// The last frame that was committed.
     pub(super) last_serial: u64,
     pub(super) overlay: Option<Overlay>,
+    toplevel: XdgToplevel,
+    /// It is to be replaced.
+    done: bool,
 }
 
 /// One scanout.
@@ -80,6 +84,8 @@ impl Window {
             unanswered: 0,
             last_serial: 0,
             overlay: None,
+            toplevel,
+            done: false,
         });
         self.cursor.touch();
     }
@@ -129,12 +135,27 @@ impl Window {
         }
         let Some(top) = &mut self.top else { return };
         if top.attached.take().is_some() {
-            // Without a buffer the window is unmapped, and starts again with a configuration.
-            top.configured = false;
-            top.unanswered = 0;
+            // The compositor lets go of the buffer.
             top.surface.attach(None, 0, 0);
             top.surface.commit();
-            top.surface.commit();
+            top.configured = false;
+            top.done = true;
+        }
+    }
+
+    /// Makes a new window in place of one that shows nothing any more. An unmapped window could be
+    /// used again, but not every compositor configures it a second time.
+    pub(super) fn reopen(&mut self, link: &Link, guest: &str) {
+        let Some(mut top) = self.top.take_if(|top| top.done) else { return };
+        if let Some(overlay) = top.overlay.take() {
+            overlay.destroy();
+        }
+        top.toplevel.destroy();
+        top.xdg.destroy();
+        top.surface.destroy();
+        self.open(link, guest);
+        if let Some(new) = &mut self.top {
+            new.visible = top.visible;
         }
     }
 

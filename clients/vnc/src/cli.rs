@@ -1,0 +1,83 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{CommandFactory, Parser};
+
+use crate::address::Address;
+
+/// Shows a port of the display service to VNC viewers
+///
+/// Captures the port's picture as a Wayland client, and sends keys and pointer of the viewers to
+/// the port's seat. Needs a socket of porthole with the rights to capture the port and to send
+/// input to it.
+///
+/// Viewers come over TCP on this machine, or over a Unix socket. To view from elsewhere, forward
+/// the port through SSH:
+///
+///   ssh -L 5900:127.0.0.1:5900 HOST
+///
+/// Exit status: 0 when told to end, 1 when the port cannot be shown (any more), 2 for a wrong
+/// command line.
+#[derive(Clone, PartialEq, Eq, Debug, Parser)]
+#[command(name = "porthole-vnc", version, verbatim_doc_comment)]
+pub struct Cli {
+    /// The port to show, by its name
+    #[arg(long, value_name = "NAME")]
+    pub port: String,
+
+    /// Where viewers connect: 127.0.0.1:5900, [::1]:5900 (port 0 takes a free one) or unix:/PATH
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:5900")]
+    pub listen: Address,
+
+    /// The compositor's socket [default: $WAYLAND_DISPLAY]
+    #[arg(long, value_name = "PATH")]
+    pub wayland: Option<PathBuf>,
+
+    /// Ask viewers for the password on the first line of this file (VncAuth: at most 8 bytes count)
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+
+    /// The name that viewers show [default: the port's name]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+
+    /// Write one JSON line with the address to this file descriptor once viewers may connect
+    #[arg(long, value_name = "N")]
+    pub ready_fd: Option<i32>,
+
+    /// How many viewers may be connected at once
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub max_viewers: u16,
+
+    /// Viewers see, but their keys and pointers do nothing
+    #[arg(long)]
+    pub view_only: bool,
+}
+
+/// The command line's description, for man pages and shell completion.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_description_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn a_port_is_all_that_is_needed() {
+        let cli = Cli::try_parse_from(["porthole-vnc", "--port", "main"]).unwrap();
+        assert_eq!(cli.listen, "127.0.0.1:5900".parse().unwrap());
+        assert_eq!(Cli::try_parse_from(["porthole-vnc"]).unwrap_err().exit_code(), 2);
+        let open = ["porthole-vnc", "--port", "main", "--listen", "0.0.0.0:5900"];
+        let error = Cli::try_parse_from(open).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.to_string().contains("not encrypted"), "{error}");
+    }
+}

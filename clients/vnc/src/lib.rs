@@ -1,0 +1,25 @@
+//! `porthole-vnc`: one port of the display service for VNC viewers.
+//!
+//! A Wayland client like any other: it captures the port's picture and sends input to the port's
+//! seat. Viewers speak RFB ([`porthole_rfb`]) over TCP on this machine or a Unix socket. One
+//! thread does everything; what one viewer may cost is bounded in bytes, memory and time.
+
+pub mod address;
+pub mod cli;
+mod clock;
+mod cursor;
+mod failure;
+mod inherit;
+mod input;
+mod keymap;
+mod listener;
+mod password;
+mod pointer;
+mod program;
+mod ready;
+mod service;
+mod viewer;
+
+pub use cli::{Cli, command};
+pub use failure::Failure;
+pub use program::run;

@@ -1,0 +1,223 @@
+//! Viewers that come, speak and go.
+
+use std::{os::fd::OwnedFd, rc::Rc, time::Duration};
+
+use calloop::{
+    Dispatcher, Interest, Mode, PostAction, RegistrationToken,
+    generic::Generic,
+    timer::{TimeoutAction, Timer},
+};
+use porthole_rfb::{Config, Encoding, Event, Frame, Move, Server};
+use rustix::io::Errno;
+
+use super::Service;
+use crate::{input::Input, listener::Listener, password, viewer::Viewer};
+
+/// Who has not finished the handshake by then never will.
+const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+
+/// Without file descriptors nobody can be accepted; trying again at once would only burn time.
+const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
+
+/// Viewers that are accepted in one turn.
+const ACCEPTS_PER_TURN: usize = 8;
+
+/// A viewer and its place in the loop.
+pub(super) struct Entry {
+    pub(super) viewer: Viewer,
+    /// `None` with `--view-only`, and before the handshake is over.
+    pub(super) input: Option<Input>,
+    source: Dispatcher<'static, Generic<Rc<OwnedFd>>, Service>,
+    token: RegistrationToken,
+    timeout: Option<RegistrationToken>,
+}
+
+impl std::fmt::Debug for Entry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Entry").field("viewer", &self.viewer).finish_non_exhaustive()
+    }
+}
+
+impl Service {
+    pub(super) fn listen(&mut self, listener: Listener) -> calloop::Result<()> {
+        let source = Generic::new(listener, Interest::READ, Mode::Level);
+        let inserted =
+            self.handle.insert_source(source, |_, listener, service| Ok(service.accept(listener)));
+        self.listening = Some(inserted.map_err(|error| error.error)?);
+        Ok(())
+    }
+
+    /// Stops to accept for a while.
+    fn pause_listening(&self) -> PostAction {
+        let timer = Timer::from_duration(ACCEPT_PAUSE);
+        let inserted = self.handle.insert_source(timer, |_, (), service| {
+            if let Some(Err(error)) = service.listening.map(|token| service.handle.enable(&token)) {
+                tracing::error!("no viewer can be accepted any more: {error}");
+            }
+            TimeoutAction::Drop
+        });
+        // Without the timer nobody would turn it on again.
+        if inserted.is_ok() { PostAction::Disable } else { PostAction::Continue }
+    }
+
+    fn accept(&mut self, listener: &Listener) -> PostAction {
+        for _ in 0..ACCEPTS_PER_TURN {
+            match listener.accept() {
+                Ok(stream) if self.viewers.len() >= self.options.max_viewers => {
+                    tracing::warn!(
+                        "a viewer is turned away: {} are connected (see --max-viewers)",
+                        self.viewers.len()
+                    );
+                    drop(stream);
+                }
+                Ok(stream) => {
+                    if let Err(error) = self.add(stream) {
+                        tracing::warn!("a viewer cannot be served: {error}");
+                    }
+                }
+                Err(error) => match error.raw_os_error().map(Errno::from_raw_os_error) {
+                    Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
+                        tracing::warn!("no viewer can be accepted for a while: {error}");
+                        return self.pause_listening();
+                    }
+                    // Nobody is there (any more).
+                    _ => break,
+                },
+            }
+        }
+        PostAction::Continue
+    }
+
+    fn add(&mut self, stream: OwnedFd) -> Result<(), Box<dyn std::error::Error>> {
+        let id = self.next_viewer;
+        self.next_viewer += 1;
+        let size = self.view.size().ok_or("the port has no size")?;
+        let security = password::security(self.options.password.as_ref())?;
+        let server = Server::new(Config { security, name: self.options.name.clone(), size })?;
+        let stream = Rc::new(stream);
+        let source = Dispatcher::new(
+            Generic::new(stream.clone(), Interest::READ, Mode::Level),
+            move |_, _, service: &mut Self| {
+                service.hear(id);
+                Ok(PostAction::Continue)
+            },
+        );
+        let token = self.handle.register_dispatcher(source.clone())?;
+        let timer = Timer::from_duration(HANDSHAKE_TIME);
+        let timeout = self.handle.insert_source(timer, move |_, (), service| {
+            if let Some(entry) = service.viewers.get_mut(&id) {
+                tracing::warn!("a viewer did not finish the handshake in time");
+                entry.timeout = None;
+                entry.viewer.close();
+            }
+            TimeoutAction::Drop
+        })?;
+        let viewer = Viewer::new(stream, server);
+        let entry = Entry { viewer, input: None, source, token, timeout: Some(timeout) };
+        self.viewers.insert(id, entry);
+        tracing::info!(viewer = id, "a viewer connects");
+        Ok(())
+    }
+
+    /// The viewer's socket is readable or writable.
+    fn hear(&mut self, id: u64) {
+        let Some(entry) = self.viewers.get_mut(&id) else { return };
+        entry.viewer.write();
+        entry.viewer.read();
+        while let Some(event) = self.viewers.get_mut(&id).and_then(|e| e.viewer.next_event()) {
+            self.viewer_event(id, event);
+        }
+        let Some(entry) = self.viewers.get_mut(&id) else { return };
+        if let Some(input) = &mut entry.input {
+            input.flush_move(entry.viewer.server().viewer_size());
+        }
+    }
+
+    fn viewer_event(&mut self, id: u64, event: Event) {
+        let Some(entry) = self.viewers.get_mut(&id) else { return };
+        let size = entry.viewer.server().viewer_size();
+        let keymap = self.keymap.as_ref();
+        match (event, &mut entry.input) {
+            (Event::Ready { .. }, input) => {
+                if let Some(timeout) = entry.timeout.take() {
+                    self.handle.remove(timeout);
+                }
+                if !self.options.view_only {
+                    *input = Some(Input::new(&self.view, keymap));
+                }
+                let server = entry.viewer.server_mut();
+                if let Some(shown) = self.cursor.shown() {
+                    server.set_cursor(shown);
+                }
+                // The port may have changed since the connection was made.
+                if let Some(size) = self.view.size() {
+                    server.resize(size);
+                }
+                tracing::info!(viewer = id, "a viewer is shown the port");
+            }
+            (Event::Encodings, _) => {
+                // Who draws the cursor and who has it painted may have changed.
+                let server = entry.viewer.server_mut();
+                server.damage(&porthole_pixel::Region::from_rect(self.cursor.area()));
+            }
+            (Event::Key { keysym, down }, Some(input)) => input.keysym(keysym, down, keymap, size),
+            (Event::ExtendedKey { keysym, scancode, down }, Some(input)) => {
+                input.scancode(scancode, keysym, down, keymap, size);
+            }
+            (Event::Pointer { x, y, buttons }, Some(input)) => input.pointer(x, y, buttons, size),
+            (Event::ResizeRefused(wish), _) => {
+                tracing::debug!(viewer = id, "a wish for {wish} is refused");
+            }
+            (event, _) => tracing::trace!(viewer = id, ?event),
+        }
+    }
+
+    /// Sends a viewer what it waits for, and listens to it as far as it reads.
+    pub(super) fn serve(&mut self, id: u64, moved: Option<Move>) {
+        let Some(entry) = self.viewers.get_mut(&id) else { return };
+        entry.viewer.write();
+        if entry.viewer.may_update() {
+            let server = entry.viewer.server_mut();
+            let overlay =
+                if server.offers(Encoding::Cursor) { None } else { self.cursor.overlay() };
+            let update = self.view.with_pictures(|size, bytes, _| {
+                let frame = Frame::new(size, size.width as usize * 4, bytes).ok()?;
+                let frame = overlay.map_or(frame, |overlay| frame.with_overlay(overlay));
+                server.update(&frame, moved)
+            });
+            if let Some(Some(update)) = update {
+                tracing::trace!(viewer = id, ?update);
+            }
+            entry.viewer.write();
+        }
+        let interest =
+            Interest { readable: entry.viewer.wants_read(), writable: entry.viewer.wants_write() };
+        let changed = {
+            let mut source = entry.source.as_source_mut();
+            let before = std::mem::replace(&mut source.interest, interest);
+            (before.readable, before.writable) != (interest.readable, interest.writable)
+        };
+        if changed && let Err(error) = self.handle.update(&entry.token) {
+            tracing::warn!("a viewer's socket cannot be watched: {error}");
+            entry.viewer.close();
+        }
+    }
+
+    /// Forgets viewers that have gone; their inputs release what they held.
+    pub(super) fn forget_closed(&mut self) {
+        let gone: Vec<u64> = self
+            .viewers
+            .iter()
+            .filter(|(_, entry)| entry.viewer.is_closed())
+            .map(|(id, _)| *id)
+            .collect();
+        for id in gone {
+            let Some(entry) = self.viewers.remove(&id) else { continue };
+            self.handle.remove(entry.token);
+            if let Some(timeout) = entry.timeout {
+                self.handle.remove(timeout);
+            }
+            tracing::info!(viewer = id, "a viewer has gone");
+        }
+    }
+}
