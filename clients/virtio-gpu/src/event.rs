@@ -48,7 +48,8 @@ pub enum Event {
         /// The hot spot, inside the image.
         hot: (u32, u32),
     },
-    /// The cursor's hot spot is here now, in pixels of the scanout; may be outside.
+    /// The top left corner of the cursor's image is here now, in pixels of the scanout; may be
+    /// outside. (Linux sends the place of the image, not that of the hot spot.)
     CursorMoved {
         /// Which scanout, from 0.
         scanout: usize,

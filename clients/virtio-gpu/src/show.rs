@@ -39,6 +39,23 @@ impl Gpu {
             self.disable(index);
             return Ok(Response::Done);
         }
+        let drawn = self.place_picture(index, id, rect)?;
+        // What was drawn is shown at once. A picture that was never drawn waits for its first
+        // flush: until then the old one is better than a black one.
+        if drawn {
+            self.show(index, Region::new())?;
+        }
+        Ok(Response::Done)
+    }
+
+    /// Makes a part of a picture the source of a scanout, without showing it yet. Returns whether
+    /// there is something to be shown.
+    pub(crate) fn place_picture(
+        &mut self,
+        index: usize,
+        id: u32,
+        rect: WireRect,
+    ) -> Result<bool, ErrorCode> {
         let resource = self.resources.get(&id).ok_or(ErrorCode::ResourceId)?;
         if resource.backing.is_none() {
             return Err(ErrorCode::Unspecified);
@@ -50,12 +67,7 @@ impl Gpu {
         let drawn = picture.drawn();
         let source = Source { resource: id, rect, layout, seen: false, blob: None };
         self.replace(index, Some(source));
-        // What was drawn is shown at once. A picture that was never drawn waits for its first
-        // flush: until then the old one is better than a black one.
-        if drawn {
-            self.show(index, Region::new())?;
-        }
-        Ok(Response::Done)
+        Ok(drawn)
     }
 
     pub(crate) fn set_scanout_blob(

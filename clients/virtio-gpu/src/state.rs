@@ -197,7 +197,7 @@ impl Gpu {
             resource.backing = Some(Backing::default());
         }
         match &saved.blob {
-            None => drop(self.set_scanout(number, saved.resource, rect)?),
+            None => drop(self.place_picture(index, saved.resource, rect)?),
             Some(blob) => {
                 let size = Size::new(blob.size.0, blob.size.1);
                 let format = format_from_code(blob.format);

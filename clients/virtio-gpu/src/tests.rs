@@ -1,1 +1,9 @@
+//! Tests of the device as a whole.
 
+mod bench;
+mod buffers;
+mod commands;
+mod fences;
+mod hostile;
+mod operations;
+mod snapshots;
