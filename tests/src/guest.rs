@@ -24,6 +24,8 @@ pub struct Options {
     pub display: String,
     /// Whether it has a keyboard and a tablet.
     pub input: bool,
+    /// Whether QEMU lets other processes map the guest's memory.
+    pub shared_memory: bool,
     /// More options for `porthole-gpu`.
     pub device_options: Vec<String>,
     /// What the guest draws when it is up.
@@ -36,6 +38,7 @@ impl Default for Options {
             release: None,
             display: "vhost-user-gpu-pci".to_owned(),
             input: true,
+            shared_memory: true,
             device_options: Vec::new(),
             draw: None,
         }
@@ -114,6 +117,7 @@ impl Guest {
             }
         }
         machine.draw.clone_from(&options.draw);
+        machine.shared_memory = options.shared_memory;
         let qemu = match options.release {
             Some(release) => Qemu::of_release(release)?,
             None => Qemu::for_vhost_user()?,

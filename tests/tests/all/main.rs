@@ -6,3 +6,15 @@
 mod boot_to_viewer;
 #[cfg(test)]
 mod rig;
+#[cfg(test)]
+mod bad_input;
+#[cfg(test)]
+mod copies;
+#[cfg(test)]
+mod idle;
+#[cfg(test)]
+mod reload;
+#[cfg(test)]
+mod resize;
+#[cfg(test)]
+mod two_guests;

@@ -1,0 +1,62 @@
+//! How often pixels are copied: the device's transfer, one composition, and nothing else.
+
+use std::collections::BTreeSet;
+
+use porthole_guest::Pattern;
+use porthole_guest::commands::Command as Order;
+use porthole_guest::pattern::Area;
+use porthole_tests::demo::statistics;
+use porthole_tests::guest::Options;
+use porthole_tests::wait::{GUEST, SHORT, wait_until};
+use porthole_tests::{Capture, Failure, Guest, Result, Scene, Service};
+use serde_json::Value;
+
+const SIZE: (u32, u32) = (1024, 600);
+
+fn composed(service: &Service) -> Result<u64> {
+    let all = statistics(&service.process)?;
+    let found = all.pointer("/ports/main/composed_bytes").and_then(Value::as_u64);
+    found.ok_or_else(|| Failure::new(format!("no count of composed bytes in {all}")))
+}
+
+#[test]
+fn device_and_service_share_memory_and_copy_once() -> Result<()> {
+    let mut scene = Scene::new("main", SIZE.0, SIZE.1);
+    scene = scene.layer("ivi", (0, 0, SIZE.0, SIZE.1), Pattern::Noise, 1);
+    let service = Service::start(std::slice::from_ref(&scene))?;
+    let capture = Capture::start(&service.socket("viewer")?, "main")?;
+    let mut guest = Guest::start(&service, "ivi", &Options::default())?;
+    let (head, pattern) = (0, Pattern::Noise);
+    guest.order(&Order::Draw { head, pattern, seed: 1, area: None })?;
+    let mut picture = scene.picture();
+    capture.expect("copies-first", &picture, GUEST)?;
+
+    // The same anonymous file is mapped by both: what the device writes is what the service reads.
+    let inodes = |maps: Vec<(u64, String)>| maps.into_iter().map(|(inode, _)| inode);
+    let device: BTreeSet<u64> = inodes(guest.device.mapped_memory()?).collect();
+    let shared = inodes(service.process.mapped_memory()?).find(|inode| device.contains(inode));
+    assert!(shared.is_some(), "device and service map no memory in common");
+
+    // A first small change may bring in a second buffer, which counts as new as a whole.
+    let small = Area { x: 0, y: 0, width: 16, height: 16 };
+    for _ in 0..2 {
+        let updates = capture.screen.updates();
+        guest.order(&Order::Draw { head, pattern, seed: 1, area: Some(small) })?;
+        wait_until("the frame of a small change", SHORT, || {
+            Ok((capture.screen.updates() > updates).then_some(()))
+        })?;
+    }
+
+    let before = composed(&service)?;
+    let area = Area { x: 64, y: 32, width: 200, height: 100 };
+    guest.order(&Order::Draw { head, pattern, seed: 2, area: Some(area) })?;
+    for y in area.y..area.y + area.height {
+        for x in area.x..area.x + area.width {
+            picture.set(x, y, pattern.rgb(2, SIZE.0, SIZE.1, x, y));
+        }
+    }
+    capture.expect("copies-part", &picture, GUEST)?;
+    let bytes = u64::from(area.width * area.height * 4);
+    assert_eq!(composed(&service)? - before, bytes, "composed bytes for a change of {bytes}");
+    guest.power_off()
+}
