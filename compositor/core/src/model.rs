@@ -27,7 +27,7 @@ mod pending;
 #[cfg(test)]
 mod tests;
 
-pub use error::{CommitError, CommitError as Error, Object, Status};
+pub use error::{CommitError, Object, Status};
 pub use ids::{PipelineId, PortId, SourceId};
 pub use pending::Pending;
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use porthole_core::{
-    config::{Config, ConfigErrors},
+    config::{Changes, Config, ConfigErrors},
     model::{self, Device, PortId},
 };
 
@@ -50,18 +50,23 @@ impl State {
         let pending = device.prepare(&config)?;
         device.commit(pending)?;
         let added = self.add_ports(&device, splash.as_ref())?;
-        if let Err(error) = self.sockets.apply(&self.handle, &config) {
+        if let Err(error) = self.sockets.apply(&self.handle, &self.display, &config) {
             added.into_iter().for_each(|id| self.remove_port(id));
             return Err(error.into());
         }
 
         let before = std::mem::replace(&mut self.device, device);
+        let changes = Changes::between(&self.config, &config);
+        tracing::info!("taking the configuration: {changes}");
         self.config = config;
+        self.stop_forbidden_captures();
         self.drop_ports();
         self.change_modes(&before);
         self.place_all_toplevels();
         let ports: Vec<PortId> = self.ports.iter().map(|(id, _)| id).collect();
         for id in ports {
+            self.change_splash(id, splash.as_ref());
+            self.refresh_keymap(id);
             self.damage_port(id);
         }
         let programs = self.config.programs.clone();
@@ -94,6 +99,15 @@ impl State {
             }
         }
         Ok(added)
+    }
+
+    /// A port that still shows a splash shows the new one.
+    fn change_splash(&mut self, id: PortId, splash: Option<&Arc<Pixels>>) {
+        let Some(model) = self.device.port(id) else { return };
+        let (size, background) = (model.mode.size, model.background);
+        if let Some(port) = self.ports.get_mut(id) {
+            port.change_splash(|| splash.cloned().or_else(|| splash::built_in(size, background)));
+        }
     }
 
     fn remove_port(&mut self, id: PortId) {

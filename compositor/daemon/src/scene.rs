@@ -60,7 +60,8 @@ impl Scene {
         let opaque = !pixels.layout().format().has_alpha();
         self.elements.push(Element {
             id: SPLASH_ID,
-            serial: 0,
+            // Another picture is another allocation while the planner remembers this one.
+            serial: Arc::as_ptr(pixels).addr() as u64,
             source: placement.mapping.source,
             destination,
             clip: placement.clip,

@@ -281,7 +281,16 @@ impl State {
     }
 
     fn send_keyboard_focus(&mut self, port: PortId) {
+        self.refresh_keymap(port);
         let surface = self.keyboard_surface(port);
+        let keyboard = self.seats.get(port).and_then(|s| s.seat.get_keyboard());
+        if let Some(keyboard) = keyboard {
+            keyboard.set_focus(self, surface, SERIAL_COUNTER.next_serial());
+        }
+    }
+
+    /// Gives the seat the keymap of the guest that has its keyboard.
+    pub(crate) fn refresh_keymap(&mut self, port: PortId) {
         let layer = self.seats.get(port).and_then(|s| s.focus.layer());
         let keymap = layer.map(|layer| self.keymap_of(layer)).unwrap_or_default();
         let Some(seat) = self.seats.get_mut(port) else { return };
@@ -292,7 +301,6 @@ impl State {
                 tracing::error!("keymap '{keymap}' cannot be used: {error}");
             }
         }
-        keyboard.set_focus(self, surface, SERIAL_COUNTER.next_serial());
     }
 
     /// The keyboard that the guest of a layer believes to have.

@@ -10,7 +10,7 @@ use porthole_core::{
 };
 use smithay::reexports::{
     calloop::{
-        EventLoop, Interest, Mode, PostAction,
+        Dispatcher, EventLoop, Interest, Mode, PostAction,
         channel::{self, Channel, Event},
         generic::Generic,
         signals::{Signal, Signals},
@@ -131,7 +131,7 @@ fn show_splash(
 /// Opens the sockets, starts the programs and says so.
 fn open(state: &mut State, ready_fd: Option<File>) -> Result<(), ServiceError> {
     let config = state.config.clone();
-    state.sockets.apply(&state.handle, &config).map_err(ApplyError::from)?;
+    state.sockets.apply(&state.handle, &state.display, &config).map_err(ApplyError::from)?;
     state.apply_programs(&config.programs);
     ready::tell(state, ready_fd);
     Ok(())
@@ -146,9 +146,22 @@ fn insert_sources(
 ) -> Result<(), ServiceError> {
     let handle = event_loop.handle();
     let failed = |e: smithay::reexports::calloop::Error| ServiceError::Loop(e);
+    let source = Generic::new(display, Interest::READ, Mode::Level);
+    let display = Dispatcher::new(source, |_, display, state: &mut State| {
+        // SAFETY: the display is neither dropped nor replaced while its source lives.
+        dispatch_clients(unsafe { display.get_mut() }, state);
+        Ok(PostAction::Continue)
+    });
+    handle.register_dispatcher(display.clone())?;
     handle
-        .insert_source(signals, |event, &mut (), state| match event.signal() {
-            Signal::SIGHUP => state.reload(),
+        .insert_source(signals, move |event, &mut (), state| match event.signal() {
+            Signal::SIGHUP => {
+                state.reload();
+                // Clients that it ended are let go only when the display is served.
+                let mut source = display.as_source_mut();
+                // SAFETY: as above, the display is neither dropped nor replaced.
+                dispatch_clients(unsafe { source.get_mut() }, state);
+            }
             Signal::SIGUSR1 => tracing::info!("statistics {}", state.statistics()),
             _ => state.signal.stop(),
         })
@@ -169,15 +182,11 @@ fn insert_sources(
             }
         })
         .map_err(|e| failed(e.error))?;
-    handle
-        .insert_source(Generic::new(display, Interest::READ, Mode::Level), |_, display, state| {
-            // SAFETY: the display is neither dropped nor replaced while its source lives.
-            let display = unsafe { display.get_mut() };
-            if let Err(error) = display.dispatch_clients(state) {
-                tracing::error!("clients could not be read: {error}");
-            }
-            Ok(PostAction::Continue)
-        })
-        .map_err(|e| failed(e.error))?;
     Ok(())
+}
+
+fn dispatch_clients(display: &mut Display<State>, state: &mut State) {
+    if let Err(error) = display.dispatch_clients(state) {
+        tracing::error!("clients could not be read: {error}");
+    }
 }

@@ -15,7 +15,7 @@ use rustix::fs::{FlockOperation, OFlags};
 use smithay::{
     reexports::{
         calloop::{Interest, LoopHandle, Mode, PostAction, RegistrationToken, generic::Generic},
-        wayland_server::Client,
+        wayland_server::{Client, DisplayHandle, backend::DisconnectReason},
     },
     wayland::compositor::CompositorClientState,
 };
@@ -43,9 +43,9 @@ pub(crate) struct SocketInfo {
 }
 
 impl SocketInfo {
-    /// What its clients may do now; a reload may change it.
-    pub(crate) fn rights(&self) -> SocketRights {
-        self.rights.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Asks what its clients may do now; a reload may change it.
+    pub(crate) fn with_rights<T>(&self, ask: impl FnOnce(&SocketRights) -> T) -> T {
+        ask(&self.rights.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -148,13 +148,14 @@ impl Sockets {
         self.listening.iter().map(|l| (l.info.name.as_str(), l.path.as_path()))
     }
 
-    /// Makes the sockets that a configuration wants and has not, and closes those it wants no more.
-    /// Clients stay connected; their rights are the new ones from now on.
+    /// Makes the sockets that a configuration wants and has not, and closes those it wants no more,
+    /// with their clients. Rights are the new ones from now on, for clients that are there too.
     ///
     /// Nothing that listened before is closed when this fails.
     pub(crate) fn apply(
         &mut self,
         handle: &LoopHandle<'static, State>,
+        display: &DisplayHandle,
         config: &Config,
     ) -> Result<(), SocketError> {
         let wanted = wanted(config);
@@ -181,7 +182,10 @@ impl Sockets {
                         set_mode(&l.path, want.mode);
                     }
                 }
-                None => close(handle, l),
+                None => {
+                    close(handle, l);
+                    end_clients(display, &l.info);
+                }
             }
             keep.is_some()
         });
@@ -243,6 +247,20 @@ fn accept(listener: &UnixListener, info: &Arc<SocketInfo>, state: &mut State) {
         }
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
         Err(error) => tracing::warn!(socket, "a connection was not accepted: {error}"),
+    }
+}
+
+/// Ends the clients of a socket that is no more.
+fn end_clients(display: &DisplayHandle, info: &Arc<SocketInfo>) {
+    let backend = display.backend_handle();
+    let mut ended = Vec::new();
+    backend.with_all_clients(|id| ended.push(id));
+    for id in ended {
+        let data = backend.get_client_data(id.clone()).ok();
+        let data = data.and_then(|data| data.downcast_arc::<ClientState>().ok());
+        if data.is_some_and(|d| d.socket.as_ref().is_some_and(|s| Arc::ptr_eq(s, info))) {
+            backend.kill_client(id, DisconnectReason::ConnectionClosed);
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use porthole_core::{config::Config, model::Device};
+use porthole_core::{config::Config, model::Device, rights::SocketRights};
 use smithay::{
     reexports::{
         calloop::{LoopHandle, LoopSignal},
@@ -68,10 +68,12 @@ pub(crate) struct Globals {
 impl Globals {
     /// Announces every protocol; those that need a right are seen only where a socket has one.
     pub(crate) fn new(display: &DisplayHandle) -> Self {
-        let may_capture =
-            |client: &Client| socket_of(client).is_some_and(|s| s.rights().may_capture_any());
-        let may_input =
-            |client: &Client| socket_of(client).is_some_and(|s| s.rights().may_input_any());
+        let may_capture = |client: &Client| {
+            socket_of(client).is_some_and(|s| s.with_rights(SocketRights::may_capture_any))
+        };
+        let may_input = |client: &Client| {
+            socket_of(client).is_some_and(|s| s.with_rights(SocketRights::may_input_any))
+        };
         Self {
             compositor: CompositorState::new_v6::<State>(display),
             xdg_shell: XdgShellState::new::<State>(display),

@@ -24,6 +24,20 @@ impl State {
     }
 }
 
+impl State {
+    fn may_capture(&self, client: &Client, port: PortId) -> bool {
+        let Some(port) = self.ports.get(port) else { return false };
+        socket_of(client).is_some_and(|s| s.with_rights(|r| r.may_capture(&port.name)))
+    }
+
+    /// Stops captures for which a reload took the right away.
+    pub(crate) fn stop_forbidden_captures(&mut self) {
+        let mut capture = std::mem::take(&mut self.globals.capture);
+        capture.stop_unless(|client, port| self.may_capture(client, port));
+        self.globals.capture = capture;
+    }
+}
+
 impl CaptureHandler for State {
     fn capture_state(&mut self) -> &mut CaptureState {
         &mut self.globals.capture
@@ -31,8 +45,7 @@ impl CaptureHandler for State {
 
     fn source_of_output(&mut self, client: &Client, output: &WlOutput) -> Option<SourceId> {
         let id = self.port_of_output(output)?;
-        let name = &self.ports.get(id)?.name;
-        socket_of(client)?.rights().may_capture(name).then_some(id)
+        self.may_capture(client, id).then_some(id)
     }
 
     fn source_size(&mut self, source: SourceId) -> Option<Size> {

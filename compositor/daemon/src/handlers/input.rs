@@ -25,13 +25,19 @@ impl State {
 
     fn may_input(&self, client: &Client, port: PortId) -> bool {
         let port = self.ports.get(port);
-        port.is_some_and(|p| socket_of(client).is_some_and(|s| s.rights().may_input(&p.name)))
+        port.is_some_and(|p| {
+            socket_of(client).is_some_and(|s| s.with_rights(|r| r.may_input(&p.name)))
+        })
     }
 }
 
 impl VirtualKeyboardHandler for State {
     fn keyboard_port(&mut self, client: &Client, seat: &WlSeat) -> Option<PortId> {
         self.port_of_seat(seat).filter(|port| self.may_input(client, *port))
+    }
+
+    fn may_type(&mut self, client: &Client, port: PortId) -> bool {
+        self.may_input(client, port)
     }
 
     fn virtual_key(&mut self, port: PortId, code: u32, pressed: bool) {
@@ -56,6 +62,10 @@ impl VirtualPointerHandler for State {
             }
         };
         port.filter(|port| self.may_input(client, *port))
+    }
+
+    fn may_point(&mut self, client: &Client, port: PortId) -> bool {
+        self.may_input(client, port)
     }
 
     fn virtual_pointer(&mut self, port: PortId, input: PointerInput) {

@@ -156,6 +156,13 @@ impl Port {
         }
         resized
     }
+
+    /// Takes another splash, unless the port's layers have all shown something.
+    pub(crate) fn change_splash(&mut self, make: impl FnOnce() -> Option<Arc<Pixels>>) {
+        if self.splash.is_some() {
+            self.splash = make();
+        }
+    }
 }
 
 fn set_mode(output: &Output, mode: model::Mode) {

@@ -27,6 +27,8 @@ const KEY_MAX: u32 = 0x2ff;
 pub(crate) trait VirtualKeyboardHandler {
     /// The port whose seat this is, when the client may send it input.
     fn keyboard_port(&mut self, client: &Client, seat: &WlSeat) -> Option<SourceId>;
+    /// Whether the client may still send input to this port.
+    fn may_type(&mut self, client: &Client, port: SourceId) -> bool;
     /// A key of an evdev code goes down or up.
     fn virtual_key(&mut self, port: SourceId, code: u32, pressed: bool);
 }
@@ -130,7 +132,7 @@ where
 {
     fn request(
         state: &mut D,
-        _: &Client,
+        client: &Client,
         resource: &Keyboard,
         request: keyboard::Request,
         data: &VirtualKeyboardData,
@@ -145,6 +147,10 @@ where
             }
             keyboard::Request::Key { key, state: down, .. } => {
                 let pressed = down != 0;
+                // The right may be gone since; what is held may be let go all the same.
+                if pressed && !state.may_type(client, port) {
+                    return;
+                }
                 let news = {
                     let mut held = data.held.lock().unwrap_or_else(PoisonError::into_inner);
                     if !held.has_keymap {

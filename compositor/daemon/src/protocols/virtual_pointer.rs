@@ -43,6 +43,8 @@ pub(crate) trait VirtualPointerHandler {
         seat: Option<&WlSeat>,
         output: Option<&WlOutput>,
     ) -> Option<SourceId>;
+    /// Whether the client may still send input to this port.
+    fn may_point(&mut self, client: &Client, port: SourceId) -> bool;
     fn virtual_pointer(&mut self, port: SourceId, input: PointerInput);
 }
 
@@ -188,7 +190,7 @@ where
 {
     fn request(
         state: &mut D,
-        _: &Client,
+        client: &Client,
         resource: &Pointer,
         request: pointer::Request,
         data: &VirtualPointerData,
@@ -196,6 +198,12 @@ where
         _: &mut DataInit<'_, D>,
     ) {
         let (Some(port), Some(input)) = (data.port, input(resource, &request)) else { return };
+        // The right may be gone since; what is held may be let go all the same.
+        let lets_go =
+            matches!(input, PointerInput::Button { pressed: false, .. } | PointerInput::Frame);
+        if !lets_go && !state.may_point(client, port) {
+            return;
+        }
         if let PointerInput::Button { code, pressed } = input {
             let mut held = data.held.lock().unwrap_or_else(PoisonError::into_inner);
             // A device has a handful of buttons; more are a fault and would only take memory.

@@ -169,6 +169,19 @@ impl CaptureState {
         }
     }
 
+    /// Stops the sessions of clients that may not capture their source any more.
+    pub(crate) fn stop_unless(&mut self, allowed: impl Fn(&Client, SourceId) -> bool) {
+        for session in &mut self.sessions {
+            let source = session.kind.port().or_else(|| session.kind.cursor());
+            let client = session.client();
+            if let (Some(source), Some(client)) = (source, client)
+                && !allowed(&client, source)
+            {
+                session.stop();
+            }
+        }
+    }
+
     fn forget(&mut self, id: u64) {
         self.sessions.retain(|s| s.id != id);
     }

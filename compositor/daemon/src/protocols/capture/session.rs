@@ -8,7 +8,7 @@ use smithay::reexports::{
         ext_image_copy_capture_frame_v1::{ExtImageCopyCaptureFrameV1, FailureReason},
         ext_image_copy_capture_session_v1::ExtImageCopyCaptureSessionV1,
     },
-    wayland_server::protocol::wl_shm,
+    wayland_server::{Client, Resource, protocol::wl_shm},
 };
 
 use super::{CursorImage, SourceId, frame::Frame};
@@ -110,6 +110,10 @@ impl Session {
             self.damage = Region::from_rect(Rect::from_size(size));
             self.send_constraints();
         }
+    }
+
+    pub(super) fn client(&self) -> Option<Client> {
+        self.resource.client()
     }
 
     pub(super) fn stop(&mut self) {
