@@ -22,8 +22,9 @@ use wayland_client::{
 };
 use wayland_protocols::ext::{
     image_capture_source::v1::client::ext_output_image_capture_source_manager_v1::ExtOutputImageCaptureSourceManagerV1,
-    image_copy_capture::v1::client::ext_image_copy_capture_manager_v1::{
-        ExtImageCopyCaptureManagerV1, Options,
+    image_copy_capture::v1::client::{
+        ext_image_copy_capture_manager_v1::{ExtImageCopyCaptureManagerV1, Options},
+        ext_image_copy_capture_session_v1::ExtImageCopyCaptureSessionV1 as SessionProxy,
     },
 };
 use wayland_protocols_misc::zwp_virtual_keyboard_v1::client::zwp_virtual_keyboard_manager_v1::ZwpVirtualKeyboardManagerV1;
@@ -122,18 +123,36 @@ pub struct PortView {
     port: Option<Port>,
     events: VecDeque<ViewEvent>,
     keymap: Option<Keymap>,
+    wanted: bool,
+    /// Frames were wanted and then not.
+    paused: bool,
+    /// The size that the session before had told.
+    size_before: Option<Size>,
 }
 
 /// The objects of the port that was found.
 #[derive(Debug)]
 struct Port {
     shm: WlShm,
+    sources: ExtOutputImageCaptureSourceManagerV1,
+    captures: ExtImageCopyCaptureManagerV1,
+    options: Options,
     output: WlOutput,
     seat: Option<WlSeat>,
     keyboards: Option<ZwpVirtualKeyboardManagerV1>,
     pointers: Option<ZwlrVirtualPointerManagerV1>,
     picture: Session,
     cursor: Option<Cursor>,
+}
+
+impl Port {
+    /// Starts a session on the port's picture.
+    fn open_session(&self, queue: &QueueHandle<PortView>) -> SessionProxy {
+        let source = self.sources.create_source(&self.output, queue, ());
+        let session = self.captures.create_session(&source, self.options, queue, Role::Picture);
+        source.destroy();
+        session
+    }
 }
 
 impl PortView {
@@ -154,6 +173,9 @@ impl PortView {
             port: None,
             events: VecDeque::new(),
             keymap: None,
+            wanted: false,
+            paused: false,
+            size_before: None,
         };
         view.bind_named(&globals);
         queue.roundtrip(&mut view)?;
@@ -189,12 +211,16 @@ impl PortView {
             let cursor = captures.create_pointer_cursor_session(&source, &pointer, queue, ());
             let session = cursor.get_capture_session(queue, Role::Cursor);
             let mut cursor = Cursor::new(cursor, Session::new(session, Role::Cursor));
-            cursor.session.want(true, queue);
+            // No constraints are known yet, so nothing is allocated that could fail.
+            let _ = cursor.session.resume(&shm, queue);
             cursor
         });
         source.destroy();
         self.port = Some(Port {
             shm,
+            sources,
+            captures,
+            options,
             output,
             seat: seat.map(|seat| seat.proxy.clone()),
             keyboards: globals.bind(queue, 1..=1, ()).ok(),
@@ -212,16 +238,36 @@ impl PortView {
 
     /// Asks for frames from now on, or no longer. Each frame is followed by the wish for the
     /// next one before its owner hears of it, so that capture and encoding overlap.
+    ///
+    /// While no frames are wanted there are no buffers and no pictures. The first frame after
+    /// that comes at once, whether the port has changed or not, so nobody sees an old picture.
     pub fn want_frames(&mut self, wanted: bool) {
-        if let Some(port) = &mut self.port {
-            port.picture.want(wanted, &self.queue);
+        let Some(port) = &mut self.port else { return };
+        if wanted == std::mem::replace(&mut self.wanted, wanted) {
+            return;
+        }
+        if !wanted {
+            port.picture.pause();
+            self.paused = true;
+            return;
+        }
+        // Only the first frame of a session is sent without a change of the picture.
+        if std::mem::take(&mut self.paused) {
+            let session = port.open_session(&self.queue);
+            let size = port.picture.size();
+            port.picture.destroy();
+            port.picture = Session::new(session, Role::Picture);
+            self.size_before = size;
+        }
+        if let Err(error) = port.picture.resume(&port.shm, &self.queue) {
+            self.events.push_back(ViewEvent::Failed(error));
         }
     }
 
     /// The size of the port, once the compositor has told it.
     #[must_use]
     pub fn size(&self) -> Option<Size> {
-        self.port.as_ref()?.picture.size()
+        self.port.as_ref()?.picture.size().or(self.size_before)
     }
 
     /// The seat's keymap, once the compositor has told it.

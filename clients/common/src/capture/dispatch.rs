@@ -87,15 +87,14 @@ impl PortView {
     }
 
     fn ask_again(&mut self, role: Role) {
-        let queue = &self.queue;
-        match (role, &mut self.port) {
-            (Role::Picture, Some(port)) => port.picture.ask(queue),
-            (Role::Cursor, Some(port)) => {
-                if let Some(cursor) = &mut port.cursor {
-                    cursor.session.ask(queue);
-                }
-            }
-            (_, None) => {}
+        let Some(port) = &mut self.port else { return };
+        let session = match role {
+            Role::Picture => Some(&mut port.picture),
+            Role::Cursor => port.cursor.as_mut().map(|cursor| &mut cursor.session),
+        };
+        let asked = session.map(|session| session.ask(&port.shm, &self.queue));
+        if let Some(Err(error)) = asked {
+            self.outcome(role, Outcome::Failed(error));
         }
     }
 
@@ -220,7 +219,7 @@ impl Dispatch<ExtImageCopyCaptureFrameV1, Role> for PortView {
             Role::Cursor => port.cursor.as_mut().map(|cursor| &mut cursor.session),
         };
         let Some(session) = session else { return };
-        let outcome = session.frame_event(proxy, &event, queue);
+        let outcome = session.frame_event(proxy, &event, &port.shm, queue);
         view.outcome(*role, outcome);
     }
 }

@@ -80,6 +80,9 @@ pub(super) struct Session {
     /// The constraints that are being told: the size, and the best format so far.
     told_size: Option<Size>,
     told_format: Option<Format>,
+    /// The constraints in force.
+    constraints: Option<Constraints>,
+    /// Buffers are there while frames are wanted.
     buffers: Option<Buffers>,
     asked: Option<Asked>,
     wanted: bool,
@@ -93,6 +96,7 @@ impl Session {
             role,
             told_size: None,
             told_format: None,
+            constraints: None,
             buffers: None,
             asked: None,
             wanted: false,
@@ -104,9 +108,9 @@ impl Session {
         self.proxy == *proxy
     }
 
-    /// The size of the buffers.
+    /// The size of what is captured.
     pub(super) fn size(&self) -> Option<Size> {
-        self.buffers.as_ref().map(|buffers| buffers.constraints.size)
+        self.constraints.map(|constraints| constraints.size)
     }
 
     /// Lends the newest picture and the one before it; rows of four bytes a pixel.
@@ -145,26 +149,37 @@ impl Session {
         }
     }
 
-    /// Asks for frames from now on, or no longer. A frame that was asked for still comes.
-    pub(super) fn want<D>(&mut self, wanted: bool, queue: &QueueHandle<D>)
+    /// Asks for frames from now on.
+    pub(super) fn resume<D>(&mut self, shm: &WlShm, queue: &QueueHandle<D>) -> Result<(), ViewError>
     where
-        D: Dispatch<FrameProxy, Role> + 'static,
+        D: Dispatch<FrameProxy, Role> + Dispatch<WlBuffer, ()> + Dispatch<WlShmPool, ()> + 'static,
     {
-        self.wanted = wanted;
-        self.ask(queue);
+        self.wanted = true;
+        self.ask(shm, queue)
     }
 
-    /// Asks for the next frame, if frames are wanted.
-    pub(super) fn ask<D>(&mut self, queue: &QueueHandle<D>)
+    /// Asks for no more frames, and gives the memory back. Size and format are still heard of.
+    pub(super) fn pause(&mut self) {
+        self.wanted = false;
+        self.forget_frame();
+        self.free_buffers();
+    }
+
+    /// Asks for the next frame, if frames are wanted and none is under way.
+    pub(super) fn ask<D>(&mut self, shm: &WlShm, queue: &QueueHandle<D>) -> Result<(), ViewError>
     where
-        D: Dispatch<FrameProxy, Role> + 'static,
+        D: Dispatch<FrameProxy, Role> + Dispatch<WlBuffer, ()> + Dispatch<WlShmPool, ()> + 'static,
     {
-        if !self.wanted || self.asked.is_some() {
-            return;
+        let Some(constraints) = self.constraints.filter(|_| self.wanted) else { return Ok(()) };
+        if self.asked.is_some() {
+            return Ok(());
         }
-        let Some(buffers) = &mut self.buffers else { return };
+        if self.buffers.is_none() {
+            self.allocate(constraints, shm, queue)?;
+        }
+        let Some(buffers) = &mut self.buffers else { return Ok(()) };
         let slot = buffers.slots.take();
-        let Some(buffer) = buffers.list.get(slot) else { return };
+        let Some(buffer) = buffers.list.get(slot) else { return Ok(()) };
         let proxy = self.proxy.create_frame(queue, self.role);
         proxy.attach_buffer(&buffer.proxy);
         for rect in buffers.slots.old(slot) {
@@ -173,6 +188,7 @@ impl Session {
         proxy.capture();
         self.asked =
             Some(Asked { proxy, slot, damage: Region::new(), presented_at: Duration::ZERO });
+        Ok(())
     }
 
     pub(super) fn session_event<D>(
@@ -199,10 +215,14 @@ impl Session {
                 let Some((size, format)) = constraints else {
                     return Outcome::Failed(ViewError::Format);
                 };
-                if let Err(error) = self.allocate(Constraints { size, format }, shm, queue) {
+                let constraints = Constraints { size, format };
+                if self.constraints.replace(constraints) != Some(constraints) {
+                    self.forget_frame();
+                    self.free_buffers();
+                }
+                if let Err(error) = self.ask(shm, queue) {
                     return Outcome::Failed(error);
                 }
-                self.ask(queue);
             }
             Event::Stopped => return Outcome::Failed(ViewError::Stopped),
             _ => {}
@@ -210,7 +230,7 @@ impl Session {
         Outcome::Nothing
     }
 
-    /// Makes new buffers unless the ones there are fit.
+    /// Makes buffers.
     fn allocate<D>(
         &mut self,
         constraints: Constraints,
@@ -220,12 +240,6 @@ impl Session {
     where
         D: Dispatch<WlBuffer, ()> + Dispatch<WlShmPool, ()> + 'static,
     {
-        let same = |buffers: &Buffers| buffers.constraints == constraints;
-        if self.buffers.as_ref().is_some_and(same) {
-            return Ok(());
-        }
-        self.forget_frame();
-        self.free_buffers();
         let Constraints { size, format } = constraints;
         let too_large = || ViewError::Size(size);
         let side = |side: u32| i32::try_from(side).map_err(|_| too_large());
@@ -251,10 +265,11 @@ impl Session {
         &mut self,
         proxy: &FrameProxy,
         event: &ext_image_copy_capture_frame_v1::Event,
+        shm: &WlShm,
         queue: &QueueHandle<D>,
     ) -> Outcome
     where
-        D: Dispatch<FrameProxy, Role> + 'static,
+        D: Dispatch<FrameProxy, Role> + Dispatch<WlBuffer, ()> + Dispatch<WlShmPool, ()> + 'static,
     {
         use ext_image_copy_capture_frame_v1::Event;
         // Events of a frame that was given up are about a picture that nobody waits for.
@@ -272,7 +287,7 @@ impl Session {
                     .saturating_add(Duration::from_nanos(u64::from(tv_nsec)));
             }
             Event::Ready => return self.ready(),
-            Event::Failed { reason } => return self.failed(reason, queue),
+            Event::Failed { reason } => return self.failed(reason, shm, queue),
             _ => {}
         }
         Outcome::Nothing
@@ -293,9 +308,14 @@ impl Session {
         Outcome::Frame(Frame { size, damage, presented_at: asked.presented_at })
     }
 
-    fn failed<D>(&mut self, reason: WEnum<FailureReason>, queue: &QueueHandle<D>) -> Outcome
+    fn failed<D>(
+        &mut self,
+        reason: WEnum<FailureReason>,
+        shm: &WlShm,
+        queue: &QueueHandle<D>,
+    ) -> Outcome
     where
-        D: Dispatch<FrameProxy, Role> + 'static,
+        D: Dispatch<FrameProxy, Role> + Dispatch<WlBuffer, ()> + Dispatch<WlShmPool, ()> + 'static,
     {
         self.forget_frame();
         self.failures += 1;
@@ -305,8 +325,7 @@ impl Session {
         if self.failures >= MAX_FAILURES {
             return Outcome::Failed(ViewError::Failures(self.failures));
         }
-        self.ask(queue);
-        Outcome::Nothing
+        self.ask(shm, queue).map_or_else(Outcome::Failed, |()| Outcome::Nothing)
     }
 }
 
