@@ -8,15 +8,20 @@
 mod cargo;
 mod ci;
 mod demo;
+mod gpu_vectors;
 mod lint;
+mod man;
 mod rig;
 mod setup;
 mod test;
 
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use porthole_rig::progress::say;
+use porthole_rig::{Result, RigError};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
@@ -36,6 +41,18 @@ enum Task {
     Ci(ci::Options),
     /// Check formatting, clippy and the rules of the rooms
     Lint,
+    /// Run recorded virtio-gpu commands against our device; the last line is `N passed, N failed`
+    GpuVectors {
+        /// The folder of the recorded scenarios
+        #[arg(value_name = "DIR", default_value = "tests/vectors/virtio-gpu")]
+        folder: PathBuf,
+    },
+    /// Write the programs' manual pages
+    Man {
+        /// The folder for the pages
+        #[arg(value_name = "DIR", default_value = "target/man")]
+        folder: PathBuf,
+    },
     /// Prepare or look at what test guests run on
     #[command(subcommand)]
     Rig(rig::Task),
@@ -47,6 +64,8 @@ fn main() -> ExitCode {
         Task::Test(options) => test::run(&options),
         Task::Ci(options) => ci::run(&options),
         Task::Lint => lint::run(),
+        Task::GpuVectors { folder } => run_vectors(&folder),
+        Task::Man { folder } => man::run(&folder),
         Task::Rig(task) => rig::run(&task),
     };
     match result {
@@ -56,4 +75,11 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn run_vectors(folder: &Path) -> Result<()> {
+    let summary = gpu_vectors::run(folder).map_err(|error| RigError::failed(error.to_string()))?;
+    // A closed output hides the sum, but the exit status still tells.
+    let _ = writeln!(std::io::stdout().lock(), "{summary}");
+    if summary.failed.is_empty() { Ok(()) } else { Err(RigError::failed("some scenarios failed")) }
 }
