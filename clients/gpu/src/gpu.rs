@@ -125,3 +125,114 @@ impl Device for GpuPort {
         self.gpu.reset();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use porthole_gpu_device::Options;
+    use porthole_vhost_device::testing::{Driver, NEXT, WRITE};
+
+    use super::*;
+
+    const REQUEST: u64 = 0x8000;
+    const ANSWER: u64 = 0x9000;
+
+    fn started() -> (Driver, GpuPort) {
+        let gpu = Gpu::new(&Options { blob: true, ..Options::default() });
+        let driver = Driver::started(shape(&gpu));
+        (driver, GpuPort::new(gpu))
+    }
+
+    /// Sends a command of little-endian words behind a header; returns the used elements so far.
+    fn command(
+        driver: &mut Driver,
+        port: &mut GpuPort,
+        (kind, flags): (u32, u32),
+        words: &[u32],
+    ) -> Vec<(u32, u32)> {
+        let header = [kind, flags, 77, 0, 0, 0];
+        let bytes: Vec<u8> =
+            header.iter().chain(words).flat_map(|word| word.to_le_bytes()).collect();
+        driver.write(REQUEST, &bytes);
+        let len = u32::try_from(bytes.len()).unwrap();
+        driver.descriptor(CONTROL, 0, (REQUEST, len, NEXT, 1));
+        driver.descriptor(CONTROL, 1, (ANSWER, 2048, WRITE, 0));
+        driver.make_available(CONTROL, 0);
+        driver.kick(CONTROL);
+        driver.turn(port).unwrap();
+        driver.used(CONTROL)
+    }
+
+    fn answer(driver: &Driver) -> u32 {
+        u32::from_le_bytes(driver.read(ANSWER, 4).try_into().unwrap())
+    }
+
+    /// A blob of guest memory on the screen, flushed with a fence.
+    fn fenced_flush(driver: &mut Driver, port: &mut GpuPort) -> usize {
+        let blob = [1, 1, 0, 1, 0, 0, 16384, 0, 0x2_0000, 0, 16384, 0];
+        command(driver, port, (0x10c, 0), &blob);
+        assert_eq!(answer(driver), 0x1100);
+        let mut scanout = [0; 18];
+        scanout[..12].copy_from_slice(&[0, 0, 64, 64, 0, 1, 64, 64, 2, 0, 256, 0]);
+        command(driver, port, (0x10d, 0), &scanout);
+        assert_eq!(answer(driver), 0x1100);
+        port.gpu.set_visible(0, true);
+        command(driver, port, (0x104, 1), &[0, 0, 64, 64, 1, 0]).len()
+    }
+
+    #[test]
+    fn display_info_is_answered() {
+        let (mut driver, mut port) = started();
+        let used = command(&mut driver, &mut port, (0x100, 0), &[]);
+        assert_eq!(used, [(0, 408)]);
+        assert_eq!(answer(&driver), 0x1101);
+        let width = u32::from_le_bytes(driver.read(ANSWER + 32, 4).try_into().unwrap());
+        assert_eq!(width, 1280);
+    }
+
+    #[test]
+    fn a_fence_waits_for_its_frame() {
+        let (mut driver, mut port) = started();
+        assert_eq!(fenced_flush(&mut driver, &mut port), 2);
+        assert!(port.deadline().is_some());
+        let Some(porthole_gpu_device::Event::Frame(frame)) =
+            port.gpu.take_events().into_iter().next()
+        else {
+            panic!("no frame");
+        };
+        port.gpu.presented(0, frame.serial);
+        driver.server.with_rings(|rings| port.complete_due(Instant::now(), rings));
+        assert_eq!(driver.used(CONTROL).len(), 3);
+        assert_eq!(driver.read(ANSWER, 12), [0, 0x11, 0, 0, 1, 0, 0, 0, 77, 0, 0, 0]);
+        assert!(port.deadline().is_none());
+    }
+
+    #[test]
+    fn a_fence_waits_two_periods_at_most() {
+        let (mut driver, mut port) = started();
+        assert_eq!(fenced_flush(&mut driver, &mut port), 2);
+        let later = Instant::now() + FENCE_LIMIT;
+        driver.server.with_rings(|rings| port.complete_due(later, rings));
+        assert_eq!(driver.used(CONTROL).len(), 3);
+        assert!(port.deadline().is_none());
+    }
+
+    #[test]
+    fn a_queue_that_stops_leaves_no_fence_behind() {
+        let (mut driver, mut port) = started();
+        assert_eq!(fenced_flush(&mut driver, &mut port), 2);
+        assert_eq!(driver.get_vring_base(0, &mut port), 3);
+        assert_eq!(driver.used(CONTROL).len(), 3);
+        assert!(port.deadline().is_none());
+    }
+
+    #[test]
+    fn a_cursor_command_has_no_answer() {
+        let (mut driver, mut port) = started();
+        driver.descriptor(CURSOR, 0, (REQUEST, 56, NEXT, 1));
+        driver.descriptor(CURSOR, 1, (ANSWER, 64, WRITE, 0));
+        driver.make_available(CURSOR, 0);
+        driver.kick(CURSOR);
+        driver.turn(&mut port).unwrap();
+        assert_eq!(driver.used(CURSOR), [(0, 0)]);
+    }
+}

@@ -95,3 +95,92 @@ impl Device for InputPort {
         self.core.reset();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use porthole_vhost_device::testing::{Driver, WRITE};
+
+    use super::*;
+
+    const ROOM: u64 = 0x9000;
+
+    /// A driver that lends this many buffers of eight bytes.
+    fn lend(driver: &mut Driver, buffers: u16) {
+        for index in 0..buffers {
+            let at = ROOM + u64::from(index) * 8;
+            driver.descriptor(EVENTS, index, (at, 8, WRITE, 0));
+            driver.make_available(EVENTS, index);
+        }
+        driver.kick(EVENTS);
+    }
+
+    #[test]
+    fn events_reach_the_driver_in_whole_packets() {
+        let mut driver = Driver::started(shape(Kind::Keyboard));
+        let mut port = InputPort::new(Kind::Keyboard, "ivi");
+        lend(&mut driver, 3);
+        driver.turn(&mut port).unwrap();
+        for pressed in [true, false] {
+            port.send(Input::Key { code: 30, pressed });
+        }
+        driver.server.with_rings(|rings| port.deliver(rings));
+        // Three buffers: one packet of two, and the next one waits for a fourth.
+        assert_eq!(driver.used(EVENTS), [(0, 8), (1, 8)]);
+        assert_eq!(driver.read(ROOM, 8), [1, 0, 30, 0, 1, 0, 0, 0]);
+        assert_eq!(driver.read(ROOM + 8, 8), [0; 8]);
+        assert_eq!(driver.interrupts(EVENTS), 1);
+        driver.descriptor(EVENTS, 3, (ROOM + 24, 8, WRITE, 0));
+        driver.make_available(EVENTS, 3);
+        driver.kick(EVENTS);
+        driver.turn(&mut port).unwrap();
+        assert_eq!(driver.read(ROOM + 16, 8), [1, 0, 30, 0, 0, 0, 0, 0]);
+        assert_eq!(driver.used(EVENTS).len(), 4);
+    }
+
+    #[test]
+    fn a_pause_gives_unused_buffers_back() {
+        let mut driver = Driver::started(shape(Kind::Tablet));
+        let mut port = InputPort::new(Kind::Tablet, "ivi");
+        lend(&mut driver, 8);
+        driver.turn(&mut port).unwrap();
+        port.send(Input::Pointer { x: 1, y: 2 });
+        driver.server.with_rings(|rings| port.deliver(rings));
+        assert_eq!(driver.get_vring_base(0, &mut port), 3);
+        // Goes on where it was, with what came meanwhile dropped and the buffers still there.
+        port.send(Input::Pointer { x: 3, y: 4 });
+        driver.start_ring(0, 3, &mut port);
+        driver.set_available_index(EVENTS, 8);
+        driver.kick(EVENTS);
+        driver.turn(&mut port).unwrap();
+        port.send(Input::Pointer { x: 5, y: 6 });
+        driver.server.with_rings(|rings| port.deliver(rings));
+        assert_eq!(driver.used(EVENTS).len(), 6);
+        assert_eq!(driver.read(ROOM + 24, 8), [3, 0, 0, 0, 5, 0, 0, 0]);
+    }
+
+    #[test]
+    fn buffers_without_room_swallow_nothing() {
+        let mut driver = Driver::started(shape(Kind::Keyboard));
+        let mut port = InputPort::new(Kind::Keyboard, "ivi");
+        driver.descriptor(EVENTS, 0, (ROOM, 7, WRITE, 0));
+        driver.descriptor(EVENTS, 1, (ROOM, 8, 0, 0));
+        driver.make_available(EVENTS, 0);
+        driver.make_available(EVENTS, 1);
+        driver.kick(EVENTS);
+        driver.turn(&mut port).unwrap();
+        assert_eq!(driver.used(EVENTS), [(0, 0), (1, 0)]);
+        assert!(port.lent.is_empty());
+    }
+
+    #[test]
+    fn the_status_queue_answers_with_nothing() {
+        let mut driver = Driver::started(shape(Kind::Keyboard));
+        let mut port = InputPort::new(Kind::Keyboard, "ivi");
+        driver.write(ROOM, &[0x11, 0, 1, 0, 1, 0, 0, 0]);
+        driver.descriptor(STATUS, 0, (ROOM, 8, 0, 0));
+        driver.make_available(STATUS, 0);
+        driver.kick(STATUS);
+        driver.turn(&mut port).unwrap();
+        assert_eq!(driver.used(STATUS), [(0, 0)]);
+    }
+}

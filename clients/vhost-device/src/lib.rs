@@ -26,6 +26,8 @@ mod memory;
 mod ring;
 mod rings;
 mod server;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod watch;
 
 pub use address::{Address, AddressError};

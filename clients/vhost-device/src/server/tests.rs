@@ -4,11 +4,9 @@ use std::collections::VecDeque;
 
 use proptest::prelude::*;
 
-use self::driver::{Driver, INDIRECT, NEXT, WRITE};
 use super::*;
 use crate::chain::Buffer;
-
-mod driver;
+use crate::testing::{Driver, INDIRECT, NEXT, RINGS, WRITE};
 
 const SHAPE: Shape = Shape { name: "test", features: 1 << 1, queues: &[4096, 64] };
 
@@ -351,7 +349,7 @@ proptest! {
     ) {
         let mut driver = Driver::started(SHAPE);
         let mut echo = Echo::default();
-        driver.write(driver::RINGS, &bytes);
+        driver.write(RINGS, &bytes);
         for _ in 0..kicks {
             driver.kick(0);
             driver.kick(1);

@@ -1,4 +1,12 @@
-//! The other side: a front-end on a socket pair and a driver in a memfd.
+//! The other side, for tests of devices: a front-end on a socket pair and a driver in a memfd.
+//!
+//! Only with the feature `testing`. What cannot be done panics: that is a test's failure.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "test support: a panic here is the test's own failure"
+)]
 
 use std::io::IoSlice;
 use std::mem::MaybeUninit;
@@ -10,15 +18,17 @@ use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use rustix::io::{pread, pwrite, read, write};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recv, sendmsg};
 
-use super::Echo;
-use crate::{Endpoint, Fault, Server, Shape, Turn};
+use crate::{Device, Endpoint, Fault, Rings, Server, Shape, Turn};
 
-pub(super) const NEXT: u16 = 1;
-pub(super) const WRITE: u16 = 2;
-pub(super) const INDIRECT: u16 = 4;
+/// Descriptor flag: another follows.
+pub const NEXT: u16 = 1;
+/// Descriptor flag: the device writes here.
+pub const WRITE: u16 = 2;
+/// Descriptor flag: a table of descriptors lies here.
+pub const INDIRECT: u16 = 4;
 
 /// Where the rings lie: a page each for descriptors, available and used, ring after ring.
-pub(super) const RINGS: u64 = 0x1000;
+pub const RINGS: u64 = 0x1000;
 const PAGE: u64 = 0x1000;
 const SIZE: u16 = 64;
 const RAM: u64 = 0x10_0000;
@@ -27,8 +37,11 @@ const NEED_REPLY: u32 = 9;
 /// Everything but EVENT_IDX, so that each kick and each interrupt shows.
 const FEATURES: u64 = 1 << 32 | 1 << 30 | 1 << 28;
 
-pub(super) struct Driver {
-    pub(super) server: Server,
+/// Front-end and driver in one, around a [`Server`].
+#[derive(Debug)]
+pub struct Driver {
+    /// The transport under test.
+    pub server: Server,
     socket: Option<UnixStream>,
     ram: OwnedFd,
     kicks: Vec<OwnedFd>,
@@ -36,8 +49,23 @@ pub(super) struct Driver {
     available: Vec<u16>,
 }
 
+/// A device that does nothing, for the set-up before a real one is asked.
+#[derive(Debug)]
+struct Nobody;
+
+impl Device for Nobody {
+    fn config(&self, _offset: u32, _len: u32) -> Vec<u8> {
+        Vec::new()
+    }
+    fn write_config(&mut self, _offset: u32, _bytes: &[u8]) {}
+    fn process(&mut self, _queue: usize, _rings: &mut Rings) {}
+    fn stopping(&mut self, _queue: usize, _rings: &mut Rings) {}
+    fn reset(&mut self) {}
+}
+
 impl Driver {
-    pub(super) fn connected(shape: Shape) -> Self {
+    /// A front-end that has connected and said nothing yet. Guest RAM is 1 MiB of zeros.
+    pub fn connected(shape: Shape) -> Self {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let ram = memfd_create("ram", MemfdFlags::CLOEXEC).unwrap();
         ftruncate(&ram, RAM).unwrap();
@@ -53,9 +81,9 @@ impl Driver {
     }
 
     /// All set up as QEMU does it.
-    pub(super) fn started(shape: Shape) -> Self {
+    pub fn started(shape: Shape) -> Self {
         let mut driver = Self::connected(shape);
-        let mut nobody = Echo::default();
+        let mut nobody = Nobody;
         driver.write(0, b"a running guest");
         let features = driver.request(1, &[], &mut nobody);
         assert_eq!(features.len(), 20);
@@ -68,14 +96,16 @@ impl Driver {
         driver
     }
 
-    pub(super) fn set_memory(&mut self, device: &mut Echo) -> Result<Vec<u8>, Fault> {
+    /// Shares guest RAM.
+    pub fn set_memory(&mut self, device: &mut dyn Device) -> Result<Vec<u8>, Fault> {
         let mut payload = [1u32, 0].map(u32::to_le_bytes).concat();
         payload.extend([0, RAM, USER, 0].map(u64::to_le_bytes).concat());
         let ram = self.ram.try_clone().unwrap();
         self.request_raw(5, &payload, &[ram.as_fd()], device)
     }
 
-    pub(super) fn set_up_ring(&mut self, queue: u32, base: u32, device: &mut Echo) {
+    /// Says all about a ring but its kick.
+    pub fn set_up_ring(&mut self, queue: u32, base: u32, device: &mut dyn Device) {
         let state = |value: u32| [queue, value].map(u32::to_le_bytes).concat();
         self.request(8, &state(u32::from(SIZE)), device);
         self.request(10, &state(base), device);
@@ -90,17 +120,19 @@ impl Driver {
         self.available[queue as usize] = u16::try_from(base).unwrap();
     }
 
-    pub(super) fn start_ring_raw(
+    /// Hands over a ring's kick, which starts it.
+    pub fn start_ring_raw(
         &mut self,
         queue: u32,
-        device: &mut Echo,
+        device: &mut dyn Device,
     ) -> Result<Vec<u8>, Fault> {
         let kick = self.kicks[queue as usize].try_clone().unwrap();
         let index = u64::from(queue).to_le_bytes();
         self.request_raw(12, &index, &[kick.as_fd()], device)
     }
 
-    pub(super) fn start_ring(&mut self, queue: u32, base: u32, device: &mut Echo) {
+    /// Sets up, starts and enables a ring.
+    pub fn start_ring(&mut self, queue: u32, base: u32, device: &mut dyn Device) {
         self.set_up_ring(queue, base, device);
         let reply = self.start_ring_raw(queue, device).unwrap();
         assert_eq!(reply[12..], [0; 8]);
@@ -108,29 +140,32 @@ impl Driver {
         self.request(18, &enable, device);
     }
 
-    pub(super) fn get_vring_base(&mut self, queue: u32, device: &mut Echo) -> u32 {
+    /// Stops a ring.
+    pub fn get_vring_base(&mut self, queue: u32, device: &mut dyn Device) -> u32 {
         let payload = [queue, 0].map(u32::to_le_bytes).concat();
         let reply = self.request(11, &payload, device);
         u32::from_le_bytes(reply[16..20].try_into().unwrap())
     }
 
-    pub(super) fn give_request_socket(&mut self, device: &mut Echo) -> UnixStream {
+    /// Gives the device a socket for its own requests; the other end is returned.
+    pub fn give_request_socket(&mut self, device: &mut dyn Device) -> UnixStream {
         let (ours, theirs) = UnixStream::pair().unwrap();
         self.request_raw(21, &[], &[theirs.as_fd()], device).unwrap();
         ours
     }
 
-    pub(super) fn request(&mut self, request: u32, payload: &[u8], device: &mut Echo) -> Vec<u8> {
+    /// Sends a request without descriptors; returns the reply.
+    pub fn request(&mut self, request: u32, payload: &[u8], device: &mut dyn Device) -> Vec<u8> {
         self.request_raw(request, payload, &[], device).unwrap()
     }
 
     /// Sends a request, lets the server work, and reads the reply if one came.
-    pub(super) fn request_raw(
+    pub fn request_raw(
         &mut self,
         request: u32,
         payload: &[u8],
         fds: &[BorrowedFd<'_>],
-        device: &mut Echo,
+        device: &mut dyn Device,
     ) -> Result<Vec<u8>, Fault> {
         let len = u32::try_from(payload.len()).unwrap();
         let mut bytes = [request, NEED_REPLY, len].map(u32::to_le_bytes).concat();
@@ -151,24 +186,29 @@ impl Driver {
         Ok(reply)
     }
 
-    pub(super) fn turn(&mut self, device: &mut Echo) -> Result<Turn, Fault> {
+    /// Lets the server work once.
+    pub fn turn(&mut self, device: &mut dyn Device) -> Result<Turn, Fault> {
         self.server.turn(device)
     }
 
-    pub(super) fn is_readable(&self) -> bool {
+    /// Whether the event loop would call the server.
+    pub fn is_readable(&self) -> bool {
         let mut fds = [PollFd::new(&self.server, PollFlags::IN)];
         poll(&mut fds, Some(&Timespec::default())).unwrap() > 0
     }
 
-    pub(super) fn hang_up(&mut self) {
+    /// Closes the connection.
+    pub fn hang_up(&mut self) {
         self.socket = None;
     }
 
-    pub(super) fn write(&self, address: u64, bytes: &[u8]) {
+    /// Writes guest RAM.
+    pub fn write(&self, address: u64, bytes: &[u8]) {
         assert_eq!(pwrite(&self.ram, bytes, address), Ok(bytes.len()));
     }
 
-    pub(super) fn read(&self, address: u64, len: usize) -> Vec<u8> {
+    /// Reads guest RAM.
+    pub fn read(&self, address: u64, len: usize) -> Vec<u8> {
         let mut bytes = vec![0; len];
         assert_eq!(pread(&self.ram, &mut bytes[..], address), Ok(len));
         bytes
@@ -179,11 +219,12 @@ impl Driver {
     }
 
     /// Address, length, flags, next.
-    pub(super) fn descriptor(&self, queue: usize, index: u16, descriptor: (u64, u32, u16, u16)) {
+    pub fn descriptor(&self, queue: usize, index: u16, descriptor: (u64, u32, u16, u16)) {
         self.descriptor_at(Self::part(queue, 0) + u64::from(index) * 16, descriptor);
     }
 
-    pub(super) fn descriptor_at(&self, at: u64, descriptor: (u64, u32, u16, u16)) {
+    /// Writes a descriptor of an indirect table.
+    pub fn descriptor_at(&self, at: u64, descriptor: (u64, u32, u16, u16)) {
         let (address, len, flags, next) = descriptor;
         let mut bytes = address.to_le_bytes().to_vec();
         bytes.extend(len.to_le_bytes());
@@ -192,23 +233,27 @@ impl Driver {
         self.write(at, &bytes);
     }
 
-    pub(super) fn make_available(&mut self, queue: usize, head: u16) {
+    /// Makes the chain that begins at this descriptor available.
+    pub fn make_available(&mut self, queue: usize, head: u16) {
         let index = self.available[queue];
         let slot = u64::from(index % SIZE) * 2;
         self.write(Self::part(queue, 1) + 4 + slot, &head.to_le_bytes());
         self.set_available_index(queue, index.wrapping_add(1));
     }
 
-    pub(super) fn set_available_index(&mut self, queue: usize, index: u16) {
+    /// Writes the available index as it is.
+    pub fn set_available_index(&mut self, queue: usize, index: u16) {
         self.available[queue] = index;
         self.write(Self::part(queue, 1) + 2, &index.to_le_bytes());
     }
 
-    pub(super) fn blank_ring(&mut self, queue: usize) {
+    /// Makes a ring's memory that of a driver that starts over.
+    pub fn blank_ring(&mut self, queue: usize) {
         self.write(Self::part(queue, 0), &vec![0; 3 * 0x1000]);
     }
 
-    pub(super) fn used(&self, queue: usize) -> Vec<(u32, u32)> {
+    /// What was given back so far: head and bytes written.
+    pub fn used(&self, queue: usize) -> Vec<(u32, u32)> {
         let used = Self::part(queue, 2);
         let index = self.read(used + 2, 2);
         let count = u16::from_le_bytes(index.try_into().unwrap());
@@ -220,11 +265,13 @@ impl Driver {
         (0..count).map(element).collect()
     }
 
-    pub(super) fn kick(&self, queue: usize) {
+    /// Kicks a ring.
+    pub fn kick(&self, queue: usize) {
         write(&self.kicks[queue], &1u64.to_ne_bytes()).unwrap();
     }
 
-    pub(super) fn interrupts(&self, queue: usize) -> u64 {
+    /// Interrupts since the last call.
+    pub fn interrupts(&self, queue: usize) -> u64 {
         let mut counter = [0; 8];
         match read(&self.calls[queue], &mut counter) {
             Ok(_) => u64::from_ne_bytes(counter),
