@@ -112,9 +112,11 @@ impl Overlay {
 }
 
 impl Window {
-    /// Shows the cursor on top of the picture, unless a pointer is `inside` and wears it.
-    pub(super) fn cursor_settle(&mut self, link: &Link, inside: bool) {
-        let Some(top) = self.top.as_mut().filter(|top| top.attached.is_some()) else { return };
+    /// Shows the cursor on top of the picture, unless a pointer is `inside` and wears it. Returns
+    /// whether anything was to be done.
+    pub(super) fn cursor_settle(&mut self, link: &Link, inside: bool) -> bool {
+        let top = self.top.as_mut().filter(|top| top.attached.is_some());
+        let Some(top) = top else { return false };
         let wanted = if inside { None } else { self.cursor.shown(link) };
         let Some((buffer, _)) = wanted else {
             if let Some(overlay) = top.overlay.as_mut()
@@ -122,13 +124,14 @@ impl Window {
             {
                 overlay.surface.attach(None, 0, 0);
                 overlay.surface.commit();
+                return true;
             }
-            return;
+            return false;
         };
         if top.overlay.is_none() {
             top.overlay = Overlay::new(top, link);
         }
-        let Some(overlay) = top.overlay.as_mut() else { return };
+        let Some(overlay) = top.overlay.as_mut() else { return false };
         let version = self.cursor.version();
         let mut parent = false;
         if overlay.position != self.cursor.position {
@@ -148,5 +151,6 @@ impl Window {
             // A place takes effect when the parent is committed.
             top.surface.commit();
         }
+        parent
     }
 }

@@ -35,6 +35,8 @@ use super::window::Window;
 pub(super) enum CallbackOf {
     /// All globals have been told.
     Globals,
+    /// The compositor has seen the last change of a cursor.
+    Cursor,
     /// A window may follow up.
     Frame { scanout: usize },
 }
@@ -97,6 +99,11 @@ impl Dispatch<WlCallback, CallbackOf> for Stage {
     ) {
         match *of {
             CallbackOf::Globals => stage.connected(),
+            CallbackOf::Cursor => {
+                if let Some(link) = &mut stage.link {
+                    link.cursor_unseen = false;
+                }
+            }
             CallbackOf::Frame { scanout } => {
                 stage.works();
                 let feedback = stage.link.as_ref().is_some_and(|link| link.presentation.is_some());

@@ -1,10 +1,12 @@
 //! One connection to a compositor and the globals found on it.
 
 use std::io;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use calloop::{LoopHandle, RegistrationToken};
 use calloop_wayland_source::WaylandSource;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 use wayland_client::backend::WaylandError;
 use wayland_client::protocol::wl_compositor::WlCompositor;
 use wayland_client::protocol::wl_registry::WlRegistry;
@@ -32,6 +34,8 @@ pub(super) struct Link {
     pub(super) presentation: Option<WpPresentation>,
     /// Formats that the compositor's `wl_shm` takes, by its numbers.
     pub(super) formats: Vec<u32>,
+    /// The compositor has not seen the last change of a cursor yet.
+    pub(super) cursor_unseen: bool,
     ready: bool,
 }
 
@@ -39,9 +43,23 @@ pub(super) struct Link {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LinkError {
     #[error(transparent)]
-    Connect(#[from] ConnectError),
+    Where(#[from] ConnectError),
+    #[error("no compositor answers: {0}")]
+    Socket(#[from] io::Error),
+    #[error("the compositor cannot be spoken to")]
+    Setup,
     #[error("cannot watch the connection: {0}")]
     Watch(calloop::Error),
+}
+
+/// Connects without waiting: a compositor that is stopped must not stop this thread.
+fn open(path: &Path) -> Result<Connection, LinkError> {
+    let address = SocketAddrUnix::new(path).map_err(io::Error::from)?;
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None);
+    let socket = socket.map_err(io::Error::from)?;
+    rustix::net::connect(&socket, &address).map_err(io::Error::from)?;
+    Connection::from_socket(UnixStream::from(socket)).map_err(|_| LinkError::Setup)
 }
 
 impl Link {
@@ -50,7 +68,7 @@ impl Link {
         path: Option<&Path>,
         handle: &LoopHandle<'static, Stage>,
     ) -> Result<Self, LinkError> {
-        let connection = connection::connect(path)?;
+        let connection = open(&connection::socket_path(path)?)?;
         let events = connection.new_event_queue::<Stage>();
         let queue = events.handle();
         let display = connection.display();
@@ -70,6 +88,7 @@ impl Link {
             wm: None,
             presentation: None,
             formats: Vec::new(),
+            cursor_unseen: false,
             ready: false,
         })
     }
@@ -106,6 +125,12 @@ impl Link {
 
     pub(super) const fn is_ready(&self) -> bool {
         self.ready
+    }
+
+    /// Asks to be told when everything up to now was seen.
+    pub(super) fn ask_seen(&mut self) {
+        self.connection.display().sync(&self.queue, CallbackOf::Cursor);
+        self.cursor_unseen = true;
     }
 
     /// Sends what was asked for in this turn.

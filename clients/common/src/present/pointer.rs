@@ -148,26 +148,28 @@ impl Pointer {
     }
 
     /// Wears the guest's cursor, if it is over that guest's window and the cursor has changed.
-    pub(super) fn wear(&mut self, link: &Link, window: &mut Window) {
+    /// Returns whether anything was to be done.
+    pub(super) fn wear(&mut self, link: &Link, window: &mut Window) -> bool {
         let worn = (window.index(), window.cursor.version());
         if self.over != Some(window.index()) || self.worn == Some(worn) {
-            return;
+            return false;
         }
         self.worn = Some(worn);
         let Some((image, hot)) = window.cursor.shown(link) else {
             // The guest shows none, or draws it into its picture.
             self.object.set_cursor(self.enter_serial, None, 0, 0);
-            return;
+            return true;
         };
         if self.surface.is_none() {
             let made = link.compositor.as_ref().map(|c| c.create_surface(&link.queue, ()));
             self.surface = made;
         }
-        let Some(surface) = &self.surface else { return };
+        let Some(surface) = &self.surface else { return false };
         self.object.set_cursor(self.enter_serial, Some(surface), hot.0, hot.1);
         surface.attach(Some(&image), 0, 0);
         surface.damage_buffer(0, 0, i32::MAX, i32::MAX);
         surface.commit();
+        true
     }
 }
 

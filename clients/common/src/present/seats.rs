@@ -235,11 +235,10 @@ impl Seats {
         pointers.any(|pointer| pointer.over == Some(scanout))
     }
 
-    /// Every pointer over this window wears its cursor.
-    pub(super) fn cursor_settle(&mut self, link: &Link, window: &mut Window) {
-        for pointer in self.seats.iter_mut().filter_map(|seat| seat.pointer.as_mut()) {
-            pointer.wear(link, window);
-        }
+    /// Every pointer over this window wears its cursor. Returns whether anything was to be done.
+    pub(super) fn cursor_settle(&mut self, link: &Link, window: &mut Window) -> bool {
+        let pointers = self.seats.iter_mut().filter_map(|seat| seat.pointer.as_mut());
+        pointers.fold(false, |done, pointer| pointer.wear(link, window) || done)
     }
 }
 

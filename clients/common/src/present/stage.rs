@@ -185,12 +185,20 @@ impl Stage {
     fn settle(&mut self) {
         let Some(link) = self.link.as_mut().filter(|link| link.is_ready()) else { return };
         let mut told = Vec::new();
+        let mut cursor_changed = false;
         for window in &mut self.windows {
             window.reopen(link, &self.options.guest);
             window.commit(link, &mut told);
-            let inside = self.seats.pointer_over(window.index());
-            window.cursor_settle(link, inside);
-            self.seats.cursor_settle(link, window);
+            // A guest may change its cursor without end. The next change goes out when the
+            // compositor has seen the last one.
+            if !link.cursor_unseen {
+                let inside = self.seats.pointer_over(window.index());
+                cursor_changed |= window.cursor_settle(link, inside);
+                cursor_changed |= self.seats.cursor_settle(link, window);
+            }
+        }
+        if cursor_changed {
+            link.ask_seen();
         }
         let flushed = link.flush();
         for what in told {

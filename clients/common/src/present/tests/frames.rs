@@ -173,3 +173,22 @@ fn the_guests_cursor_lies_on_the_picture_or_is_worn() {
     device.show(Show::CursorHidden { scanout: 0 });
     compositor.wait("pointer 77 wears nothing at 0,0");
 }
+
+#[test]
+fn a_flood_of_cursors_waits_for_the_compositor() {
+    let (compositor, device) = opened();
+    first_frame(&compositor, &device);
+    let (size, hot) = (Size::new(64, 64), (0, 0));
+    // The compositor reads nothing meanwhile.
+    let (go, wait) = std::sync::mpsc::channel();
+    compositor.order(move |_| wait.recv().unwrap());
+    for turn in 0..2000 {
+        let pixels: Arc<[u8]> = Arc::from(vec![1; 64 * 64 * 4]);
+        device.show(Show::CursorImage { scanout: 0, size, pixels, hot });
+        device.show(Show::CursorMoved { scanout: 0, x: turn, y: turn });
+        std::thread::yield_now();
+    }
+    go.send(()).unwrap();
+    let lines = compositor.wait("overlay at 1999,1999");
+    assert!(lines < 20, "{lines} requests");
+}

@@ -128,14 +128,13 @@ impl Compositor {
         self.orders.as_ref().unwrap().send(Box::new(order)).unwrap();
     }
 
-    /// Waits for a line in the log, and forgets it and all before it.
-    pub(super) fn wait(&self, line: &str) {
+    /// Waits for a line in the log, and forgets it and all before it. Returns how many that were.
+    pub(super) fn wait(&self, line: &str) -> usize {
         let start = Instant::now();
         loop {
             let mut log = self.log.lock().unwrap();
             if let Some(index) = log.iter().position(|have| have == line) {
-                log.drain(..=index);
-                return;
+                return log.drain(..=index).count();
             }
             assert!(start.elapsed() < DEADLINE, "no {line:?} in {log:#?}");
             drop(log);
