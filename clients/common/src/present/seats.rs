@@ -237,8 +237,11 @@ impl Seats {
 
     /// Every pointer over this window wears its cursor. Returns whether anything was to be done.
     pub(super) fn cursor_settle(&mut self, link: &Link, window: &mut Window) -> bool {
-        let pointers = self.seats.iter_mut().filter_map(|seat| seat.pointer.as_mut());
-        pointers.fold(false, |done, pointer| pointer.wear(link, window) || done)
+        let mut done = false;
+        for pointer in self.seats.iter_mut().filter_map(|seat| seat.pointer.as_mut()) {
+            done |= pointer.wear(link, window);
+        }
+        done
     }
 }
 
