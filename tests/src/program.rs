@@ -204,9 +204,17 @@ impl Program {
     /// When the global is missing.
     pub fn subsurface(&self, parent: &WlSurface) -> Result<(WlSurface, WlSubsurface)> {
         let surface = self.surface()?;
-        let global = self.bind::<WlSubcompositor>()?;
-        let subsurface = global.get_subsurface(&surface, parent, &self.handle, ());
+        let subsurface = self.make_subsurface(&surface, parent)?;
         Ok((surface, subsurface))
+    }
+
+    /// Makes a surface that is there a subsurface.
+    ///
+    /// # Errors
+    /// When the global is missing.
+    pub fn make_subsurface(&self, surface: &WlSurface, parent: &WlSurface) -> Result<WlSubsurface> {
+        let global = self.bind::<WlSubcompositor>()?;
+        Ok(global.get_subsurface(surface, parent, &self.handle, ()))
     }
 
     /// Asks for a frame callback; the log says `frame done` when it comes.
@@ -367,7 +375,11 @@ impl Program {
     /// One turn of the event queue, at most until `end`.
     fn turn(&mut self, end: Instant) -> Result<()> {
         self.queue.dispatch_pending(&mut self.log).map_err(|e| self.error(&e.to_string()))?;
-        self.connection.flush().map_err(|e| self.error(&e.to_string()))?;
+        match self.connection.flush() {
+            // Full, or closed by the service: what it sent before is read first.
+            Ok(()) | Err(WaylandError::Io(_)) => {}
+            Err(e) => return Err(self.error(&e.to_string())),
+        }
         let Some(guard) = self.queue.prepare_read() else { return Ok(()) };
         let left = end.saturating_duration_since(Instant::now()).min(Duration::from_millis(100));
         let wait = rustix::event::Timespec {

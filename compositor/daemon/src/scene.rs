@@ -24,6 +24,9 @@ use crate::{
     surfaces::{Waiting, region, with_content},
 };
 
+/// Surfaces and popups nest at most this deep: trees are walked by recursion.
+pub(crate) const MAX_DEPTH: u32 = 32;
+
 /// The splash's element; surfaces count from 1.
 const SPLASH_ID: u64 = 0;
 
@@ -99,7 +102,7 @@ impl Scene {
         let layer = LayerPlace { id, opacity: pipeline.opacity, placement };
         let origin = (-geometry.x, -geometry.y);
         self.add_tree(&layer, root, origin);
-        self.add_popups(&layer, root, origin, popups);
+        self.add_popups(&layer, root, origin, popups, MAX_DEPTH);
         true
     }
 
@@ -109,7 +112,9 @@ impl Scene {
         parent: &WlSurface,
         origin: (i32, i32),
         popups: &[PopupSurface],
+        depth: u32,
     ) {
+        let Some(depth) = depth.checked_sub(1) else { return };
         for popup in popups.iter().filter(|p| p.get_parent_surface().as_ref() == Some(parent)) {
             let place = popup.with_pending_state(|state| state.geometry);
             let surface = popup.wl_surface();
@@ -122,7 +127,7 @@ impl Scene {
                 origin.1.saturating_add(place.loc.y).saturating_sub(dy),
             );
             self.add_tree(layer, surface, at);
-            self.add_popups(layer, surface, at, popups);
+            self.add_popups(layer, surface, at, popups, depth);
         }
     }
 

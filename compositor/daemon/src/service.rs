@@ -93,7 +93,9 @@ pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
     show_splash(&mut event_loop, &mut state, &ports)?;
     open(&mut state, ready_fd)?;
 
+    // A turn: dispatch what came in, plan frames, send what came of it.
     event_loop.run(None, &mut state, |state| {
+        state.refresh_ports();
         if let Err(error) = state.display.flush_clients() {
             tracing::warn!("clients could not be flushed: {error}");
         }
@@ -121,6 +123,7 @@ fn show_splash(
     for id in ports {
         state.damage_port(*id);
     }
+    state.refresh_ports();
     while !state.ports.all_shown() {
         event_loop.dispatch(None::<Duration>, state)?;
     }

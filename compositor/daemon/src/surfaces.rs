@@ -117,6 +117,10 @@ pub(crate) fn commit(surface: &WlSurface, states: &SurfaceData, released: &Relea
                 if let Some(rect) = rect {
                     content.damage.add(rect);
                 }
+                // A client may list any number; the cost of each stays bounded.
+                if content.damage.rects().len() > 2 * MAX_DAMAGE_RECTS {
+                    content.damage.simplify(MAX_DAMAGE_RECTS);
+                }
             }
             content.damage.simplify(MAX_DAMAGE_RECTS);
         }

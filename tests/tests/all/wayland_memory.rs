@@ -78,6 +78,43 @@ fn buffers_outside_of_their_pool_are_refused() -> Result<()> {
 }
 
 #[test]
+fn subsurfaces_nested_without_end_are_refused() -> Result<()> {
+    let service = service()?;
+    let liar = Program::connect(&service.socket("viewer")?)?;
+    let mut parent = liar.surface()?;
+    for _ in 0..40 {
+        parent = liar.subsurface(&parent)?.0;
+    }
+    refused(&service, liar, "nest deeper than 32")?;
+    // The same from the inside out.
+    let liar = Program::connect(&service.socket("viewer")?)?;
+    let mut child = liar.surface()?;
+    for _ in 0..40 {
+        let parent = liar.surface()?;
+        liar.make_subsurface(&child, &parent)?;
+        child = parent;
+    }
+    refused(&service, liar, "nest deeper than 32")
+}
+
+#[test]
+fn damage_without_end_costs_no_time_without_end() -> Result<()> {
+    let service = service()?;
+    let mut flooder = Program::connect(&service.socket("viewer")?)?;
+    let toplevel = flooder.toplevel(APP)?;
+    let buffer = flooder.buffer((40, 20), Format::Xrgb8888, true)?;
+    toplevel.surface.attach(Some(&buffer.object), 0, 0);
+    for i in 0..20_000 {
+        toplevel.surface.damage_buffer(i * 7 % 40, i * 3 % 20, 1, 1);
+    }
+    let mark = flooder.log.len();
+    flooder.frame(&toplevel.surface);
+    toplevel.surface.commit();
+    flooder.wait_for("a frame", mark, |line| line == "frame done")?;
+    works(&service)
+}
+
+#[test]
 fn a_buffer_comes_back_when_another_one_is_shown() -> Result<()> {
     let service = service()?;
     let mut program = Program::connect(&service.socket("viewer")?)?;

@@ -4,12 +4,13 @@ use smithay::{
     delegate_compositor, delegate_output, delegate_presentation, delegate_viewporter,
     reexports::wayland_server::{
         Client, Resource,
+        backend::protocol::ProtocolError,
         backend::{ClientData, ClientId, DisconnectReason},
         protocol::wl_surface::WlSurface,
     },
     wayland::{
         compositor::{
-            CompositorClientState, CompositorHandler, CompositorState, get_parent,
+            CompositorClientState, CompositorHandler, CompositorState, get_children, get_parent,
             is_sync_subsurface, with_states,
         },
         output::OutputHandler,
@@ -18,6 +19,7 @@ use smithay::{
 
 use crate::{
     protocols::shm::{ShmBuffer, ShmState},
+    scene::MAX_DEPTH,
     sockets::ClientState,
     state::State,
     surfaces,
@@ -56,6 +58,23 @@ impl CompositorHandler for State {
         }
     }
 
+    fn new_subsurface(&mut self, surface: &WlSurface, parent: &WlSurface) {
+        let above = std::iter::successors(get_parent(parent), get_parent).count();
+        let levels = u32::try_from(above).unwrap_or(u32::MAX).saturating_add(height(surface) + 1);
+        if levels >= MAX_DEPTH
+            && let Some(client) = surface.client()
+        {
+            let error = ProtocolError {
+                // wl_display.error.implementation
+                code: 3,
+                object_id: 1,
+                object_interface: "wl_display".to_owned(),
+                message: format!("subsurfaces nest deeper than {MAX_DEPTH}"),
+            };
+            client.kill(&self.display, error);
+        }
+    }
+
     fn commit(&mut self, surface: &WlSurface) {
         with_states(surface, |states| surfaces::commit(surface, states, &self.released));
         self.cursor_committed(surface);
@@ -80,6 +99,17 @@ impl CompositorHandler for State {
             self.cursor_committed(surface);
         }
     }
+}
+
+/// Levels of subsurfaces under a surface, counted no further than is allowed.
+fn height(surface: &WlSurface) -> u32 {
+    let mut level = vec![surface.clone()];
+    let mut height = 0;
+    while !level.is_empty() && height < MAX_DEPTH {
+        level = level.iter().flat_map(get_children).collect();
+        height += 1;
+    }
+    height
 }
 
 impl OutputHandler for State {}

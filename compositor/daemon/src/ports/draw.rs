@@ -21,11 +21,20 @@ use crate::{
 };
 
 impl State {
-    /// Something on the port changed: a frame is due.
+    /// Something on the port changed: a frame is due. It is planned when the turn of the event loop
+    /// ends, so that all that came in with one turn is in one frame.
     pub(crate) fn damage_port(&mut self, id: PortId) {
-        if let Some(port) = self.ports.get_mut(id) {
-            let action = port.redraw.damage(clock::now());
-            self.redraw_action(id, action);
+        self.ports.damaged.insert(id);
+    }
+
+    /// The end of a turn: ports that were damaged in it plan a frame now, or at their next tick.
+    pub(crate) fn refresh_ports(&mut self) {
+        // Planning tells clients of their input focus, which damages nothing: once is enough.
+        for id in std::mem::take(&mut self.ports.damaged) {
+            if let Some(port) = self.ports.get_mut(id) {
+                let action = port.redraw.damage(clock::now());
+                self.redraw_action(id, action);
+            }
         }
     }
 

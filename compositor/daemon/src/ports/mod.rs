@@ -2,7 +2,11 @@
 
 mod draw;
 
-use std::{collections::BTreeMap, io, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    sync::Arc,
+};
 
 use porthole_core::{
     model::{self, PortId},
@@ -59,13 +63,15 @@ pub(crate) struct Port {
 #[derive(Debug)]
 pub(crate) struct Ports {
     by_id: BTreeMap<PortId, Port>,
+    /// Changed in this turn of the event loop.
+    damaged: BTreeSet<PortId>,
     answers: Sender<(PortId, Drawn)>,
 }
 
 impl Ports {
     /// No outputs yet; render threads will answer through `answers`.
     pub(crate) const fn new(answers: Sender<(PortId, Drawn)>) -> Self {
-        Self { by_id: BTreeMap::new(), answers }
+        Self { by_id: BTreeMap::new(), damaged: BTreeSet::new(), answers }
     }
 
     pub(crate) fn get(&self, id: PortId) -> Option<&Port> {
