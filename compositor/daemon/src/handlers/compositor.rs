@@ -4,9 +4,8 @@ use smithay::{
     delegate_compositor, delegate_output, delegate_presentation, delegate_viewporter,
     reexports::wayland_server::{
         Client, Resource,
-        backend::protocol::ProtocolError,
         backend::{ClientData, ClientId, DisconnectReason},
-        protocol::wl_surface::WlSurface,
+        protocol::wl_surface::{self, WlSurface},
     },
     wayland::{
         compositor::{
@@ -61,17 +60,10 @@ impl CompositorHandler for State {
     fn new_subsurface(&mut self, surface: &WlSurface, parent: &WlSurface) {
         let above = std::iter::successors(get_parent(parent), get_parent).count();
         let levels = u32::try_from(above).unwrap_or(u32::MAX).saturating_add(height(surface) + 1);
-        if levels >= MAX_DEPTH
-            && let Some(client) = surface.client()
-        {
-            let error = ProtocolError {
-                // wl_display.error.implementation
-                code: 3,
-                object_id: 1,
-                object_interface: "wl_display".to_owned(),
-                message: format!("subsurfaces nest deeper than {MAX_DEPTH}"),
-            };
-            client.kill(&self.display, error);
+        if levels >= MAX_DEPTH {
+            // No error of the protocol fits; its text says what is meant.
+            let why = format!("subsurfaces nest deeper than {MAX_DEPTH}");
+            surface.post_error(wl_surface::Error::InvalidSize, why);
         }
     }
 
