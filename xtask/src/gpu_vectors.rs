@@ -8,7 +8,7 @@ use porthole_vectors::{LoadError, Summary};
 /// failed and `N passed, N failed` as its last line.
 ///
 /// # Errors
-/// When the directory or a file in it cannot be read, or holds no scenario.
+/// When the directory cannot be read or holds no scenario.
 pub(crate) fn run(directory: &Path) -> Result<Summary, LoadError> {
     porthole_vectors::run(directory)
 }

@@ -40,16 +40,21 @@ pub fn own_vectors() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("virtio-gpu")
 }
 
-/// Runs every scenario (`*.json`) of a directory, by name.
+/// Runs every scenario (`*.json`) of a directory, by file name. A file that is no scenario, or has a
+/// step of a kind that is not known here, counts as failed.
 ///
 /// # Errors
-/// When the directory or a file in it cannot be read, or holds no scenario.
+/// When the directory cannot be read or holds no scenario.
 pub fn run(directory: &Path) -> Result<Summary, LoadError> {
     let mut summary = Summary::default();
-    for scenario in scenario::load(directory)? {
-        match run::run(&scenario, directory) {
+    for path in scenario::files(directory)? {
+        let result = match scenario::load(&path) {
+            Ok(scenario) => run::run(&scenario, directory).map_err(|why| (scenario.name, why)),
+            Err(error) => Err((path.display().to_string(), error.to_string())),
+        };
+        match result {
             Ok(()) => summary.passed += 1,
-            Err(difference) => summary.failed.push((scenario.name, difference)),
+            Err(failure) => summary.failed.push(failure),
         }
     }
     Ok(summary)
@@ -72,6 +77,19 @@ mod tests {
         assert!(matches!(run(&empty), Err(LoadError::Read { .. })));
         let no_scenario = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
         assert!(matches!(run(&no_scenario), Err(LoadError::Empty(_))));
+    }
+
+    #[test]
+    fn what_is_no_scenario_has_failed() {
+        let folder = std::env::temp_dir().join(format!("porthole-vectors-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let good = r#"{"name": "good", "steps": [{"note": 1}, {"inactive": 0}]}"#;
+        std::fs::write(folder.join("good.json"), good).unwrap();
+        std::fs::write(folder.join("bad.json"), r#"{"name": "bad", "steps": [{"x": 1}]}"#).unwrap();
+        let summary = run(&folder).unwrap();
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert_eq!((summary.passed, summary.failed.len()), (1, 1));
+        assert_eq!(summary.to_string().lines().last(), Some("1 passed, 1 failed"));
     }
 
     #[test]

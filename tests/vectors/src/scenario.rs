@@ -70,8 +70,8 @@ pub(crate) struct Request {
     pub(crate) used_len: Option<usize>,
 }
 
-/// All scenarios of a directory, by file name.
-pub(crate) fn load(directory: &Path) -> Result<Vec<Scenario>, LoadError> {
+/// The files of a directory that hold scenarios, by name.
+pub(crate) fn files(directory: &Path) -> Result<Vec<PathBuf>, LoadError> {
     let unreadable = |error| LoadError::Read { path: directory.to_owned(), error };
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(directory).map_err(unreadable)? {
@@ -84,15 +84,15 @@ pub(crate) fn load(directory: &Path) -> Result<Vec<Scenario>, LoadError> {
     if paths.is_empty() {
         return Err(LoadError::Empty(directory.to_owned()));
     }
-    paths.into_iter().map(load_one).collect()
+    Ok(paths)
 }
 
-fn load_one(path: PathBuf) -> Result<Scenario, LoadError> {
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) => return Err(LoadError::Read { path, error }),
-    };
-    serde_json::from_str(&text).map_err(|error| LoadError::Parse { path, error })
+/// Reads one scenario.
+pub(crate) fn load(path: &Path) -> Result<Scenario, LoadError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| LoadError::Read { path: path.to_owned(), error })?;
+    let parsed = serde_json::from_str(&text);
+    parsed.map_err(|error| LoadError::Parse { path: path.to_owned(), error })
 }
 
 /// Bytes from hexadecimal digits.
