@@ -138,6 +138,8 @@ impl Window {
             let (x, y) = self.cursor.position;
             overlay.place.set_position(x, y);
             overlay.position = (x, y);
+            // Some compositors (smithay 0.7) apply a place with the surface's own commit.
+            overlay.surface.commit();
             parent = true;
         }
         if overlay.shown != Some(version) {
