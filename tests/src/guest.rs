@@ -151,6 +151,21 @@ impl Guest {
         self.line.wait_event(kind, code, value).map_err(|error| self.explain(&error))
     }
 
+    /// Waits for an input event whose value may be off by `slack`.
+    ///
+    /// # Errors
+    /// When the guest is silent for too long.
+    pub fn wait_event_near(&mut self, kind: u16, code: u16, value: i32, slack: u32) -> Result<()> {
+        let seen = self.line.wait_event_near(kind, code, value, slack);
+        seen.map_err(|error| self.explain(&error))
+    }
+
+    /// The input events that came while something else was waited for.
+    #[must_use]
+    pub fn events(&self) -> Vec<&str> {
+        self.line.events()
+    }
+
     /// Adds what the processes logged.
     fn explain(&self, error: &Failure) -> Failure {
         let device = self.device.failure("the device");

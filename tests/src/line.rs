@@ -88,8 +88,19 @@ impl Line {
     /// # Errors
     /// When the guest is silent for too long; the text tells what came instead.
     pub fn wait_event(&mut self, kind: u16, code: u16, value: i32) -> Result<()> {
-        let end = format!(" {kind} {code} {value}");
-        let is_it = |line: &String| line.starts_with("EV ") && line.ends_with(&end);
+        self.wait_event_near(kind, code, value, 0)
+    }
+
+    /// The same for a value that may be off by `slack`, as positions that were scaled are.
+    ///
+    /// # Errors
+    /// As [`Line::wait_event`].
+    pub fn wait_event_near(&mut self, kind: u16, code: u16, value: i32, slack: u32) -> Result<()> {
+        let is_it = |line: &String| {
+            parse_event(line).is_some_and(|(its_kind, its_code, its_value)| {
+                its_kind == kind && its_code == code && its_value.abs_diff(value) <= slack
+            })
+        };
         loop {
             if let Some(index) = self.news.iter().position(is_it) {
                 self.news.drain(..=index);
@@ -98,8 +109,10 @@ impl Line {
             match self.next() {
                 Ok(line) => self.news.push(line),
                 Err(error) => {
-                    let seen = self.news.join(", ");
-                    return Err(Failure::new(format!("no event{end}; seen: {seen}; {error}")));
+                    let (seen, wanted) = (self.news.join(", "), (kind, code, value));
+                    return Err(Failure::new(format!(
+                        "no event {wanted:?}; seen: {seen}; {error}"
+                    )));
                 }
             }
         }
@@ -114,5 +127,24 @@ impl Line {
     #[must_use]
     pub fn events(&self) -> Vec<&str> {
         self.news.iter().filter_map(|line| line.strip_prefix("EV ")).collect()
+    }
+}
+
+/// Type, code and value of a line `EV DEVICE TYPE CODE VALUE`.
+fn parse_event(line: &str) -> Option<(u16, u16, i32)> {
+    let mut words = line.strip_prefix("EV ")?.split_whitespace().skip(1);
+    let (kind, code) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+    Some((kind, code, words.next()?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_parsed() {
+        assert_eq!(parse_event("EV Porthole_Tablet 3 0 -17"), Some((3, 0, -17)));
+        assert_eq!(parse_event("EV x 1 30"), None);
+        assert_eq!(parse_event("STATE up"), None);
     }
 }

@@ -3,18 +3,28 @@
 #![forbid(unsafe_code)]
 
 #[cfg(test)]
-mod boot_to_viewer;
-#[cfg(test)]
-mod rig;
-#[cfg(test)]
 mod bad_input;
+#[cfg(test)]
+mod boot_to_viewer;
 #[cfg(test)]
 mod copies;
 #[cfg(test)]
 mod idle;
 #[cfg(test)]
+mod input;
+#[cfg(test)]
 mod reload;
 #[cfg(test)]
 mod resize;
 #[cfg(test)]
+mod rig;
+#[cfg(test)]
 mod two_guests;
+#[cfg(test)]
+mod wayland_capture;
+#[cfg(test)]
+mod wayland_input;
+#[cfg(test)]
+mod wayland_memory;
+#[cfg(test)]
+mod wayland_scene;

@@ -1,0 +1,162 @@
+//! From a VNC viewer's keyboard and pointer to the guest's input devices, and the guest's cursor
+//! back.
+
+use porthole_guest::Pattern;
+use porthole_guest::commands::Command as Order;
+use porthole_tests::guest::Options;
+use porthole_tests::wait::{GUEST, SHORT, wait_until};
+use porthole_tests::{Capture, Guest, Picture, Result, Scene, Service, Viewer, viewer};
+use vnc::VncEncoding;
+
+// The kernel's `input-event-codes.h`.
+const EV_KEY: u16 = 1;
+const EV_REL: u16 = 2;
+const EV_ABS: u16 = 3;
+const KEY_A: u16 = 30;
+const KEY_LEFTSHIFT: u16 = 42;
+const KEY_F5: u16 = 63;
+const BTN_LEFT: u16 = 272;
+const REL_WHEEL: u16 = 8;
+/// The largest position that the tablet tells.
+const ABS_MAX: u32 = 32767;
+
+/// A layer that does not begin at the port's corner, so that a wrong mapping shows.
+const LAYER: (u32, u32, u32, u32) = (100, 50, 800, 500);
+
+fn scene() -> Scene {
+    Scene::new("main", 1024, 600).layer("ivi", LAYER, Pattern::Noise, 1)
+}
+
+/// A guest that has drawn, so that its layer is there and takes input.
+fn shown(service: &Service, capture: &Capture) -> Result<Guest> {
+    let mut guest = Guest::start(service, "ivi", &Options::default())?;
+    guest.order(&Order::Draw { head: 0, pattern: Pattern::Noise, seed: 1, area: None })?;
+    capture.expect("input-shown", &scene().picture(), GUEST)?;
+    Ok(guest)
+}
+
+fn start() -> Result<(Service, Capture)> {
+    let service = Service::start(&[scene()])?;
+    let capture = Capture::start(&service.socket("viewer")?, "main")?;
+    Ok((service, capture))
+}
+
+#[test]
+fn keys_reach_the_guest() -> Result<()> {
+    let (service, capture) = start()?;
+    let server = service.vnc("main")?;
+    let viewer = Viewer::connect(&server.address)?;
+    let mut guest = shown(&service, &capture)?;
+    viewer.key(0x61, true)?;
+    guest.wait_event(EV_KEY, KEY_A, 1)?;
+    viewer.key(0x61, false)?;
+    guest.wait_event(EV_KEY, KEY_A, 0)?;
+    // A capital letter without its Shift key: the guest must get one all the same.
+    viewer.key(0x41, true)?;
+    guest.wait_event(EV_KEY, KEY_LEFTSHIFT, 1)?;
+    guest.wait_event(EV_KEY, KEY_A, 1)?;
+    viewer.key(0x41, false)?;
+    guest.wait_event(EV_KEY, KEY_A, 0)?;
+    viewer.key(0xffc2, true)?;
+    guest.wait_event(EV_KEY, KEY_F5, 1)?;
+    // The viewer goes away while it holds a key: the guest must not be left with it.
+    drop(viewer);
+    guest.wait_event(EV_KEY, KEY_F5, 0)?;
+    guest.power_off()
+}
+
+#[test]
+fn the_pointer_reaches_the_guest() -> Result<()> {
+    let (service, capture) = start()?;
+    let server = service.vnc("main")?;
+    let viewer = Viewer::connect(&server.address)?;
+    let mut guest = shown(&service, &capture)?;
+    let (left, top, width, height) = LAYER;
+    for (x, y) in [(200, 100), (0, 499), (799, 0)] {
+        let on_port = |value: u32| u16::try_from(value).unwrap_or(u16::MAX);
+        viewer.pointer(on_port(left + x), on_port(top + y), 0)?;
+        // Half a pixel of slack on the tablet's scale, and one for rounding.
+        let slack = ABS_MAX / height + 1;
+        let scaled = |value: u32, size: u32| i32::try_from(value * ABS_MAX / size).unwrap_or(0);
+        guest.wait_event_near(EV_ABS, 0, scaled(x, width), slack)?;
+        guest.wait_event_near(EV_ABS, 1, scaled(y, height), slack)?;
+    }
+    viewer.pointer(300, 300, 1)?;
+    guest.wait_event(EV_KEY, BTN_LEFT, 1)?;
+    viewer.pointer(300, 300, 0)?;
+    guest.wait_event(EV_KEY, BTN_LEFT, 0)?;
+    viewer.pointer(300, 300, 1 << 3)?;
+    guest.wait_event(EV_REL, REL_WHEEL, 1)?;
+    viewer.pointer(300, 300, 0)?;
+    viewer.pointer(300, 300, 1 << 4)?;
+    guest.wait_event(EV_REL, REL_WHEEL, -1)?;
+    viewer.pointer(300, 300, 0)?;
+    guest.power_off()
+}
+
+/// The layer's picture with the cursor's image at a position inside it.
+fn with_cursor(seed: u32, (x, y): (i32, i32)) -> Picture {
+    let mut picture = scene().picture();
+    let (left, top, width, height) = LAYER;
+    for row in 0..64 {
+        for column in 0..64 {
+            let place = |start: i32, offset: u32, size: u32| {
+                let at = u32::try_from(start.checked_add_unsigned(offset)?).ok()?;
+                (at < size).then_some(at)
+            };
+            if let (Some(x), Some(y)) = (place(x, column, width), place(y, row, height)) {
+                picture.set(left + x, top + y, Pattern::Bars.rgb(seed, 64, 64, column, row));
+            }
+        }
+    }
+    picture
+}
+
+#[test]
+fn the_guests_cursor_is_shown_where_the_guest_puts_it() -> Result<()> {
+    let (service, capture) = start()?;
+    let mut guest = shown(&service, &capture)?;
+    let (head, pattern) = (0, Pattern::Bars);
+    guest.order(&Order::CursorShow { head, pattern, seed: 2, hot: (0, 0) })?;
+    for (x, y) in [(100, 80), (-20, 30), (770, 470)] {
+        guest.order(&Order::CursorMove { head, x, y })?;
+        capture.expect(&format!("cursor-at-{x}-{y}"), &with_cursor(2, (x, y)), SHORT)?;
+    }
+    guest.order(&Order::CursorShow { head, pattern, seed: 5, hot: (0, 0) })?;
+    capture.expect("cursor-image", &with_cursor(5, (770, 470)), SHORT)?;
+    guest.order(&Order::CursorHide { head })?;
+    capture.expect("cursor-hidden", &scene().picture(), SHORT)?;
+    guest.power_off()
+}
+
+#[test]
+fn viewers_get_the_guests_cursor_as_a_cursor() -> Result<()> {
+    let (service, capture) = start()?;
+    let server = service.vnc("main")?;
+    let mut options = viewer::Options::default();
+    options.encodings.push(VncEncoding::CursorPseudo);
+    let local = Viewer::connect_with(&server.address, options)?;
+    let mut guest = shown(&service, &capture)?;
+    let order = Order::CursorShow { head: 0, pattern: Pattern::Bars, seed: 3, hot: (5, 7) };
+    guest.order(&order)?;
+    local.pointer(300, 300, 0)?;
+    let expected: Vec<u8> = (0..64 * 64)
+        .flat_map(|index| {
+            let [red, green, blue] = Pattern::Bars.rgb(3, 64, 64, index % 64, index / 64);
+            [blue, green, red, 0xff]
+        })
+        .collect();
+    wait_until("the guest's cursor at the viewer", SHORT, || {
+        Ok(local.cursor().filter(|cursor| *cursor == (64, 64, expected.clone())).map(drop))
+    })?;
+    // It is a cursor, not part of the picture.
+    local.expect("cursor-not-painted", &scene().picture(), SHORT)?;
+    // A viewer that knows no cursors gets it painted, its hot spot at the pointer.
+    let plain = Viewer::connect(&server.address)?;
+    plain.pointer(300, 300, 0)?;
+    let (left, top, ..) = LAYER;
+    let at = |port: i32, edge: u32, hot: i32| port - i32::try_from(edge).unwrap_or(0) - hot;
+    let painted = with_cursor(3, (at(300, left, 5), at(300, top, 7)));
+    plain.expect("cursor-painted", &painted, SHORT)?;
+    guest.power_off()
+}
