@@ -37,6 +37,7 @@ pub(crate) struct Backend {
     /// The device did something since its last reset.
     pub(crate) used: bool,
     memory_checked: bool,
+    refused: u64,
 }
 
 /// How a request without a reply of its own went.
@@ -63,6 +64,7 @@ impl Backend {
             pending: vec![false; shape.queues.len()],
             used: false,
             memory_checked: false,
+            refused: 0,
         }
     }
 
@@ -92,7 +94,17 @@ impl Backend {
             Answer::Done(result) => result,
         };
         if let Err(reason) = result {
-            tracing::warn!(device = self.shape.name, request = number, reason, "request refused");
+            self.refused = self.refused.saturating_add(1);
+            // A front-end could fill the log; each doubling is news enough.
+            if self.refused.is_power_of_two() {
+                tracing::warn!(
+                    device = self.shape.name,
+                    request = number,
+                    reason,
+                    count = self.refused,
+                    "request refused"
+                );
+            }
         }
         let wanted = header.need_reply && self.protocol & features::protocol::REPLY_ACK != 0;
         Ok(wanted.then(|| acknowledge(number, result.is_ok())))

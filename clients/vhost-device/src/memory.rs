@@ -4,6 +4,9 @@
 //! that no shared region covers is an error, so a descriptor can never reach the registers of a
 //! device (CVE-2024-3446) or our own memory. Guests write to their RAM at any time; all
 //! reads copy, nothing is read twice.
+//!
+//! A front-end that cuts the file short after it was mapped ends this process (SIGBUS), and
+//! with it nothing but a device of its own guest.
 
 use std::fs::File;
 use std::io;

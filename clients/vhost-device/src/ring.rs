@@ -32,6 +32,9 @@ pub(crate) struct Ring {
     /// Chains were completed since the last look at the driver's wish to be interrupted.
     completed: bool,
     bad_chains: u64,
+    /// Chains that were taken and not given back.
+    /// INVARIANT: at most `size`: a driver has no more descriptors than that.
+    taken: u16,
 }
 
 /// What taking a chain brought.
@@ -104,6 +107,7 @@ impl Ring {
         self.queue = self.make_queue(ram, event_idx);
         self.epoch = self.epoch.wrapping_add(1);
         self.completed = false;
+        self.taken = 0;
         self.queue.is_some()
     }
 
@@ -192,6 +196,12 @@ impl Ring {
             return Ok(Popped::Empty);
         };
         let head = chain.head_index();
+        // A driver that makes chains available again that it has not got back would
+        // have a device that keeps them keep more and more.
+        if self.taken >= self.size {
+            return Err(Broken);
+        }
+        self.taken = self.taken.saturating_add(1);
         if let Some(parts) = gather(chain, ram, limit) {
             return Ok(Popped::Chain(Chain {
                 request: parts.request,
@@ -244,6 +254,7 @@ impl Ring {
             return Ok(());
         };
         self.completed = true;
+        self.taken = self.taken.saturating_sub(1);
         queue.add_used(ram.map(), head, written).map_err(|_| Broken)
     }
 
@@ -251,6 +262,7 @@ impl Ring {
     pub(crate) fn put_back(&mut self, count: u16) {
         if let Some(queue) = &mut self.queue {
             queue.set_next_avail(queue.next_avail().wrapping_sub(count));
+            self.taken = self.taken.saturating_sub(count);
         }
     }
 

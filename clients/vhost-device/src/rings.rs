@@ -1,5 +1,7 @@
 //! All rings of a device, and what a device may do with them.
 
+use std::time::Instant;
+
 use crate::chain::{Buffer, Chain};
 use crate::device::Shape;
 use crate::memory::{GuestRam, Table};
@@ -11,11 +13,33 @@ pub struct Rings {
     pub(crate) rings: Vec<Ring>,
     pub(crate) memory: Table,
     shape: Shape,
-    /// Chains that may still be taken in this turn.
-    budget: usize,
+    budget: Budget,
     /// The budget, not the driver, ended the work on some queue.
     pub(crate) cut_off: bool,
     pub(crate) notify_on_empty: bool,
+}
+
+/// What a turn may do.
+#[derive(Clone, Copy, Debug, Default)]
+struct Budget {
+    /// Chains that may still be taken.
+    chains: usize,
+    /// When it ends anyway: a chain may ask for much copying.
+    until: Option<Instant>,
+    begun: bool,
+}
+
+impl Budget {
+    fn is_spent(self) -> bool {
+        // However late a turn begins, it takes one chain, or nothing would ever get done.
+        let late = || self.until.is_some_and(|until| Instant::now() >= until);
+        self.chains == 0 || (self.begun && late())
+    }
+
+    fn spend(&mut self) {
+        self.chains = self.chains.saturating_sub(1);
+        self.begun = true;
+    }
 }
 
 impl Rings {
@@ -24,7 +48,7 @@ impl Rings {
             rings: shape.queues.iter().map(|_| Ring::default()).collect(),
             memory: Table::default(),
             shape,
-            budget: 0,
+            budget: Budget::default(),
             cut_off: false,
             notify_on_empty: false,
         }
@@ -45,16 +69,16 @@ impl Rings {
             if !ring.runs() {
                 return None;
             }
-            if self.budget == 0 {
+            if self.budget.is_spent() {
                 self.cut_off = true;
                 return None;
             }
             match ring.pop(queue, self.memory.ram(), limit) {
                 Ok(Popped::Chain(chain)) => {
-                    self.budget = self.budget.saturating_sub(1);
+                    self.budget.spend();
                     return Some(chain);
                 }
-                Ok(Popped::Refused) => self.budget = self.budget.saturating_sub(1),
+                Ok(Popped::Refused) => self.budget.spend(),
                 Ok(Popped::Empty) => return None,
                 Err(Broken) => {
                     self.fail(queue);
@@ -92,8 +116,9 @@ impl Rings {
         ring.put_back(u16::try_from(current).unwrap_or(u16::MAX));
     }
 
-    pub(crate) fn refill(&mut self, budget: usize) {
-        self.budget = budget;
+    /// Allows for so many chains, until that time at the latest.
+    pub(crate) fn refill(&mut self, chains: usize, until: Option<Instant>) {
+        self.budget = Budget { chains, until, begun: false };
         self.cut_off = false;
     }
 

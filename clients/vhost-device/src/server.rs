@@ -20,6 +20,8 @@ use crate::watch::Watch;
 const MESSAGES: usize = 32;
 /// Chains a turn, over all queues.
 const CHAINS: usize = 64;
+/// How long a turn takes chains; what was taken is finished.
+const TURN: Duration = Duration::from_millis(4);
 /// Chains that a call of [`Server::with_rings`] may take.
 const CHAINS_OUTSIDE: usize = 1024;
 /// How long a queue that just had work is looked at again before its kick is waited for.
@@ -131,7 +133,7 @@ impl Server {
     /// presented) and interrupts the driver afterwards.
     pub fn with_rings<T>(&mut self, work: impl FnOnce(&mut Rings) -> T) -> T {
         let rings = &mut self.backend.rings;
-        rings.refill(CHAINS_OUTSIDE);
+        rings.refill(CHAINS_OUTSIDE, None);
         let result = work(rings);
         rings.notify();
         result
@@ -193,7 +195,7 @@ impl Server {
         if !backend.pending.iter().any(|pending| *pending) {
             return;
         }
-        backend.rings.refill(CHAINS);
+        backend.rings.refill(CHAINS, Some(Instant::now() + TURN));
         let count = backend.pending.len();
         for step in 0..count {
             // Another queue comes first after one that spent the budget.

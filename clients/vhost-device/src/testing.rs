@@ -186,9 +186,18 @@ impl Driver {
         Ok(reply)
     }
 
-    /// Lets the server work once.
+    /// Lets the server work until it waits for somebody else, as an event loop would; what is
+    /// not quiet after 100 turns stays readable.
     pub fn turn(&mut self, device: &mut dyn Device) -> Result<Turn, Fault> {
-        self.server.turn(device)
+        for _ in 0..100 {
+            if self.server.turn(device)? == Turn::Disconnected {
+                return Ok(Turn::Disconnected);
+            }
+            if !self.is_readable() {
+                break;
+            }
+        }
+        Ok(Turn::Waiting)
     }
 
     /// Whether the event loop would call the server.
