@@ -311,3 +311,6 @@ impl PortView {
         input
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,7 +38,7 @@ pub enum Failure {
     },
     /// The compositor has gone.
     #[error("the compositor has gone; start it again, then start this program again")]
-    Gone(#[source] calloop::Error),
+    Gone,
     /// The event loop cannot be set up.
     #[error("the event loop cannot be set up")]
     Loop(#[source] calloop::Error),

@@ -89,7 +89,11 @@ impl Service {
         };
         // What came with the first round trips.
         service.refresh();
-        event_loop.run(None, &mut service, Self::refresh).map_err(Failure::Gone)?;
+        event_loop.run(None, &mut service, Self::refresh).map_err(|error| {
+            // A broken pipe or the like, which says less than the fact.
+            tracing::debug!(%error, "the event loop ends");
+            Failure::Gone
+        })?;
         service.failure.map_or(Ok(()), Err)
     }
 
