@@ -146,11 +146,12 @@ impl Window {
             overlay.shown = Some(version);
             overlay.surface.attach(Some(&buffer), 0, 0);
             overlay.surface.damage_buffer(0, 0, i32::MAX, i32::MAX);
-            overlay.surface.commit();
             parent = true;
         }
         if parent {
-            // A place takes effect when the parent is committed.
+            // A place takes effect when the parent is committed; compositors made with smithay want
+            // the child's commit as well.
+            overlay.surface.commit();
             top.surface.commit();
         }
         parent
