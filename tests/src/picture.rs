@@ -36,6 +36,16 @@ impl Picture {
         Picture(RgbImage::from_pixel(width, height, image::Rgb(colour)))
     }
 
+    /// Reads a PNG file.
+    ///
+    /// # Errors
+    /// When the file is none.
+    pub fn read(path: &Path) -> Result<Self> {
+        let bytes = fs::read(path).or_fail("read a picture")?;
+        let image = image::load_from_memory_with_format(&bytes, ImageFormat::Png);
+        image.map(|image| Picture(image.to_rgb8())).or_fail("understand a picture")
+    }
+
     /// Reads a binary portable pixmap, which is what QEMU writes.
     ///
     /// # Errors

@@ -18,8 +18,8 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<()> {
     setup::for_guests()?;
     lint::run()?;
+    setup::for_long_tests()?;
     for release in roots::RELEASES {
-        roots::qemu(release)?;
         say(&format!("QEMU {} of {release}", Qemu::of_release(release)?.version()?));
     }
     let mut counts = Counts::default();

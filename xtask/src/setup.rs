@@ -1,7 +1,7 @@
 //! What every task needs before it can start.
 
 use porthole_rig::packages::{TO_BUILD, TO_RUN, install};
-use porthole_rig::{Image, Result};
+use porthole_rig::{Image, Result, roots};
 
 use crate::cargo;
 
@@ -28,4 +28,13 @@ pub(crate) fn for_guests() -> Result<()> {
     }
     cargo::step("building the programs (minutes the first time)", &build)?;
     Image::prepare().map(drop)
+}
+
+/// Downloads what only the longer tests need: other QEMUs and a foreign viewer.
+pub(crate) fn for_long_tests() -> Result<()> {
+    for_running()?;
+    for release in roots::RELEASES {
+        roots::qemu(release)?;
+    }
+    roots::foreign_viewer().map(drop)
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use clap::Args;
 use porthole_rig::progress::say;
-use porthole_rig::{Result, RigError, roots};
+use porthole_rig::{Result, RigError};
 
 use crate::cargo::{self, Counts};
 use crate::setup;
@@ -22,10 +22,7 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     if options.all {
-        setup::for_guests()?;
-        for release in roots::RELEASES {
-            roots::qemu(release)?;
-        }
+        setup::for_long_tests()?;
     }
     let mut counts = Counts::default();
     run_tier(options.all, options.filter.as_deref(), &mut counts)?;

@@ -122,7 +122,7 @@ impl Qemu {
     pub fn command(&self) -> Command {
         match &self.root {
             None => Command::new("qemu-system-x86_64"),
-            Some(root) => roots::command(root, "qemu-system-x86_64"),
+            Some(root) => roots::qemu_command(root),
         }
     }
 

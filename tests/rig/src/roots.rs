@@ -1,5 +1,5 @@
-//! QEMUs of other Debian releases, unpacked into the cache and run from there with their own
-//! libraries. No root rights, no chroot: the dynamic loader of the unpacked tree is started directly.
+//! Programs of other Debian releases, unpacked into the cache and run from there with their own
+//! libraries: QEMUs and foreign viewers. No root rights, no chroot: the dynamic loader of the unpacked tree is started directly.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,8 +12,8 @@ use crate::packages::extract_all;
 use crate::progress::Step;
 
 const LIBRARIES: &str = "usr/lib/x86_64-linux-gnu";
-/// QEMU, the firmware that it starts guests with, and the program to unpack newer guests' kernels.
-const PACKAGES: &[&str] = &["qemu-system-x86", "seabios"];
+/// QEMU and the firmware that it starts guests with.
+const QEMU: &[&str] = &["qemu-system-x86", "seabios"];
 /// The releases whose QEMU the tests know.
 pub const RELEASES: &[&str] = &["bookworm", "trixie", "sid"];
 
@@ -26,9 +26,23 @@ pub fn qemu(release: &str) -> Result<PathBuf> {
         let known = RELEASES.join(", ");
         return Err(RigError::failed(format!("no release {release}: known are {known}")));
     }
-    let folder = cache::folder()?.join("qemu").join(release);
+    unpacked(&format!("qemu/{release}"), release, QEMU)
+}
+
+/// The folder of a VNC client that shares no code with ours or with the tests': `gvnccapture` of
+/// GTK-VNC, which writes what it sees as a picture. Downloaded once.
+///
+/// # Errors
+/// When a download fails.
+pub fn foreign_viewer() -> Result<PathBuf> {
+    unpacked("gvnccapture", "trixie", &["gvncviewer"])
+}
+
+/// Downloads packages of a release, with all that they need, into a folder of the cache, once.
+fn unpacked(name: &str, release: &str, packages: &[&str]) -> Result<PathBuf> {
+    let folder = cache::folder()?.join(name);
     cache::once(&folder, |into| {
-        let _step = Step::start(format!("downloading QEMU of Debian {release}"));
+        let _step = Step::start(format!("unpacking {} of Debian {release}", packages.join(" ")));
         let apt = private_apt(release, into)?;
         let command = || {
             let mut command = Command::new("apt-get");
@@ -38,7 +52,7 @@ pub fn qemu(release: &str) -> Result<PathBuf> {
         output(command().args(["update", "-q"]))?;
         let mut install = command();
         install.args(["install", "-y", "-q", "--download-only", "--no-install-recommends"]);
-        output(install.args(PACKAGES))?;
+        output(install.args(packages))?;
         extract_all(&into.join("apt/archives"), into)?;
         let apt = into.join("apt");
         fs::remove_dir_all(&apt).at("remove", &apt)
@@ -108,7 +122,14 @@ pub fn command(root: &Path, program: &str) -> Command {
     let loader = loader.iter().find(|file| file.exists()).unwrap_or(&loader[0]);
     let mut command = Command::new(loader);
     command.arg("--library-path").arg(search.join(":")).arg(root.join("usr/bin").join(program));
-    command.env("QEMU_MODULE_DIR", libraries.join("qemu"));
+    command
+}
+
+/// A QEMU of an unpacked root, told where its modules and firmware are.
+#[must_use]
+pub fn qemu_command(root: &Path) -> Command {
+    let mut command = command(root, "qemu-system-x86_64");
+    command.env("QEMU_MODULE_DIR", root.join(LIBRARIES).join("qemu"));
     for firmware in ["usr/share/qemu", "usr/share/seabios"] {
         command.arg("-L").arg(root.join(firmware));
     }

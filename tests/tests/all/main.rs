@@ -28,3 +28,5 @@ mod wayland_input;
 mod wayland_memory;
 #[cfg(test)]
 mod wayland_scene;
+#[cfg(test)]
+mod second_viewer;
