@@ -120,6 +120,7 @@ impl Gpu {
             return Err(ErrorCode::OutOfMemory);
         }
         self.bytes += resource.bytes;
+        self.entries += resource.entries();
         self.resources.insert(id, resource);
         Ok(Response::Done)
     }
@@ -145,8 +146,7 @@ impl Gpu {
         entries: Result<Vec<Entry>, BadEntries>,
         memory: &dyn GuestMemory,
     ) -> Result<Response, ErrorCode> {
-        let entries = entries.map_err(|BadEntries| ErrorCode::Unspecified)?;
-        let backing = Backing::new(entries, memory).map_err(|_| ErrorCode::Unspecified)?;
+        let backing = self.backing(entries, memory)?;
         if !backing.in_ram() {
             return Err(ErrorCode::Unspecified);
         }
@@ -159,6 +159,7 @@ impl Gpu {
     fn unref(&mut self, id: u32) -> Result<Response, ErrorCode> {
         let resource = self.resources.remove(&id).ok_or(ErrorCode::ResourceId)?;
         self.bytes = self.bytes.saturating_sub(resource.bytes);
+        self.entries = self.entries.saturating_sub(resource.entries());
         for index in 0..self.scanouts.len() {
             if self.shows(index, id) {
                 self.disable(index);
@@ -189,20 +190,39 @@ impl Gpu {
         entries: Result<Vec<Entry>, BadEntries>,
         memory: &dyn GuestMemory,
     ) -> Result<Response, ErrorCode> {
-        let resource = self.resources.get_mut(&id).ok_or(ErrorCode::ResourceId)?;
+        let resource = self.resources.get(&id).ok_or(ErrorCode::ResourceId)?;
         if resource.backing.is_some() {
             return Err(ErrorCode::Unspecified);
         }
-        let entries = entries.map_err(|BadEntries| ErrorCode::Unspecified)?;
-        let backing = Backing::new(entries, memory).map_err(|_| ErrorCode::Unspecified)?;
+        let backing = self.backing(entries, memory)?;
+        let count = backing.entries().len();
         // An empty list is accepted, and leaves the resource as it was.
-        resource.backing = (!backing.entries().is_empty()).then_some(backing);
+        if count > 0
+            && let Some(resource) = self.resources.get_mut(&id)
+        {
+            resource.backing = Some(backing);
+            self.entries += count;
+        }
         Ok(Response::Done)
+    }
+
+    /// Checks a list of entries and the quota for them.
+    fn backing(
+        &self,
+        entries: Result<Vec<Entry>, BadEntries>,
+        memory: &dyn GuestMemory,
+    ) -> Result<Backing, ErrorCode> {
+        let entries = entries.map_err(|BadEntries| ErrorCode::Unspecified)?;
+        if self.entries.saturating_add(entries.len()) > self.quotas.entries {
+            return Err(ErrorCode::OutOfMemory);
+        }
+        Backing::new(entries, memory).map_err(|_| ErrorCode::Unspecified)
     }
 
     fn detach(&mut self, id: u32) -> Result<Response, ErrorCode> {
         let resource = self.resources.get_mut(&id).ok_or(ErrorCode::ResourceId)?;
-        resource.backing.take().ok_or(ErrorCode::Unspecified)?;
+        let backing = resource.backing.take().ok_or(ErrorCode::Unspecified)?;
+        self.entries = self.entries.saturating_sub(backing.entries().len());
         Ok(Response::Done)
     }
 

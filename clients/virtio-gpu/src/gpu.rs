@@ -70,6 +70,8 @@ pub struct Gpu {
     pub(crate) holds: Holds,
     /// INVARIANT: the sum of what all resources and all shown blobs count.
     pub(crate) bytes: u64,
+    /// INVARIANT: the sum of the entries of all backings.
+    pub(crate) entries: usize,
     pub(crate) serial: u64,
     pub(crate) next_token: u64,
     pub(crate) completed: Vec<Token>,
@@ -94,6 +96,7 @@ impl Gpu {
             scanouts,
             holds: Holds::default(),
             bytes: 0,
+            entries: 0,
             serial: 0,
             next_token: 0,
             completed: Vec::new(),
@@ -211,6 +214,7 @@ impl Gpu {
             scanout.cursor.reset();
         }
         self.bytes = 0;
+        self.entries = 0;
         self.config.events_read = 0;
         self.completed.clear();
     }

@@ -51,7 +51,11 @@ impl Backing {
             Some(*end)
         };
         let ends = entries.iter().scan(0, sum).collect();
-        Self { entries, ends, in_ram: false }
+        let mut backing = Self { entries, ends, in_ram: false };
+        // They may live long, and there may be many.
+        backing.entries.shrink_to_fit();
+        backing.ends.shrink_to_fit();
+        backing
     }
 
     /// Whether reads can be expected to succeed.

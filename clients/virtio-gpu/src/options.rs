@@ -15,11 +15,13 @@ pub struct Quotas {
     pub bytes: u64,
     /// Number of resources.
     pub resources: usize,
+    /// Pieces of guest memory behind all resources together; each costs 24 bytes here.
+    pub entries: usize,
 }
 
 impl Default for Quotas {
     fn default() -> Self {
-        Self { bytes: 256 << 20, resources: 1024 }
+        Self { bytes: 256 << 20, resources: 1024, entries: 1 << 18 }
     }
 }
 

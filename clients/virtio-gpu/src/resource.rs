@@ -33,6 +33,11 @@ impl Resource {
         Self { content, backing, bytes, uuid: None }
     }
 
+    /// Pieces of guest memory behind it.
+    pub(crate) fn entries(&self) -> usize {
+        self.backing.as_ref().map_or(0, |backing| backing.entries().len())
+    }
+
     pub(crate) const fn picture_mut(&mut self) -> Option<&mut Picture> {
         match &mut self.content {
             Content::Picture(picture) => Some(picture),

@@ -142,6 +142,10 @@ impl Gpu {
         }
         let mut resource = Resource::new(content, backing, bytes);
         resource.uuid = saved.uuid;
+        self.entries = self.entries.saturating_add(resource.entries());
+        if self.entries > self.quotas.entries {
+            return Err(ErrorCode::OutOfMemory);
+        }
         self.bytes += bytes;
         self.resources.insert(saved.id, resource);
         Ok(())

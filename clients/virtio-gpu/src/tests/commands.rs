@@ -127,7 +127,7 @@ fn uuids_are_stable_and_unique() {
 
 #[test]
 fn quotas_hold() {
-    let quotas = Quotas { bytes: 64 * 64 * 4 * 2 + 1, resources: 3 };
+    let quotas = Quotas { bytes: 64 * 64 * 4 * 2 + 1, resources: 3, ..Quotas::default() };
     let mut bench = Bench::new(&Options { quotas, blob: true, ..Options::default() });
     assert_eq!(bench.create(1, 64, 64), OK);
     assert_eq!(bench.create(2, 64, 64), OK);
@@ -143,6 +143,28 @@ fn quotas_hold() {
     assert_eq!(bench.gpu.statistics().bytes, 64 * 64 * 4 * 2);
     bench.unref(4);
     assert_eq!(bench.gpu.statistics().bytes, 64 * 64 * 4);
+}
+
+#[test]
+fn entries_are_limited_over_all_resources() {
+    let quotas = Quotas { entries: 3, ..Quotas::default() };
+    let mut bench = Bench::new(&Options { quotas, blob: true, ..Options::default() });
+    let [low, high] = wide(BASE);
+    let list = |id, count: u32| {
+        let entry = [low, high, 4096, 0];
+        [&[id, count][..], &entry.repeat(count as usize)].concat()
+    };
+    bench.create(1, 64, 64);
+    bench.create(2, 64, 64);
+    assert_eq!(bench.send(0x106, &list(1, 2)), OK);
+    assert_eq!(bench.send(0x106, &list(2, 2)), OUT_OF_MEMORY);
+    assert_eq!(bench.create_blob(3, 4096, 0, 4096), OK);
+    assert_eq!(bench.send(0x106, &list(2, 1)), OUT_OF_MEMORY);
+    assert_eq!(bench.detach(1), OK);
+    assert_eq!(bench.send(0x106, &list(2, 2)), OK);
+    assert_eq!(bench.unref(2), OK);
+    assert_eq!(bench.unref(3), OK);
+    assert_eq!(bench.send(0x106, &list(1, 3)), OK);
 }
 
 #[test]

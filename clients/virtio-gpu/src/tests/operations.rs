@@ -135,7 +135,7 @@ fn drop_word(_: u32) {}
 fn options() -> crate::Options {
     let sizes = vec![Some(porthole_pixel::Size::new(640, 480)); 2];
     let mut options = crate::Options { scanouts: sizes, blob: true, ..crate::Options::default() };
-    options.quotas = crate::Quotas { bytes: 1 << 17, resources: 4 };
+    options.quotas = crate::Quotas { bytes: 1 << 17, resources: 4, entries: 3 };
     options
 }
 
@@ -166,6 +166,9 @@ fn verify(bench: &Bench, viewer: &Viewer) {
     let sources = gpu.scanouts.iter().filter_map(|scanout| scanout.source.as_ref());
     let views: u64 = sources.clone().filter_map(|s| s.blob.as_ref()).map(|view| view.bytes).sum();
     assert_eq!(gpu.bytes, resources + views, "accounted bytes");
+    let entries: usize = gpu.resources.values().map(|resource| resource.entries()).sum();
+    assert_eq!(gpu.entries, entries, "accounted entries");
+    assert!(entries <= gpu.quotas.entries);
     assert!(gpu.bytes < gpu.quotas.bytes && gpu.resources.len() <= gpu.quotas.resources);
     for source in sources {
         let resource = gpu.resources.get(&source.resource).expect("shows a resource that exists");
