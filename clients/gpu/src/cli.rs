@@ -78,6 +78,10 @@ pub struct Cli {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
     pub ready_fd: Option<i32>,
 
+    /// What to log: error, warn, info, debug or trace, for all or by module
+    #[arg(long, value_name = "LEVEL", default_value = "info", env = "PORTHOLE_LOG")]
+    pub log: String,
+
     /// Print what libvirt asks of a vhost-user program, as JSON, and end
     #[arg(long)]
     pub print_capabilities: bool,

@@ -3,14 +3,25 @@
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 use porthole_gpu::{Cli, run};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     // Usage errors end the program here, with status 2.
     let cli = Cli::parse();
-    let filter = EnvFilter::try_from_env("PORTHOLE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    // A bare level is for our own words; the libraries only warn.
+    let plain = matches!(cli.log.as_str(), "info" | "debug" | "trace");
+    let directives = if plain { format!("warn,porthole={}", cli.log) } else { cli.log.clone() };
+    let filter = match EnvFilter::try_new(directives) {
+        Ok(filter) => filter,
+        Err(error) => {
+            let text =
+                format!("--log {:?}: {error}; use error, warn, info, debug or trace", cli.log);
+            Cli::command().error(ErrorKind::ValueValidation, text).exit()
+        }
+    };
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
