@@ -22,6 +22,7 @@ pub(crate) struct Encoder {
     values: Vec<u32>,
     /// ZRLE's tiles before compression.
     tiles: Vec<u8>,
+    palette: palette::Palette,
 }
 
 /// What to encode, for whom.
@@ -34,7 +35,12 @@ pub(crate) struct Source<'a> {
 
 impl Encoder {
     pub(crate) fn new() -> Self {
-        Self { stream: zrle::Stream::new(), values: Vec::new(), tiles: Vec::new() }
+        Self {
+            stream: zrle::Stream::new(),
+            values: Vec::new(),
+            tiles: Vec::new(),
+            palette: palette::Palette::new(),
+        }
     }
 
     /// Sets the effort of compression, 0 to 9.
@@ -50,7 +56,14 @@ impl Encoder {
                 self.tiles.clear();
                 for_tiles(source.rect, 64, |tile| {
                     source.fetch(tile, &mut self.values);
-                    tile::put(&self.values, tile_width(tile), source.converter, &mut self.tiles);
+                    let width = tile_width(tile);
+                    tile::put(
+                        &self.values,
+                        width,
+                        &mut self.palette,
+                        source.converter,
+                        &mut self.tiles,
+                    );
                 });
                 self.stream.put(&self.tiles, out);
                 // A whole screen of noise must not be kept for the next blinking cursor.

@@ -18,7 +18,7 @@ enum Form {
 }
 
 /// Runs of equal values over the whole tile, row ends included.
-fn runs(values: &[u32]) -> impl Iterator<Item = (u32, usize)> {
+fn runs<T: Copy + PartialEq>(values: &[T]) -> impl Iterator<Item = (T, usize)> {
     values.chunk_by(|a, b| a == b).filter_map(|run| run.first().map(|value| (*value, run.len())))
 }
 
@@ -36,17 +36,23 @@ const fn index_bits(colours: usize) -> usize {
     }
 }
 
-/// Appends a tile of `values` in rows of `width`.
-pub(super) fn put(values: &[u32], width: usize, converter: &Converter, out: &mut Vec<u8>) {
-    let palette = Palette::of(values);
-    if let Some([colour]) = palette.as_ref().map(Palette::colours) {
+/// Appends a tile of `values` in rows of `width`; `palette` is scratch.
+pub(super) fn put(
+    values: &[u32],
+    width: usize,
+    palette: &mut Palette,
+    converter: &Converter,
+    out: &mut Vec<u8>,
+) {
+    let palette = if palette.collect(values) { Some(&*palette) } else { None };
+    if let Some([colour]) = palette.map(Palette::colours) {
         out.put_u8(SOLID);
         converter.put_compact(&[*colour], out);
         return;
     }
-    match smallest(values, width, palette.as_ref(), converter.compact_len()) {
-        (Form::Packed, Some(palette)) => put_packed(values, width, palette, converter, out),
-        (Form::PaletteRuns, Some(palette)) => put_palette_runs(values, palette, converter, out),
+    match (smallest(values, width, palette, converter.compact_len()), palette) {
+        (Form::Packed, Some(palette)) => put_packed(palette, width, converter, out),
+        (Form::PaletteRuns, Some(palette)) => put_palette_runs(palette, converter, out),
         (Form::PlainRuns, _) => put_plain_runs(values, converter, out),
         _ => {
             out.put_u8(0);
@@ -56,12 +62,7 @@ pub(super) fn put(values: &[u32], width: usize, converter: &Converter, out: &mut
 }
 
 /// Counts the bytes of every possible form.
-fn smallest<'a>(
-    values: &[u32],
-    width: usize,
-    palette: Option<&'a Palette>,
-    pixel: usize,
-) -> (Form, Option<&'a Palette>) {
+fn smallest(values: &[u32], width: usize, palette: Option<&Palette>, pixel: usize) -> Form {
     let (mut plain, mut indexed) = (0, 0);
     for (_, length) in runs(values) {
         plain += pixel + length_bytes(length);
@@ -82,24 +83,18 @@ fn smallest<'a>(
             offer(colours * pixel + row * values.len().div_ceil(width.max(1)), Form::Packed);
         }
     }
-    (best.1, palette)
+    best.1
 }
 
 /// Indices of 1, 2 or 4 bits, rows padded to bytes.
-fn put_packed(
-    values: &[u32],
-    width: usize,
-    palette: &Palette,
-    converter: &Converter,
-    out: &mut Vec<u8>,
-) {
+fn put_packed(palette: &Palette, width: usize, converter: &Converter, out: &mut Vec<u8>) {
     let colours = palette.colours();
     put_palette(0, colours, converter, out);
     let bits = index_bits(colours.len());
     let per_byte = 8 / bits;
-    for row in values.chunks(width.max(1)) {
+    for row in palette.indices().chunks(width.max(1)) {
         for group in row.chunks(per_byte) {
-            let packed = group.iter().fold(0, |byte, value| byte << bits | palette.index(*value));
+            let packed = group.iter().fold(0, |byte, index| byte << bits | index);
             out.put_u8(packed << (bits * (per_byte - group.len())));
         }
     }
@@ -113,10 +108,9 @@ fn put_plain_runs(values: &[u32], converter: &Converter, out: &mut Vec<u8>) {
     }
 }
 
-fn put_palette_runs(values: &[u32], palette: &Palette, converter: &Converter, out: &mut Vec<u8>) {
+fn put_palette_runs(palette: &Palette, converter: &Converter, out: &mut Vec<u8>) {
     put_palette(PLAIN_RUNS, palette.colours(), converter, out);
-    for (value, length) in runs(values) {
-        let index = palette.index(value);
+    for (index, length) in runs(palette.indices()) {
         if length == 1 {
             out.put_u8(index);
         } else {
@@ -151,7 +145,8 @@ mod tests {
 
     fn tile(values: &[u32], width: usize) -> Vec<u8> {
         let mut out = Vec::new();
-        put(values, width, &Converter::new(PixelFormat::BGRX), &mut out);
+        let converter = Converter::new(PixelFormat::BGRX);
+        put(values, width, &mut Palette::new(), &converter, &mut out);
         out
     }
 
