@@ -50,10 +50,10 @@ impl Input {
     pub(crate) fn keysym(&mut self, keysym: u32, down: bool, keymap: Option<&Keymap>, size: Size) {
         self.flush_move(size);
         let Some(keymap) = keymap else { return };
-        let changes = self.keyboard.keysym(keysym, down, keymap.layout()).to_vec();
-        if changes.is_empty() && down {
-            tracing::debug!("no key of the layout has keysym {keysym:#x}, or it is held");
+        if down && keymap.layout().find(keysym).is_none() {
+            tracing::debug!("no key of the layout has keysym {keysym:#x}");
         }
+        let changes = self.keyboard.keysym(keysym, down, keymap.layout()).to_vec();
         self.send_keys(&changes);
     }
 

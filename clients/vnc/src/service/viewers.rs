@@ -168,7 +168,8 @@ impl Service {
             (Event::ResizeRefused(wish), _) => {
                 tracing::debug!(viewer = id, "a wish for {wish} is refused");
             }
-            (event, _) => tracing::trace!(viewer = id, ?event),
+            // Not even logged: it may be what somebody typed or copied.
+            _ => {}
         }
     }
 
