@@ -14,6 +14,7 @@ pub(crate) use self::channels::{Channels, KEY_FRONT, KEY_GPU, KEY_QUEUE, KEY_REQ
 use crate::device::{Device, Shape};
 use crate::fault::Fault;
 use crate::memory::{MAX_SLOTS, TableError};
+use crate::ring::Ring;
 use crate::rings::Rings;
 use crate::watch::Watch;
 
@@ -287,10 +288,9 @@ impl Backend {
             device.reset();
             self.used = false;
         }
-        // A front-end may pass another kick without stopping the ring before.
-        if self.rings.rings.get(queue).is_some_and(|ring| ring.is_started()) {
-            self.stop(queue, device);
-        }
+        // A front-end may pass another kick without stopping the ring before; and a ring that
+        // broke the rules stopped without its device's knowledge.
+        self.stop(queue, device);
         let key = KEY_QUEUE.saturating_add(queue as u64);
         let kick =
             Watch::new(&self.epoll, kick, key).map_err(|error| Fault::System("epoll", error))?;
@@ -306,8 +306,7 @@ impl Backend {
 
     /// Stops a ring after its device let go of what it kept; tells the next available entry.
     fn stop(&mut self, queue: usize, device: &mut dyn Device) -> u32 {
-        let started = self.rings.rings.get(queue).is_some_and(|ring| ring.is_started());
-        if started {
+        if self.rings.rings.get_mut(queue).is_some_and(Ring::take_lived) {
             device.stopping(queue, &mut self.rings);
             self.rings.notify();
         }

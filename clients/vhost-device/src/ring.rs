@@ -35,6 +35,8 @@ pub(crate) struct Ring {
     /// Chains that were taken and not given back.
     /// INVARIANT: at most `size`: a driver has no more descriptors than that.
     taken: u16,
+    /// The device has not been told yet that this life of the ring is over.
+    lived: bool,
 }
 
 /// What taking a chain brought.
@@ -108,7 +110,8 @@ impl Ring {
         self.epoch = self.epoch.wrapping_add(1);
         self.completed = false;
         self.taken = 0;
-        self.queue.is_some()
+        self.lived = self.queue.is_some();
+        self.lived
     }
 
     fn make_queue(&self, ram: &GuestRam, event_idx: bool) -> Option<Queue> {
@@ -152,6 +155,12 @@ impl Ring {
         self.kick = None;
         self.epoch = self.epoch.wrapping_add(1);
         self.base
+    }
+
+    /// Whether the device must still be told to let go of the ring's chains: true once for
+    /// each life, also when the ring failed meanwhile.
+    pub(crate) fn take_lived(&mut self) -> bool {
+        std::mem::take(&mut self.lived)
     }
 
     /// Stops the ring and forgets how it was set up.

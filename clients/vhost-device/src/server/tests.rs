@@ -213,6 +213,33 @@ fn a_driver_that_lends_more_than_it_has_stops_its_ring() {
     assert!(!driver.is_readable());
 }
 
+/// A ring that broke the rules starts a new life with nothing of the old one.
+#[test]
+fn a_broken_ring_can_start_again() {
+    let mut driver = Driver::started(SHAPE);
+    let mut echo = Echo::default();
+    driver.descriptor(1, 0, (0x8000, 8, WRITE, 0));
+    driver.make_available(1, 0);
+    driver.kick(1);
+    driver.turn(&mut echo).unwrap();
+    driver.set_available_index(1, 500);
+    driver.kick(1);
+    driver.turn(&mut echo).unwrap();
+    assert_eq!(echo.kept.len(), 1);
+    driver.blank_ring(1);
+    driver.get_vring_base(1, &mut echo);
+    assert_eq!(echo.stopped, [1]);
+    assert!(echo.kept.is_empty());
+    driver.start_ring(1, 0, &mut echo);
+    driver.descriptor(1, 0, (0x8000, 8, WRITE, 0));
+    driver.make_available(1, 0);
+    driver.kick(1);
+    driver.turn(&mut echo).unwrap();
+    let buffer = echo.kept.pop_front().unwrap();
+    driver.server.with_rings(|rings| rings.complete(buffer, b"new"));
+    assert_eq!(driver.used(1), [(0, 3)]);
+}
+
 #[test]
 fn stopping_hands_back_what_was_kept() {
     let mut driver = Driver::started(SHAPE);
@@ -376,5 +403,29 @@ proptest! {
         }
         prop_assert!(!driver.is_readable());
         prop_assert!(echo.seen.iter().all(|(request, _, _)| request.len() <= 4096));
+    }
+
+    /// Whatever a front-end asks, in whatever order and with whatever descriptors: an answer, a
+    /// refusal or the end of the connection, and the loop goes quiet.
+    #[test]
+    fn random_requests_never_spin_or_panic(
+        requests in proptest::collection::vec(
+            (0u32..48, proptest::collection::vec(0u8..3, 0..64), 0usize..4),
+            1..40,
+        ),
+    ) {
+        let mut driver = Driver::started(SHAPE);
+        let mut echo = Echo::default();
+        let file = rustix::fs::memfd_create("x", rustix::fs::MemfdFlags::CLOEXEC).unwrap();
+        rustix::fs::ftruncate(&file, 4096).unwrap();
+        for (request, payload, fds) in requests {
+            let fds = vec![file.as_fd(); fds];
+            driver.kick(0);
+            if driver.request_raw(request, &payload, &fds, &mut echo).is_err() {
+                return Ok(());
+            }
+        }
+        driver.turn(&mut echo).unwrap();
+        prop_assert!(!driver.is_readable());
     }
 }
