@@ -67,6 +67,8 @@ pub struct Program {
     globals: GlobalList,
     queue: EventQueue<Log>,
     handle: QueueHandle<Log>,
+    compositor: WlCompositor,
+    subcompositor: WlSubcompositor,
     /// What the service said so far.
     pub log: Log,
 }
@@ -108,7 +110,10 @@ impl Program {
         let connection = Connection::from_socket(stream).or_fail("speak Wayland")?;
         let (globals, queue) = registry_queue_init::<Log>(&connection).or_fail("list globals")?;
         let handle = queue.handle();
-        Ok(Self { connection, globals, queue, handle, log: Log::default() })
+        let compositor = globals.bind(&handle, 4..=6, ()).or_fail("bind wl_compositor")?;
+        let subcompositor = globals.bind(&handle, 1..=1, ()).or_fail("bind wl_subcompositor")?;
+        let log = Log::default();
+        Ok(Self { connection, globals, queue, handle, compositor, subcompositor, log })
     }
 
     /// The names of all globals that this socket shows.
@@ -180,7 +185,7 @@ impl Program {
     /// When it is not configured.
     pub fn toplevel(&mut self, app_id: &str) -> Result<Toplevel> {
         let shell: XdgWmBase = self.bind()?;
-        let surface = self.surface()?;
+        let surface = self.surface();
         let xdg_surface = shell.get_xdg_surface(&surface, &self.handle, ());
         let toplevel = xdg_surface.get_toplevel(&self.handle, ());
         toplevel.set_app_id(app_id.to_owned());
@@ -191,30 +196,23 @@ impl Program {
     }
 
     /// Makes a surface without a role.
-    ///
-    /// # Errors
-    /// When the compositor global is missing.
-    pub fn surface(&self) -> Result<WlSurface> {
-        Ok(self.bind::<WlCompositor>()?.create_surface(&self.handle, ()))
+    #[must_use]
+    pub fn surface(&self) -> WlSurface {
+        self.compositor.create_surface(&self.handle, ())
     }
 
     /// Makes a subsurface.
-    ///
-    /// # Errors
-    /// When the global is missing.
-    pub fn subsurface(&self, parent: &WlSurface) -> Result<(WlSurface, WlSubsurface)> {
-        let surface = self.surface()?;
-        let subsurface = self.make_subsurface(&surface, parent)?;
-        Ok((surface, subsurface))
+    #[must_use]
+    pub fn subsurface(&self, parent: &WlSurface) -> (WlSurface, WlSubsurface) {
+        let surface = self.surface();
+        let subsurface = self.make_subsurface(&surface, parent);
+        (surface, subsurface)
     }
 
     /// Makes a surface that is there a subsurface.
-    ///
-    /// # Errors
-    /// When the global is missing.
-    pub fn make_subsurface(&self, surface: &WlSurface, parent: &WlSurface) -> Result<WlSubsurface> {
-        let global = self.bind::<WlSubcompositor>()?;
-        Ok(global.get_subsurface(surface, parent, &self.handle, ()))
+    #[must_use]
+    pub fn make_subsurface(&self, surface: &WlSurface, parent: &WlSurface) -> WlSubsurface {
+        self.subcompositor.get_subsurface(surface, parent, &self.handle, ())
     }
 
     /// Asks for a frame callback; the log says `frame done` when it comes.

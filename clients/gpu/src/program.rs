@@ -12,6 +12,7 @@ use calloop::timer::{TimeoutAction, Timer};
 use calloop::{EventLoop, Interest, LoopHandle, Mode, PostAction};
 use porthole_client::present::Told;
 use porthole_vhost_device::{EndpointError, Fault, InheritError};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use thiserror::Error;
 
 use self::devices::{Devices, Which};
@@ -65,6 +66,12 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
     if cli.print_capabilities {
         return capabilities::print(io::stdout().lock())
             .map_err(|error| Failure::System("writing to standard output", error));
+    }
+    // Each picture of the guest is a descriptor, and its quota allows more than the usual limit.
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!("the limit of open files stays as it is: {error}");
     }
     // Inherited descriptors are taken over before anything else is opened.
     let ready = cli.ready_fd.map(ready::open).transpose().map_err(Failure::ReadyFd)?;

@@ -26,8 +26,9 @@ mod windows;
 
 use std::{io::Write, process::ExitCode};
 
-use clap::Parser;
+use clap::{CommandFactory, Parser, error::ErrorKind};
 use porthole_core::config::Config;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
@@ -46,10 +47,22 @@ fn serve(cli: &cli::Cli) -> Result<(), String> {
     // A bare level is for our own words; the libraries only warn.
     let plain = matches!(cli.log.as_str(), "info" | "debug" | "trace");
     let directives = if plain { format!("warn,porthole={}", cli.log) } else { cli.log.clone() };
-    let filter = EnvFilter::try_new(directives)
-        .map_err(|e| format!("--log '{}': {e}; say error, warn, info, debug or trace", cli.log))?;
+    let filter = EnvFilter::try_new(directives).unwrap_or_else(|error| {
+        let text = format!("--log '{}': {error}; say error, warn, info, debug or trace", cli.log);
+        cli::Cli::command().error(ErrorKind::ValueValidation, text).exit()
+    });
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    raise_descriptor_limit();
     service::run(cli).map_err(|e| e.to_string())
+}
+
+/// Every pool of every client is a descriptor: take as many as the system grants.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!("the limit of open files stays as it is: {error}");
+    }
 }
 
 fn check(cli: &cli::Cli) -> Result<(), String> {

@@ -13,9 +13,10 @@ use smithay::reexports::{
         Dispatcher, EventLoop, Interest, Mode, PostAction,
         channel::{self, Channel, Event},
         generic::Generic,
+        ping::{PingSource, make_ping},
         signals::{Signal, Signals},
     },
-    wayland_server::{Display, Resource, protocol::wl_buffer::WlBuffer},
+    wayland_server::Display,
 };
 
 use crate::{
@@ -23,6 +24,7 @@ use crate::{
     cursor,
     ports::Ports,
     programs::Programs,
+    protocols::shm::Releases,
     ready,
     reload::ApplyError,
     render::Drawn,
@@ -67,7 +69,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
     let display: Display<State> =
         Display::new().map_err(|e| ServiceError::Display(e.to_string()))?;
     let (answers, drawn) = channel::channel();
-    let (released, buffers) = channel::channel();
+    let (wake, released) = make_ping().map_err(|e| ServiceError::Loop(e.into()))?;
     let handle = display.handle();
     let mut state = State {
         globals: Globals::new(&handle),
@@ -82,11 +84,12 @@ pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
         sockets,
         programs: Programs::default(),
         statistics: Statistics::default(),
-        released,
+        released: Releases::new(wake),
+        ended: Vec::new(),
         arrow: cursor::arrow(),
         config,
     };
-    insert_sources(&event_loop, signals, display, drawn, buffers)?;
+    insert_sources(&event_loop, signals, display, drawn, released)?;
 
     let ports = state.add_ports(&device, splash.as_ref())?;
     state.device = device;
@@ -145,7 +148,7 @@ fn insert_sources(
     signals: Signals,
     display: Display<State>,
     drawn: Channel<(PortId, Drawn)>,
-    buffers: Channel<WlBuffer>,
+    released: PingSource,
 ) -> Result<(), ServiceError> {
     let handle = event_loop.handle();
     let failed = |e: smithay::reexports::calloop::Error| ServiceError::Loop(e);
@@ -160,10 +163,14 @@ fn insert_sources(
         .insert_source(signals, move |event, &mut (), state| match event.signal() {
             Signal::SIGHUP => {
                 state.reload();
-                // Clients that it ended are let go only when the display is served.
+                // The library closes the sockets of ended clients only when it serves one of them.
                 let mut source = display.as_source_mut();
                 // SAFETY: as above, the display is neither dropped nor replaced.
-                dispatch_clients(unsafe { source.get_mut() }, state);
+                let display = unsafe { source.get_mut() };
+                for client in std::mem::take(&mut state.ended) {
+                    // An error says that the client is gone, which is what is wanted.
+                    let _ = display.backend().dispatch_single_client(state, client);
+                }
             }
             Signal::SIGUSR1 => tracing::info!("statistics {}", state.statistics()),
             _ => state.signal.stop(),
@@ -177,13 +184,7 @@ fn insert_sources(
         })
         .map_err(|e| failed(e.error))?;
     handle
-        .insert_source(buffers, |event, &mut (), _| {
-            if let Event::Msg(buffer) = event
-                && buffer.is_alive()
-            {
-                buffer.release();
-            }
-        })
+        .insert_source(released, |(), &mut (), state| state.released.send())
         .map_err(|e| failed(e.error))?;
     Ok(())
 }

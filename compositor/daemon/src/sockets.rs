@@ -15,7 +15,10 @@ use rustix::fs::{FlockOperation, OFlags};
 use smithay::{
     reexports::{
         calloop::{Interest, LoopHandle, Mode, PostAction, RegistrationToken, generic::Generic},
-        wayland_server::{Client, DisplayHandle, backend::DisconnectReason},
+        wayland_server::{
+            Client, DisplayHandle,
+            backend::{ClientId, DisconnectReason},
+        },
     },
     wayland::compositor::CompositorClientState,
 };
@@ -151,13 +154,13 @@ impl Sockets {
     /// Makes the sockets that a configuration wants and has not, and closes those it wants no more,
     /// with their clients. Rights are the new ones from now on, for clients that are there too.
     ///
-    /// Nothing that listened before is closed when this fails.
+    /// Returns the clients that were ended. Nothing that listened before is closed when this fails.
     pub(crate) fn apply(
         &mut self,
         handle: &LoopHandle<'static, State>,
         display: &DisplayHandle,
         config: &Config,
-    ) -> Result<(), SocketError> {
+    ) -> Result<Vec<ClientId>, SocketError> {
         let wanted = wanted(config);
         let mut fresh = Vec::new();
         for want in &wanted {
@@ -172,6 +175,7 @@ impl Sockets {
                 }
             }
         }
+        let mut ended = Vec::new();
         self.listening.retain(|l| {
             let keep = wanted.iter().find(|w| *w.name == l.info.name && w.kind == l.info.kind);
             match keep {
@@ -184,13 +188,13 @@ impl Sockets {
                 }
                 None => {
                     close(handle, l);
-                    end_clients(display, &l.info);
+                    ended.extend(end_clients(display, &l.info));
                 }
             }
             keep.is_some()
         });
         self.listening.extend(fresh);
-        Ok(())
+        Ok(ended)
     }
 
     fn listen(
@@ -250,18 +254,20 @@ fn accept(listener: &UnixListener, info: &Arc<SocketInfo>, state: &mut State) {
     }
 }
 
-/// Ends the clients of a socket that is no more.
-fn end_clients(display: &DisplayHandle, info: &Arc<SocketInfo>) {
+/// Ends the clients of a socket that is no more, and tells which they were.
+fn end_clients(display: &DisplayHandle, info: &Arc<SocketInfo>) -> Vec<ClientId> {
     let backend = display.backend_handle();
-    let mut ended = Vec::new();
-    backend.with_all_clients(|id| ended.push(id));
-    for id in ended {
+    let mut clients = Vec::new();
+    backend.with_all_clients(|id| clients.push(id));
+    clients.retain(|id| {
         let data = backend.get_client_data(id.clone()).ok();
         let data = data.and_then(|data| data.downcast_arc::<ClientState>().ok());
-        if data.is_some_and(|d| d.socket.as_ref().is_some_and(|s| Arc::ptr_eq(s, info))) {
-            backend.kill_client(id, DisconnectReason::ConnectionClosed);
-        }
+        data.is_some_and(|d| d.socket.as_ref().is_some_and(|s| Arc::ptr_eq(s, info)))
+    });
+    for id in &clients {
+        backend.kill_client(id.clone(), DisconnectReason::ConnectionClosed);
     }
+    clients
 }
 
 fn close(handle: &LoopHandle<'static, State>, listening: &Listening) {

@@ -6,7 +6,7 @@ use porthole_core::{config::Config, model::Device, rights::SocketRights};
 use smithay::{
     reexports::{
         calloop::{LoopHandle, LoopSignal},
-        wayland_server::{Client, DisplayHandle},
+        wayland_server::{Client, DisplayHandle, backend::ClientId},
     },
     wayland::{
         compositor::CompositorState, output::OutputManagerState, presentation::PresentationState,
@@ -20,7 +20,7 @@ use crate::{
     programs::Programs,
     protocols::{
         capture::{CaptureState, CursorImage},
-        shm::{ReleaseSender, ShmState},
+        shm::{Releases, ShmState},
         virtual_keyboard::VirtualKeyboardState,
         virtual_pointer::VirtualPointerState,
     },
@@ -46,7 +46,9 @@ pub(crate) struct State {
     pub(crate) programs: Programs,
     pub(crate) statistics: Statistics,
     /// Where buffers go that nobody reads any more.
-    pub(crate) released: ReleaseSender,
+    pub(crate) released: Releases,
+    /// Clients whose socket a reload took away.
+    pub(crate) ended: Vec<ClientId>,
     /// The pointer over nobody's surface.
     pub(crate) arrow: Option<CursorImage>,
 }

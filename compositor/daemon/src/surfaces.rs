@@ -22,7 +22,7 @@ use smithay::{
     },
 };
 
-use crate::protocols::shm::{Pixels, ReleaseSender, ShmBuffer};
+use crate::protocols::shm::{Pixels, Releases, ShmBuffer};
 
 /// Damage with more pieces than this is kept as coarser pieces.
 const MAX_DAMAGE_RECTS: usize = 64;
@@ -69,7 +69,7 @@ pub(crate) fn with_content<T>(states: &SurfaceData, f: impl FnOnce(&mut Content)
 }
 
 /// Takes what the client committed. A buffer that cannot be read is the client's protocol error.
-pub(crate) fn commit(surface: &WlSurface, states: &SurfaceData, released: &ReleaseSender) {
+pub(crate) fn commit(surface: &WlSurface, states: &SurfaceData, released: &Releases) {
     let mut guard = states.cached_state.get::<SurfaceAttributes>();
     let attributes = guard.current();
     let assignment = attributes.buffer.take();
@@ -127,7 +127,7 @@ pub(crate) fn commit(surface: &WlSurface, states: &SurfaceData, released: &Relea
     });
 }
 
-fn hold(surface: &WlSurface, buffer: &WlBuffer, released: &ReleaseSender) -> Option<Arc<Pixels>> {
+fn hold(surface: &WlSurface, buffer: &WlBuffer, released: &Releases) -> Option<Arc<Pixels>> {
     let Some(shm) = ShmBuffer::of(buffer) else {
         tracing::warn!(surface = ?surface.id(), "a buffer of a kind that is not shown");
         return None;

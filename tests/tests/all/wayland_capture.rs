@@ -161,7 +161,9 @@ fn a_socket_that_a_reload_takes_away_ends_its_clients() -> Result<()> {
         crate::wayland_scene::configuration("").replace("[[socket]]\nname = \"plain\"\n", "");
     service.reload(&text)?;
     porthole_tests::wait::wait_until("the connection's end", porthole_tests::wait::SHORT, || {
-        Ok(plain.roundtrip().is_err().then_some(()))
+        let told = plain.roundtrip().err().map(|error| error.to_string());
+        assert!(!told.as_ref().is_some_and(|t| t.starts_with("no answer")), "{told:?}");
+        Ok(told)
     })?;
     assert!(!service.socket("plain")?.exists());
     Program::connect(&service.socket("viewer")?)?.roundtrip()

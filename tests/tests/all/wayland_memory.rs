@@ -2,9 +2,9 @@
 
 use porthole_tests::{
     Result, Service,
-    program::{PoolMemory, Program},
+    program::{Buffer, PoolMemory, Program},
 };
-use wayland_client::protocol::wl_shm::Format;
+use wayland_client::{Proxy, protocol::wl_shm::Format};
 
 use crate::wayland_scene::{APP, service};
 
@@ -81,17 +81,17 @@ fn buffers_outside_of_their_pool_are_refused() -> Result<()> {
 fn subsurfaces_nested_without_end_are_refused() -> Result<()> {
     let service = service()?;
     let liar = Program::connect(&service.socket("viewer")?)?;
-    let mut parent = liar.surface()?;
+    let mut parent = liar.surface();
     for _ in 0..40 {
-        parent = liar.subsurface(&parent)?.0;
+        parent = liar.subsurface(&parent).0;
     }
     refused(&service, liar, "nest deeper than 32")?;
     // The same from the inside out.
     let liar = Program::connect(&service.socket("viewer")?)?;
-    let mut child = liar.surface()?;
+    let mut child = liar.surface();
     for _ in 0..40 {
-        let parent = liar.surface()?;
-        liar.make_subsurface(&child, &parent)?;
+        let parent = liar.surface();
+        let _subsurface = liar.make_subsurface(&child, &parent);
         child = parent;
     }
     refused(&service, liar, "nest deeper than 32")
@@ -122,10 +122,7 @@ fn a_buffer_comes_back_when_another_one_is_shown() -> Result<()> {
     for sealed in [true, false] {
         let first = program.buffer((20, 10), Format::Xrgb8888, sealed)?;
         let second = program.buffer((20, 10), Format::Xrgb8888, sealed)?;
-        let name = |b: &porthole_tests::program::Buffer| {
-            use wayland_client::Proxy;
-            format!("buffer {} released", b.object.id().protocol_id())
-        };
+        let name = |b: &Buffer| format!("buffer {} released", b.object.id().protocol_id());
         let mark = program.log.len();
         toplevel.show(&first);
         // Attached twice in a row: it is still in use, and released once.
@@ -138,6 +135,37 @@ fn a_buffer_comes_back_when_another_one_is_shown() -> Result<()> {
         let releases = program.log.since(mark).iter().filter(|l| **l == name(&first)).count();
         // A copied buffer is free after each copy; a mapped one when the last holder lets go.
         assert_eq!(releases, if sealed { 1 } else { 2 });
+    }
+    Ok(())
+}
+
+#[test]
+fn a_buffer_is_free_before_the_program_is_told_to_draw_again() -> Result<()> {
+    let service = service()?;
+    let mut program = Program::connect(&service.socket("viewer")?)?;
+    let toplevel = program.toplevel(APP)?;
+    let buffers = [
+        program.buffer((20, 10), Format::Xrgb8888, true)?,
+        program.buffer((20, 10), Format::Xrgb8888, true)?,
+    ];
+    let release = |b: &Buffer| format!("buffer {} released", b.object.id().protocol_id());
+    for (shown, before) in [0, 1, 0, 1, 0, 1, 0, 1].into_iter().map(|i: usize| (i, 1 - i)).skip(1) {
+        let mark = program.log.len();
+        program.frame(&toplevel.surface);
+        // Damage in one round and none in the next: both ways to a callback.
+        toplevel.surface.attach(Some(&buffers[shown].object), 0, 0);
+        if shown == 0 {
+            toplevel.surface.damage_buffer(0, 0, 20, 10);
+        }
+        toplevel.surface.commit();
+        program.wait_for("a frame", mark, |line| line == "frame done")?;
+        let said = program.log.since(mark);
+        let freed = said.iter().position(|line| *line == release(&buffers[before]));
+        let told = said.iter().position(|line| line == "frame done");
+        // The first picture replaces none.
+        if mark > 0 && program.log.since(0).iter().filter(|l| *l == "frame done").count() > 1 {
+            assert!(freed < told && freed.is_some(), "{said:?}");
+        }
     }
     Ok(())
 }

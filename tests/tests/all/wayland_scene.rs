@@ -143,7 +143,7 @@ fn subsurfaces_and_their_order() -> Result<()> {
     let toplevel = program.toplevel(APP)?;
     let below = program.buffer((40, 20), Format::Xrgb8888, true)?;
     below.paint(pattern)?;
-    let (surface, subsurface) = program.subsurface(&toplevel.surface)?;
+    let (surface, subsurface) = program.subsurface(&toplevel.surface);
     let above = program.buffer((10, 10), Format::Argb8888, true)?;
     // Premultiplied: opaque red on the left, nothing at all on the right.
     above.paint(|x, _| if x < 5 { 0xffff_0000 } else { 0 })?;
@@ -227,14 +227,13 @@ fn every_announced_order_of_channels_is_shown_right() -> Result<()> {
     let mut program = Program::connect(&service.socket("viewer")?)?;
     let toplevel = program.toplevel(APP)?;
     // Memory holds B G R X, R G B X, X B G R and X R G B in turn.
-    let swapped = |w: u32| (w & 0xff) << 16 | w & 0xff00 | w >> 16;
-    let formats: [(Format, fn(u32) -> u32); 4] = [
+    type ToWord = fn(u32) -> u32;
+    let formats: [(Format, ToWord); 4] = [
         (Format::Xrgb8888, |w| w),
         (Format::Xbgr8888, |w| (w & 0xff) << 16 | w & 0xff00 | w >> 16),
         (Format::Rgbx8888, |w| w << 8),
         (Format::Bgrx8888, |w| ((w & 0xff) << 16 | w & 0xff00 | w >> 16) << 8),
     ];
-    assert_eq!(swapped(0x01_0203), 0x03_0201);
     for (format, to_word) in formats {
         let buffer = program.buffer((40, 20), format, true)?;
         buffer.paint(|x, y| to_word(pattern(x, y)))?;

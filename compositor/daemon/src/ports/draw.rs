@@ -82,6 +82,7 @@ impl State {
     /// Answers frame callbacks of clients that changed nothing.
     fn tick_port(&mut self, id: PortId) {
         let scene = self.build_scene(id);
+        self.released.send();
         if let Some(port) = self.ports.get(id) {
             present(port, scene.waiting, clock::now());
         }
@@ -204,6 +205,8 @@ impl State {
     }
 
     fn present_in_flight(&mut self, id: PortId, waiting: Waiting, at: Duration) {
+        // A client that is told to draw again looks for a buffer that it may draw into.
+        self.released.send();
         let Some(port) = self.ports.get_mut(id) else { return };
         present(port, waiting, at);
         let action = port.redraw.drawn(clock::now());

@@ -21,7 +21,7 @@ use smithay::reexports::wayland_server::{
 
 use mapping::Access;
 use pixels::BufferUse;
-pub(crate) use pixels::{Pixels, ReleaseSender};
+pub(crate) use pixels::{Pixels, Releases};
 pub(crate) use pool::Pool;
 
 /// The `wl_shm` global.
@@ -58,11 +58,7 @@ impl ShmBuffer {
     }
 
     /// The picture, held. A copied one is released to the client before this returns.
-    pub(crate) fn hold(
-        &self,
-        buffer: &WlBuffer,
-        released: &ReleaseSender,
-    ) -> std::io::Result<Pixels> {
+    pub(crate) fn hold(&self, buffer: &WlBuffer, released: &Releases) -> std::io::Result<Pixels> {
         // The compositing library reads whole aligned words.
         let aligned =
             self.layout.stride().is_multiple_of(4) && self.layout.offset().is_multiple_of(4);
@@ -78,7 +74,7 @@ impl ShmBuffer {
     }
 
     /// A buffer that is attached twice is released once, when the last holder lets go.
-    fn use_of(&self, buffer: &WlBuffer, released: &ReleaseSender) -> Arc<BufferUse> {
+    fn use_of(&self, buffer: &WlBuffer, released: &Releases) -> Arc<BufferUse> {
         let mut slot = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(in_use) = slot.upgrade() {
             return in_use;

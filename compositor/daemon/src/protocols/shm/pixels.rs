@@ -1,26 +1,54 @@
 //! A client's picture as frame plans hold it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use porthole_pixel::{Format, Layout, Size};
-use smithay::reexports::{calloop::channel::Sender, wayland_server::protocol::wl_buffer::WlBuffer};
+use smithay::reexports::{
+    calloop::ping::Ping,
+    wayland_server::{Resource, protocol::wl_buffer::WlBuffer},
+};
 
 use super::mapping::Mapping;
 
-/// Where buffers go that nobody reads any more: the state thread tells their clients.
-pub(crate) type ReleaseSender = Sender<WlBuffer>;
+/// Buffers that nobody reads any more. Any thread adds to them; the state thread tells the clients,
+/// at the latest when the ping wakes it, and always before it tells them to draw again.
+#[derive(Clone, Debug)]
+pub(crate) struct Releases {
+    buffers: Arc<Mutex<Vec<WlBuffer>>>,
+    wake: Ping,
+}
+
+impl Releases {
+    /// No buffers; `wake` is pinged for each that comes.
+    pub(crate) fn new(wake: Ping) -> Self {
+        Self { buffers: Arc::default(), wake }
+    }
+
+    fn add(&self, buffer: WlBuffer) {
+        self.buffers.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
+        self.wake.ping();
+    }
+
+    /// Tells the clients.
+    pub(crate) fn send(&self) {
+        let buffers = {
+            let mut buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *buffers)
+        };
+        buffers.iter().filter(|b| b.is_alive()).for_each(WlBuffer::release);
+    }
+}
 
 /// A buffer in use. Surfaces and plans share it; the last one to let go releases the buffer.
 #[derive(Debug)]
 pub(crate) struct BufferUse {
     pub(super) buffer: WlBuffer,
-    pub(super) released: ReleaseSender,
+    pub(super) released: Releases,
 }
 
 impl Drop for BufferUse {
     fn drop(&mut self) {
-        // The receiver is gone only when the service ends, and then nobody waits.
-        let _ = self.released.send(self.buffer.clone());
+        self.released.add(self.buffer.clone());
     }
 }
 
