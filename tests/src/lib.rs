@@ -12,6 +12,7 @@ pub mod guest;
 pub mod line;
 pub mod picture;
 pub mod process;
+pub mod program;
 pub mod qmp;
 pub mod scene;
 pub mod screen;

@@ -11,8 +11,8 @@ use calloop::signals::{Signal, Signals};
 use calloop::timer::{TimeoutAction, Timer};
 use calloop::{EventLoop, Interest, LoopHandle, Mode, PostAction};
 use porthole_client::present::Told;
-use porthole_vhost_device::{EndpointError, Fault, InheritError};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use porthole_program::InheritError;
+use porthole_vhost_device::{EndpointError, Fault};
 use thiserror::Error;
 
 use self::devices::{Devices, Which};
@@ -67,14 +67,9 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         return capabilities::print(io::stdout().lock())
             .map_err(|error| Failure::System("writing to standard output", error));
     }
-    // Each picture of the guest is a descriptor, and its quota allows more than the usual limit.
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    if let Err(error) = setrlimit(Resource::Nofile, raised) {
-        tracing::warn!("the limit of open files stays as it is: {error}");
-    }
     // Inherited descriptors are taken over before anything else is opened.
-    let ready = cli.ready_fd.map(ready::open).transpose().map_err(Failure::ReadyFd)?;
+    let ready =
+        cli.ready_fd.map(porthole_program::ready_fd).transpose().map_err(Failure::ReadyFd)?;
     let (tell, told) = channel::channel();
     let mut devices = Devices::open(cli)?;
     let mut event_loop = EventLoop::<State>::try_new().map_err(Failure::Loop)?;

@@ -2,21 +2,10 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, OwnedFd, RawFd};
+use std::os::fd::OwnedFd;
 
-use porthole_vhost_device::{Address, InheritError, inherit};
+use porthole_vhost_device::Address;
 use serde_json::{Map, Value, json};
-
-/// Takes over the descriptor for the line. Standard output and error may be named too; they
-/// stay open for their other uses.
-pub(crate) fn open(fd: RawFd) -> Result<OwnedFd, InheritError> {
-    let copied = match fd {
-        1 => io::stdout().as_fd().try_clone_to_owned(),
-        2 => io::stderr().as_fd().try_clone_to_owned(),
-        _ => return inherit(fd),
-    };
-    copied.map_err(|_| InheritError::Closed(fd))
-}
 
 /// Writes the line and closes the descriptor.
 pub(crate) fn tell(fd: OwnedFd, guest: &str, sockets: &[(&str, &Address)]) -> io::Result<()> {

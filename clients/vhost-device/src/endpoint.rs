@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
+use porthole_program::{InheritError, inherit};
 use rustix::fs::{CWD, FlockOperation, Mode, OFlags, flock, openat, unlink};
 use rustix::net::sockopt::{socket_acceptconn, socket_domain, socket_type};
 use rustix::net::{
@@ -12,7 +13,6 @@ use rustix::net::{
 use thiserror::Error;
 
 use crate::address::Address;
-use crate::inherited::{InheritError, inherit};
 
 /// Why a device cannot wait at its address.
 #[derive(Debug, Error)]

@@ -53,6 +53,10 @@ pub struct Cli {
     /// Viewers see, but their keys and pointers do nothing
     #[arg(long)]
     pub view_only: bool,
+
+    /// What to log: error, warn, info, debug or trace, for all or by module (see RUST_LOG)
+    #[arg(long, value_name = "LEVEL", default_value = "info", env = "PORTHOLE_LOG")]
+    pub log: String,
 }
 
 /// The command line's description, for man pages and shell completion.

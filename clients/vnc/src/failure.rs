@@ -4,7 +4,9 @@ use std::{io, path::PathBuf};
 
 use porthole_client::{capture::ViewError, connection::ConnectError};
 
-use crate::{address::Address, inherit::InheritError};
+use porthole_program::InheritError;
+
+use crate::address::Address;
 
 /// Why the port cannot be shown (any more); each message says what to do where something can be
 /// done.

@@ -9,7 +9,6 @@ pub mod cli;
 mod clock;
 mod cursor;
 mod failure;
-mod inherit;
 mod input;
 mod keymap;
 mod listener;

@@ -16,7 +16,6 @@ use wayland_client::Connection;
 use crate::{
     cli::Cli,
     failure::Failure,
-    inherit::inherit,
     listener::Listener,
     password,
     service::{Options, Service},
@@ -31,7 +30,7 @@ const LAST_WAIT: Duration = Duration::from_secs(2);
 /// # Errors
 /// [`Failure`] where the port cannot be shown (any more).
 pub fn run(cli: &Cli) -> Result<(), Failure> {
-    let ready = cli.ready_fd.map(inherit).transpose()?;
+    let ready = cli.ready_fd.map(porthole_program::ready_fd).transpose()?;
     let password = cli.password_file.as_deref().map(password::read).transpose()?;
     // Before any waiting: a wrong address should be told at once.
     let listener = Listener::bind(&cli.listen)?;

@@ -26,49 +26,25 @@ mod windows;
 
 use std::{io::Write, process::ExitCode};
 
-use clap::{CommandFactory, Parser, error::ErrorKind};
+use clap::Parser;
 use porthole_core::config::Config;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tracing_subscriber::EnvFilter;
+
+use reload::ApplyError;
+use service::ServiceError;
 
 fn main() -> ExitCode {
+    // Usage errors end the program here, with status 2.
     let cli = cli::Cli::parse();
-    let outcome = if cli.check { check(&cli) } else { serve(&cli) };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            let _ = writeln!(std::io::stderr(), "porthole: {message}");
-            ExitCode::FAILURE
-        }
-    }
+    porthole_program::run("porthole", &cli.log, || {
+        if cli.check { check(&cli) } else { service::run(&cli) }
+    })
 }
 
-fn serve(cli: &cli::Cli) -> Result<(), String> {
-    // A bare level is for our own words; the libraries only warn.
-    let plain = matches!(cli.log.as_str(), "info" | "debug" | "trace");
-    let directives = if plain { format!("warn,porthole={}", cli.log) } else { cli.log.clone() };
-    let filter = EnvFilter::try_new(directives).unwrap_or_else(|error| {
-        let text = format!("--log '{}': {error}; say error, warn, info, debug or trace", cli.log);
-        cli::Cli::command().error(ErrorKind::ValueValidation, text).exit()
-    });
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    raise_descriptor_limit();
-    service::run(cli).map_err(|e| e.to_string())
-}
-
-/// Every pool of every client is a descriptor: take as many as the system grants.
-fn raise_descriptor_limit() {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    if let Err(error) = setrlimit(Resource::Nofile, raised) {
-        tracing::warn!("the limit of open files stays as it is: {error}");
-    }
-}
-
-fn check(cli: &cli::Cli) -> Result<(), String> {
-    let config = Config::load(&cli.config).map_err(|e| e.to_string())?;
+/// Says what a configuration holds, or what is wrong with it.
+fn check(cli: &cli::Cli) -> Result<(), ServiceError> {
+    let config = Config::load(&cli.config).map_err(ApplyError::from)?;
     if let Some(path) = &config.splash {
-        splash::load(path).map_err(|e| e.to_string())?;
+        splash::load(path).map_err(ApplyError::from)?;
     }
     let counts = [
         (config.ports.len(), "port"),
@@ -82,5 +58,5 @@ fn check(cli: &cli::Cli) -> Result<(), String> {
         .map(|(n, what)| format!("{n} {what}{}", if *n == 1 { "" } else { "s" }))
         .collect();
     let line = format!("{}: in order: {}", cli.config.display(), list.join(", "));
-    writeln!(std::io::stdout(), "{line}").map_err(|e| e.to_string())
+    writeln!(std::io::stdout(), "{line}").map_err(ServiceError::Output)
 }

@@ -2,12 +2,13 @@
 //!
 //! The order matters: the splash is on every port before the first socket exists.
 
-use std::{fs::File, path::PathBuf, time::Duration};
+use std::{os::fd::OwnedFd, path::PathBuf, time::Duration};
 
 use porthole_core::{
     config::Config,
     model::{Device, PortId},
 };
+use porthole_program::InheritError;
 use smithay::reexports::{
     calloop::{
         Dispatcher, EventLoop, Interest, Mode, PostAction,
@@ -44,18 +45,15 @@ pub(crate) enum ServiceError {
     Loop(#[from] smithay::reexports::calloop::Error),
     #[error("the Wayland display cannot be made: {0}")]
     Display(String),
-    #[error(
-        "--ready-fd {0} cannot be used: {1}; open a descriptor for writing and give its number"
-    )]
-    ReadyFd(i32, std::io::Error),
+    #[error("--ready-fd cannot be used: {0}")]
+    ReadyFd(#[from] InheritError),
+    #[error("standard output cannot be written: {0}")]
+    Output(std::io::Error),
 }
 
 /// Runs the service until it is told to end.
 pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
-    let ready_fd = cli
-        .ready_fd
-        .map(|n| ready::take_fd(n).map_err(|e| ServiceError::ReadyFd(n, e)))
-        .transpose()?;
+    let ready_fd = cli.ready_fd.map(porthole_program::ready_fd).transpose()?;
     let config = Config::load(&cli.config).map_err(ApplyError::from)?;
     let splash =
         config.splash.as_deref().map(splash::load).transpose().map_err(ApplyError::from)?;
@@ -135,7 +133,7 @@ fn show_splash(
 }
 
 /// Opens the sockets, starts the programs and says so.
-fn open(state: &mut State, ready_fd: Option<File>) -> Result<(), ServiceError> {
+fn open(state: &mut State, ready_fd: Option<OwnedFd>) -> Result<(), ServiceError> {
     let config = state.config.clone();
     state.sockets.apply(&state.handle, &state.display, &config).map_err(ApplyError::from)?;
     state.apply_programs(&config.programs);

@@ -19,6 +19,8 @@ mod resize;
 #[cfg(test)]
 mod rig;
 #[cfg(test)]
+mod second_viewer;
+#[cfg(test)]
 mod two_guests;
 #[cfg(test)]
 mod wayland_capture;
@@ -28,5 +30,3 @@ mod wayland_input;
 mod wayland_memory;
 #[cfg(test)]
 mod wayland_scene;
-#[cfg(test)]
-mod second_viewer;

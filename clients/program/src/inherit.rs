@@ -3,7 +3,8 @@
 //! The only unsafe file of this room: a number becomes an owner.
 
 use std::collections::BTreeSet;
-use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::{Mutex, PoisonError};
 
 use rustix::io::{FdFlags, fcntl_getfd, fcntl_setfd};
@@ -51,6 +52,20 @@ pub fn inherit(fd: RawFd) -> Result<OwnedFd, InheritError> {
     // SAFETY: The descriptor is open (checked above), was passed to this process by its parent
     // under this number, and `TAKEN` makes sure that it gets one owner only.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Takes over the descriptor of `--ready-fd`. Standard output and error may be named too; they are
+/// copied and stay open for their other uses.
+///
+/// # Errors
+/// As [`inherit`].
+pub fn ready_fd(fd: RawFd) -> Result<OwnedFd, InheritError> {
+    let copied = match fd {
+        1 => io::stdout().as_fd().try_clone_to_owned(),
+        2 => io::stderr().as_fd().try_clone_to_owned(),
+        _ => return inherit(fd),
+    };
+    copied.map_err(|_| InheritError::Closed(fd))
 }
 
 #[cfg(test)]

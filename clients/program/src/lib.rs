@@ -1,0 +1,109 @@
+//! What every program of Porthole starts with: logs, limits, inherited descriptors, and how it ends.
+
+mod inherit;
+
+use std::{
+    error::Error,
+    io::{IsTerminal, Write},
+    process::ExitCode,
+};
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tracing_subscriber::EnvFilter;
+
+pub use inherit::{InheritError, inherit, ready_fd};
+
+/// The exit code of a wrong command line, as clap has it.
+const USAGE: u8 = 2;
+
+/// Runs a program to its end: 0 when it is done, 1 when it failed, 2 when `log` is no log level.
+///
+/// `log` is what `--log` says: a level for our own words (the libraries only warn), or directives as
+/// in `RUST_LOG`. Logs and the final error go to standard error; an error is told with its causes.
+pub fn run<E: Error>(name: &str, log: &str, program: impl FnOnce() -> Result<(), E>) -> ExitCode {
+    let filter = match EnvFilter::try_new(directives(log)) {
+        Ok(filter) => filter,
+        Err(error) => {
+            tell(&format!("{name}: --log '{log}': {error}; say error, warn, info, debug or trace"));
+            return ExitCode::from(USAGE);
+        }
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+    raise_descriptor_limit();
+    match program() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tell(&format!("{name}: {}", with_causes(&error)));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A bare level is for our own words only.
+fn directives(log: &str) -> String {
+    match log {
+        "info" | "debug" | "trace" => format!("warn,porthole={log}"),
+        other => other.to_owned(),
+    }
+}
+
+/// An error and what caused it, on one line.
+fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        let words = next.to_string();
+        // Some errors repeat their cause in their own words.
+        if !text.ends_with(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        cause = next.source();
+    }
+    text
+}
+
+/// Nothing is left to tell it to when even this fails.
+fn tell(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Every shared picture is a descriptor: takes as many as the system grants.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!("the limit of open files stays as it is: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the port cannot be shown{0}")]
+    struct Outer(&'static str, #[source] std::io::Error);
+
+    #[test]
+    fn a_level_is_for_our_own_words() {
+        assert_eq!(directives("debug"), "warn,porthole=debug");
+        assert_eq!(directives("warn"), "warn");
+        assert_eq!(directives("smithay=trace"), "smithay=trace");
+    }
+
+    #[test]
+    fn causes_are_told_once() {
+        let cause = || std::io::Error::other("no such socket");
+        assert_eq!(with_causes(&Outer("", cause())), "the port cannot be shown: no such socket");
+        assert_eq!(
+            with_causes(&Outer(": no such socket", cause())),
+            "the port cannot be shown: no such socket"
+        );
+    }
+}
