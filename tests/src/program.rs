@@ -5,6 +5,7 @@
 
 mod events;
 mod memory;
+mod toplevels;
 
 use std::{
     io,
@@ -425,6 +426,17 @@ impl Toplevel {
     pub fn show_damaged(&self, buffer: &Buffer, [x, y, width, height]: [i32; 4]) {
         self.surface.attach(Some(&buffer.object), 0, 0);
         self.surface.damage_buffer(x, y, width, height);
+        self.surface.commit();
+    }
+
+    /// Gives the toplevel a title.
+    pub fn set_title(&self, title: &str) {
+        self.toplevel.set_title(title.to_owned());
+    }
+
+    /// Shows nothing any more.
+    pub fn hide(&self) {
+        self.surface.attach(None, 0, 0);
         self.surface.commit();
     }
 

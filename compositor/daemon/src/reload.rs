@@ -66,6 +66,7 @@ impl State {
         self.drop_ports();
         self.change_modes(&before);
         self.place_all_toplevels();
+        self.tell_all_toplevels();
         let ports: Vec<PortId> = self.ports.iter().map(|(id, _)| id).collect();
         for id in ports {
             self.change_splash(id, splash.as_ref());

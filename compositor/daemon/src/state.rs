@@ -20,6 +20,7 @@ use crate::{
     programs::Programs,
     protocols::{
         capture::{CaptureState, CursorImage},
+        foreign_toplevel::ForeignToplevels,
         shm::{Releases, ShmState},
         virtual_keyboard::VirtualKeyboardState,
         virtual_pointer::VirtualPointerState,
@@ -59,6 +60,7 @@ pub(crate) struct Globals {
     pub(crate) compositor: CompositorState,
     pub(crate) xdg_shell: XdgShellState,
     pub(crate) capture: CaptureState,
+    pub(crate) foreign_toplevels: ForeignToplevels,
     _shm: ShmState,
     _viewporter: ViewporterState,
     _presentation: PresentationState,
@@ -80,6 +82,7 @@ impl Globals {
             compositor: CompositorState::new_v6::<State>(display),
             xdg_shell: XdgShellState::new::<State>(display),
             capture: CaptureState::new::<State>(display, may_capture),
+            foreign_toplevels: ForeignToplevels::new::<State>(display, may_capture),
             _shm: ShmState::new::<State>(display),
             _viewporter: ViewporterState::new::<State>(display),
             _presentation: PresentationState::new::<State>(display, clock::ID),

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use porthole_core::{Name, config::Content, model::PipelineId};
+use porthole_core::{
+    Name,
+    config::Content,
+    model::{PipelineId, PortId},
+};
 use smithay::{
     reexports::wayland_server::{Resource, protocol::wl_surface::WlSurface},
     wayland::{
@@ -11,7 +15,10 @@ use smithay::{
     },
 };
 
-use crate::{ports::Port, sockets::SocketKind, state::State, surfaces::with_content};
+use crate::{
+    handlers::foreign_toplevel::info, ports::Port, protocols::foreign_toplevel::ToplevelId,
+    sockets::SocketKind, state::State, surfaces::with_content,
+};
 
 /// What a guest device calls the toplevel of its scanout `N`.
 const SCANOUT_APP_ID: &str = "porthole.scanout.";
@@ -21,6 +28,8 @@ const SCANOUT_APP_ID: &str = "porthole.scanout.";
 struct Window {
     toplevel: ToplevelSurface,
     pipeline: PipelineId,
+    /// While it is mapped: what others call it.
+    listed: Option<ToplevelId>,
 }
 
 /// Every toplevel that has a layer, the newest last.
@@ -48,10 +57,22 @@ impl Windows {
         self.windows.iter().find(|w| w.toplevel.wl_surface() == surface).map(|w| w.pipeline)
     }
 
-    fn remove(&mut self, surface: &WlSurface) -> Option<PipelineId> {
-        let layer = self.layer_of(surface);
-        self.windows.retain(|w| w.toplevel.wl_surface() != surface);
-        layer
+    fn get_mut(&mut self, surface: &WlSurface) -> Option<&mut Window> {
+        self.windows.iter_mut().find(|w| w.toplevel.wl_surface() == surface)
+    }
+
+    fn of_id(&self, id: ToplevelId) -> Option<&Window> {
+        self.windows.iter().find(|w| w.listed == Some(id))
+    }
+
+    /// What others call a toplevel, while it is mapped.
+    pub(crate) fn id_of(&self, surface: &WlSurface) -> Option<ToplevelId> {
+        self.windows.iter().find(|w| w.toplevel.wl_surface() == surface)?.listed
+    }
+
+    fn remove(&mut self, surface: &WlSurface) -> Option<Window> {
+        let at = self.windows.iter().position(|w| w.toplevel.wl_surface() == surface)?;
+        Some(self.windows.remove(at))
     }
 }
 
@@ -91,9 +112,16 @@ impl State {
             if let Some(port) = before.and_then(|layer| self.port_of_layer(layer)) {
                 port.output.leave(surface);
             }
-            self.windows.remove(surface);
+            let listed = self.windows.remove(surface).and_then(|w| w.listed);
+            // On another port others may know it: it goes from the list and comes back.
+            let stays = before.zip(now).is_some_and(|(a, b)| self.on_one_port(a, b));
+            if !stays && let Some(id) = listed {
+                self.unlist_toplevel(id);
+            }
             if let Some(pipeline) = now {
-                self.windows.windows.push(Window { toplevel: toplevel.clone(), pipeline });
+                let listed = listed.filter(|_| stays);
+                self.windows.windows.push(Window { toplevel: toplevel.clone(), pipeline, listed });
+                self.list_toplevel(surface);
             }
         }
         match (&content, now) {
@@ -116,14 +144,50 @@ impl State {
 
     /// A toplevel was destroyed, or its client died.
     pub(crate) fn remove_toplevel(&mut self, toplevel: &ToplevelSurface) {
-        if let Some(pipeline) = self.windows.remove(toplevel.wl_surface()) {
-            self.layer_changed(pipeline);
+        if let Some(window) = self.windows.remove(toplevel.wl_surface()) {
+            if let Some(id) = window.listed {
+                self.unlist_toplevel(id);
+            }
+            self.layer_changed(window.pipeline);
         }
+    }
+
+    /// Brings the list of toplevels up to date with what the toplevel shows.
+    fn list_toplevel(&mut self, surface: &WlSurface) {
+        let mapped = is_mapped(surface);
+        let Some(window) = self.windows.get_mut(surface) else { return };
+        match (window.listed, mapped) {
+            (None, true) => {
+                let id = self.globals.foreign_toplevels.add(info(surface));
+                window.listed = Some(id);
+                self.tell_toplevel(id);
+            }
+            (Some(id), false) => {
+                window.listed = None;
+                self.unlist_toplevel(id);
+            }
+            _ => {}
+        }
+    }
+
+    fn unlist_toplevel(&mut self, id: ToplevelId) {
+        self.globals.foreign_toplevels.remove(id);
+    }
+
+    /// The port on which a listed toplevel has its layer.
+    pub(crate) fn port_of_toplevel(&self, id: ToplevelId) -> Option<PortId> {
+        Some(self.device.pipeline(self.windows.of_id(id)?.pipeline)?.port)
+    }
+
+    fn on_one_port(&self, a: PipelineId, b: PipelineId) -> bool {
+        let port = |layer| self.device.pipeline(layer).map(|p| p.port);
+        port(a).is_some() && port(a) == port(b)
     }
 
     /// A toplevel committed something: a first picture takes its layer from the splash.
     pub(crate) fn toplevel_committed(&mut self, surface: &WlSurface) {
         let Some(pipeline) = self.windows.layer_of(surface) else { return };
+        self.list_toplevel(surface);
         if is_mapped(surface) {
             if self.windows.shown.insert(pipeline) {
                 tracing::info!(layer = self.layer_name(pipeline), "first picture");

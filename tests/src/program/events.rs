@@ -51,6 +51,7 @@ use wayland_protocols_wlr::virtual_pointer::v1::client::{
 #[derive(Debug, Default)]
 pub struct Log {
     lines: Vec<String>,
+    pub(super) handles: super::toplevels::Handles,
 }
 
 impl Log {
@@ -80,7 +81,7 @@ impl Log {
         }
     }
 
-    fn say(&mut self, line: impl Into<String>) {
+    pub(super) fn say(&mut self, line: impl Into<String>) {
         self.lines.push(line.into());
     }
 }

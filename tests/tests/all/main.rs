@@ -30,3 +30,5 @@ mod wayland_input;
 mod wayland_memory;
 #[cfg(test)]
 mod wayland_scene;
+#[cfg(test)]
+mod wayland_toplevels;

@@ -12,6 +12,7 @@ use smithay::{
 };
 
 use crate::{
+    ports::Ports,
     protocols::capture::{CaptureHandler, CaptureState, SourceId, delegate_capture},
     sockets::socket_of,
     state::State,
@@ -24,10 +25,15 @@ impl State {
     }
 }
 
+/// Whether a client's socket has the right to capture a port.
+pub(super) fn may_capture(ports: &Ports, client: &Client, port: PortId) -> bool {
+    let Some(port) = ports.get(port) else { return false };
+    socket_of(client).is_some_and(|s| s.with_rights(|r| r.may_capture(&port.name)))
+}
+
 impl State {
-    fn may_capture(&self, client: &Client, port: PortId) -> bool {
-        let Some(port) = self.ports.get(port) else { return false };
-        socket_of(client).is_some_and(|s| s.with_rights(|r| r.may_capture(&port.name)))
+    pub(super) fn may_capture(&self, client: &Client, port: PortId) -> bool {
+        may_capture(&self.ports, client, port)
     }
 
     /// Stops captures for which a reload took the right away.

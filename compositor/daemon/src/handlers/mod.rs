@@ -2,6 +2,7 @@
 
 mod capture;
 mod compositor;
+pub(crate) mod foreign_toplevel;
 mod input;
 mod seat;
 mod xdg_shell;

@@ -28,6 +28,11 @@ impl XdgShellHandler for State {
         if surface.is_initial_configure_sent() {
             self.place_toplevel(&surface);
         }
+        self.toplevel_info_changed(surface.wl_surface());
+    }
+
+    fn title_changed(&mut self, surface: ToplevelSurface) {
+        self.toplevel_info_changed(surface.wl_surface());
     }
 
     fn new_popup(&mut self, surface: PopupSurface, positioner: PositionerState) {

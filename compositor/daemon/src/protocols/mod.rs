@@ -3,6 +3,7 @@
 //! knows our `State`; policy is in `handlers`.
 
 pub(crate) mod capture;
+pub(crate) mod foreign_toplevel;
 pub(crate) mod shm;
 pub(crate) mod virtual_keyboard;
 pub(crate) mod virtual_pointer;

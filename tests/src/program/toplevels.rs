@@ -1,0 +1,90 @@
+//! Other programs' toplevels: the list of them, and captures of one.
+
+use std::collections::BTreeMap;
+
+use wayland_client::{Connection, Dispatch, Proxy, QueueHandle, event_created_child};
+use wayland_protocols::ext::foreign_toplevel_list::v1::client::{
+    ext_foreign_toplevel_handle_v1::{self as handle, ExtForeignToplevelHandleV1},
+    ext_foreign_toplevel_list_v1::{self as list, ExtForeignToplevelListV1},
+};
+
+use super::{Log, Program};
+use crate::failure::{Failure, Result};
+
+/// The handles that a program was told, by application id.
+#[derive(Debug, Default)]
+pub(super) struct Handles {
+    by_app_id: BTreeMap<String, ExtForeignToplevelHandleV1>,
+}
+
+impl Program {
+    /// Binds the list of toplevels; the log says `listed` and what is told of each.
+    ///
+    /// # Errors
+    /// When the socket does not show the global.
+    pub fn toplevel_list(&mut self) -> Result<ExtForeignToplevelListV1> {
+        let list = self.bind()?;
+        self.roundtrip()?;
+        Ok(list)
+    }
+
+    /// The handle of the toplevel with this application id.
+    ///
+    /// # Errors
+    /// When the list does not have it.
+    pub fn listed(&self, app_id: &str) -> Result<ExtForeignToplevelHandleV1> {
+        let handle = self.log.handles.by_app_id.get(app_id).cloned();
+        handle.ok_or_else(|| Failure::new(format!("{app_id} is not listed")))
+    }
+}
+
+impl Dispatch<ExtForeignToplevelListV1, ()> for Log {
+    fn event(
+        log: &mut Self,
+        _: &ExtForeignToplevelListV1,
+        event: list::Event,
+        (): &(),
+        _: &Connection,
+        _: &QueueHandle<Self>,
+    ) {
+        match event {
+            list::Event::Toplevel { .. } => log.say("listed"),
+            list::Event::Finished => log.say("list finished"),
+            _ => {}
+        }
+    }
+
+    event_created_child!(Log, ExtForeignToplevelListV1, [
+        list::EVT_TOPLEVEL_OPCODE => (ExtForeignToplevelHandleV1, ()),
+    ]);
+}
+
+impl Dispatch<ExtForeignToplevelHandleV1, ()> for Log {
+    fn event(
+        log: &mut Self,
+        object: &ExtForeignToplevelHandleV1,
+        event: handle::Event,
+        (): &(),
+        _: &Connection,
+        _: &QueueHandle<Self>,
+    ) {
+        match event {
+            handle::Event::Identifier { identifier } => {
+                let printable = identifier.bytes().all(|b| b.is_ascii_graphic());
+                let fits = (1..=32).contains(&identifier.len());
+                log.say(if printable && fits { "identifier" } else { "bad identifier" });
+            }
+            handle::Event::Title { title } => log.say(format!("title {title}")),
+            handle::Event::AppId { app_id } => {
+                log.say(format!("app id {app_id}"));
+                log.handles.by_app_id.insert(app_id, object.clone());
+            }
+            handle::Event::Done => log.say("told"),
+            handle::Event::Closed => {
+                log.say("closed");
+                log.handles.by_app_id.retain(|_, known| known.id() != object.id());
+            }
+            _ => {}
+        }
+    }
+}
