@@ -3,6 +3,7 @@
 //! One thread, one connection. Requests are the protocol's own; what the service answers is kept as a
 //! line for each event, so that a test says what it expects in the protocol's words.
 
+mod desktop;
 mod events;
 mod memory;
 mod toplevels;
@@ -54,6 +55,7 @@ use wayland_protocols_wlr::virtual_pointer::v1::client::{
 };
 
 use crate::failure::{Failure, OrFail, Result};
+pub use desktop::{Popup, TEXT};
 use events::Answered;
 pub use events::Log;
 pub use memory::PoolMemory;

@@ -12,16 +12,18 @@ pub enum Right {
     Capture(Name),
     /// Send keys and pointer motion to this port.
     Input(Name),
+    /// Read and set what is copied on this port, without having its keyboard.
+    Clipboard(Name),
 }
 
 /// Why a text is not a [`Right`].
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum RightError {
     /// There is no `:` between what is allowed and where.
-    #[error("a right is written 'capture:PORT' or 'input:PORT'")]
+    #[error("a right is written 'capture:PORT', 'input:PORT' or 'clipboard:PORT'")]
     Shape,
     /// The word before the `:` is no right.
-    #[error("there is no right '{0}'; the rights are 'capture' and 'input'")]
+    #[error("there is no right '{0}'; the rights are 'capture', 'input' and 'clipboard'")]
     Unknown(String),
     /// The word after the `:` is no name.
     #[error("'{0}' is not a port's name: {1}")]
@@ -29,7 +31,7 @@ pub enum RightError {
 }
 
 impl Right {
-    /// Reads `capture:PORT` or `input:PORT`.
+    /// Reads `capture:PORT`, `input:PORT` or `clipboard:PORT`.
     ///
     /// # Errors
     /// Says which half is wrong. Whether the port exists is the configuration's check.
@@ -38,6 +40,7 @@ impl Right {
         let make = match verb {
             "capture" => Self::Capture,
             "input" => Self::Input,
+            "clipboard" => Self::Clipboard,
             _ => return Err(RightError::Unknown(verb.to_owned())),
         };
         Name::new(port).map(make).map_err(|error| RightError::Port(port.to_owned(), error))
@@ -47,7 +50,7 @@ impl Right {
     #[must_use]
     pub const fn port(&self) -> &Name {
         match self {
-            Self::Capture(port) | Self::Input(port) => port,
+            Self::Capture(port) | Self::Input(port) | Self::Clipboard(port) => port,
         }
     }
 }
@@ -57,6 +60,7 @@ impl fmt::Display for Right {
         match self {
             Self::Capture(port) => write!(f, "capture:{port}"),
             Self::Input(port) => write!(f, "input:{port}"),
+            Self::Clipboard(port) => write!(f, "clipboard:{port}"),
         }
     }
 }
@@ -84,6 +88,12 @@ impl SocketRights {
         self.0.iter().any(|right| matches!(right, Right::Input(p) if p == port))
     }
 
+    /// Whether the clipboard of `port` may be read and set from outside.
+    #[must_use]
+    pub fn may_clipboard(&self, port: &str) -> bool {
+        self.0.iter().any(|right| matches!(right, Right::Clipboard(p) if p == port))
+    }
+
     /// Whether any port may be captured; decides whether the capture globals are shown at all.
     #[must_use]
     pub fn may_capture_any(&self) -> bool {
@@ -94,6 +104,12 @@ impl SocketRights {
     #[must_use]
     pub fn may_input_any(&self) -> bool {
         self.0.iter().any(|right| matches!(right, Right::Input(_)))
+    }
+
+    /// Whether any port's clipboard is open; decides whether the data control globals are shown at all.
+    #[must_use]
+    pub fn may_clipboard_any(&self) -> bool {
+        self.0.iter().any(|right| matches!(right, Right::Clipboard(_)))
     }
 
     /// The rights in a fixed order.
@@ -114,7 +130,7 @@ mod tests {
 
     #[test]
     fn prints_what_it_reads() {
-        for text in ["capture:main", "input:main", "capture:left-2"] {
+        for text in ["capture:main", "input:main", "clipboard:main", "capture:left-2"] {
             assert_eq!(Right::parse(text).unwrap().to_string(), text);
         }
     }
@@ -135,5 +151,8 @@ mod tests {
         assert!(!rights.may_input("main") && !rights.may_input_any());
         assert!(rights.allows(&Right::Capture(Name::new("main").unwrap())));
         assert!(!SocketRights::default().may_capture_any());
+        let rights: SocketRights = [Right::parse("clipboard:main").unwrap()].into_iter().collect();
+        assert!(rights.may_clipboard("main") && rights.may_clipboard_any());
+        assert!(!rights.may_clipboard("side") && !rights.may_capture_any());
     }
 }

@@ -8,7 +8,9 @@
 mod cli;
 mod clock;
 mod cursor;
+mod desktop;
 mod handlers;
+mod popups;
 mod ports;
 mod programs;
 mod protocols;

@@ -63,6 +63,7 @@ impl State {
         tracing::info!("taking the configuration: {changes}");
         self.config = config;
         self.stop_forbidden_captures();
+        self.end_forbidden_clipboards();
         self.drop_ports();
         self.change_modes(&before);
         self.place_all_toplevels();
@@ -138,10 +139,11 @@ impl State {
             if before.port(id).is_some_and(|p| p.mode == mode) {
                 continue;
             }
-            if let Some(port) = self.ports.get_mut(id)
-                && port.set_mode(mode)
-            {
+            let Some(port) = self.ports.get_mut(id) else { continue };
+            let (resized, output) = (port.set_mode(mode), port.output.clone());
+            if resized {
                 self.globals.capture.resized(id, mode.size);
+                self.output_changed(&output);
             }
         }
     }

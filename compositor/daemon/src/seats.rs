@@ -225,6 +225,10 @@ impl State {
                 let port = self.ports.get(port)?;
                 surface_at(&port.input, at).map(|(found, _)| found.element.layer)
             });
+            let on = self.surface_under(port);
+            if let Some(seat) = self.seats.get(port).map(|s| s.seat.clone()) {
+                self.clicked_outside(&seat, on.as_ref());
+            }
             if let Some(layer) = layer {
                 let shown = self.focus_layers(port);
                 let news = self.seats.get_mut(port).is_some_and(|s| s.focus.clicked(layer, &shown));
@@ -271,8 +275,15 @@ impl State {
     }
 
     fn keyboard_surface(&self, port: PortId) -> Option<WlSurface> {
-        let layer = self.seats.get(port)?.focus.layer()?;
-        self.windows.shown(layer).map(|t| t.wl_surface().clone())
+        let seat = self.seats.get(port)?;
+        let root = self.windows.shown(seat.focus.layer()?)?.wl_surface();
+        Some(self.grabbing_popup(&seat.seat, root).unwrap_or_else(|| root.clone()))
+    }
+
+    /// The surface that the pointer is over.
+    fn surface_under(&self, port: PortId) -> Option<WlSurface> {
+        let at = self.seats.get(port)?.at?;
+        surface_at(&self.ports.get(port)?.input, at).map(|(found, _)| found.surface.clone())
     }
 
     fn seat_focus(&self, port: PortId) -> Option<WlSurface> {

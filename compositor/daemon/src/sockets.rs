@@ -1,6 +1,7 @@
 //! A socket for each guest and each group of programs. The socket is the identity of its clients.
 
 use std::{
+    collections::BTreeSet,
     io,
     os::unix::{
         fs::{DirBuilderExt, PermissionsExt},
@@ -57,6 +58,22 @@ impl SocketInfo {
 pub(crate) struct ClientState {
     pub(crate) compositor: CompositorClientState,
     pub(crate) socket: Option<Arc<SocketInfo>>,
+    /// The ports whose clipboard it was let into by right.
+    pub(crate) clipboards: Clipboards,
+}
+
+/// Names of ports.
+#[derive(Debug, Default)]
+pub(crate) struct Clipboards(Mutex<BTreeSet<String>>);
+
+impl Clipboards {
+    pub(crate) fn add(&self, port: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(port.to_owned());
+    }
+
+    pub(crate) fn any(&self, is: impl Fn(&str) -> bool) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|port| is(port))
+    }
 }
 
 /// The socket that a client came through.

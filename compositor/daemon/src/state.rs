@@ -16,6 +16,7 @@ use smithay::{
 
 use crate::{
     clock,
+    desktop::Desktop,
     ports::Ports,
     programs::Programs,
     protocols::{
@@ -61,6 +62,7 @@ pub(crate) struct Globals {
     pub(crate) xdg_shell: XdgShellState,
     pub(crate) capture: CaptureState,
     pub(crate) foreign_toplevels: ForeignToplevels,
+    pub(crate) desktop: Desktop,
     _shm: ShmState,
     _viewporter: ViewporterState,
     _presentation: PresentationState,
@@ -83,6 +85,7 @@ impl Globals {
             xdg_shell: XdgShellState::new::<State>(display),
             capture: CaptureState::new::<State>(display, may_capture),
             foreign_toplevels: ForeignToplevels::new::<State>(display, may_capture),
+            desktop: Desktop::new(display),
             _shm: ShmState::new::<State>(display),
             _viewporter: ViewporterState::new::<State>(display),
             _presentation: PresentationState::new::<State>(display, clock::ID),

@@ -47,11 +47,18 @@ use wayland_protocols_wlr::virtual_pointer::v1::client::{
     zwlr_virtual_pointer_v1::ZwlrVirtualPointerV1,
 };
 
+use super::desktop::Clipboard;
+
 /// What the service said, a line for each event.
 #[derive(Debug, Default)]
 pub struct Log {
     lines: Vec<String>,
     pub(super) handles: super::toplevels::Handles,
+    pub(super) clipboard: Clipboard,
+    /// The serial of the last button, key or focus.
+    pub(super) serial: Option<u32>,
+    /// The surface that had the keyboard last.
+    pub keyboard: Option<WlSurface>,
 }
 
 impl Log {
@@ -170,7 +177,11 @@ dispatch!(XdgToplevel, |log, _object, event| match event {
     _ => {}
 });
 dispatch!(WlKeyboard, |log, _object, event| match event {
-    wl_keyboard::Event::Enter { .. } => log.say("keyboard enter"),
+    wl_keyboard::Event::Enter { serial, surface, .. } => {
+        log.serial = Some(serial);
+        log.keyboard = Some(surface);
+        log.say("keyboard enter");
+    }
     wl_keyboard::Event::Leave { .. } => log.say("keyboard leave"),
     wl_keyboard::Event::Key { key, state, .. } => {
         let down = state == WEnum::Value(wl_keyboard::KeyState::Pressed);
@@ -186,7 +197,8 @@ dispatch!(WlPointer, |log, _object, event| match event {
     wl_pointer::Event::Motion { surface_x, surface_y, .. } => {
         log.say(format!("pointer motion {surface_x:.1} {surface_y:.1}"));
     }
-    wl_pointer::Event::Button { button, state, .. } => {
+    wl_pointer::Event::Button { serial, button, state, .. } => {
+        log.serial = Some(serial);
         let down = state == WEnum::Value(wl_pointer::ButtonState::Pressed);
         log.say(format!("button {button} {}", if down { "pressed" } else { "released" }));
     }

@@ -25,9 +25,15 @@ mod two_guests;
 #[cfg(test)]
 mod wayland_capture;
 #[cfg(test)]
+mod wayland_clipboard;
+#[cfg(test)]
 mod wayland_input;
 #[cfg(test)]
 mod wayland_memory;
+#[cfg(test)]
+mod wayland_outputs;
+#[cfg(test)]
+mod wayland_popup;
 #[cfg(test)]
 mod wayland_scene;
 #[cfg(test)]

@@ -256,7 +256,7 @@ pub(super) fn socket(report: &mut Report<'_>, table: &Table<'_>) -> Option<Socke
         match Right::parse(text) {
             Ok(right) => rights.push(right),
             Err(why) => {
-                let remedy = "write \"capture:PORT\" or \"input:PORT\"";
+                let remedy = "write \"capture:PORT\", \"input:PORT\" or \"clipboard:PORT\"";
                 report.add(at, format!("'{text}' is not a right: {why}"), remedy);
             }
         }

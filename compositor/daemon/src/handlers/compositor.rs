@@ -1,18 +1,15 @@
 //! Surfaces, their memory, and the small protocols around them.
 
 use smithay::{
-    delegate_compositor, delegate_output, delegate_presentation, delegate_viewporter,
+    delegate_compositor, delegate_presentation, delegate_viewporter,
     reexports::wayland_server::{
         Client, Resource,
         backend::{ClientData, ClientId, DisconnectReason},
         protocol::wl_surface::{self, WlSurface},
     },
-    wayland::{
-        compositor::{
-            CompositorClientState, CompositorHandler, CompositorState, get_children, get_parent,
-            is_sync_subsurface, with_states,
-        },
-        output::OutputHandler,
+    wayland::compositor::{
+        CompositorClientState, CompositorHandler, CompositorState, get_children, get_parent,
+        is_sync_subsurface, with_states,
     },
 };
 
@@ -104,10 +101,7 @@ fn height(surface: &WlSurface) -> u32 {
     height
 }
 
-impl OutputHandler for State {}
-
 delegate_compositor!(State);
-delegate_output!(State);
 delegate_presentation!(State);
 delegate_viewporter!(State);
 

@@ -4,5 +4,8 @@ mod capture;
 mod compositor;
 pub(crate) mod foreign_toplevel;
 mod input;
+mod outputs;
 mod seat;
+mod selection;
+mod sources;
 mod xdg_shell;

@@ -17,6 +17,10 @@ impl SeatHandler for State {
         &mut self.seats.state
     }
 
+    fn focus_changed(&mut self, seat: &Seat<Self>, focused: Option<&WlSurface>) {
+        self.selection_focus(seat, focused);
+    }
+
     fn cursor_image(&mut self, seat: &Seat<Self>, image: CursorImageStatus) {
         let Some(port) = self.seats.port_of(seat) else { return };
         if let Some(seat) = self.seats.get_mut(port) {

@@ -1,11 +1,19 @@
 //! Toplevels go to the layer that the configuration gives them; popups stay with their parent.
 
 use smithay::{
-    delegate_xdg_shell,
-    reexports::wayland_server::protocol::{wl_seat::WlSeat, wl_surface::WlSurface},
+    delegate_xdg_decoration, delegate_xdg_shell,
+    input::Seat,
+    reexports::{
+        wayland_protocols::xdg::decoration::zv1::server::zxdg_toplevel_decoration_v1::Mode,
+        wayland_server::protocol::{wl_seat::WlSeat, wl_surface::WlSurface},
+    },
     utils::Serial,
-    wayland::shell::xdg::{
-        PopupSurface, PositionerState, ToplevelSurface, XdgShellHandler, XdgShellState,
+    wayland::{
+        compositor::with_states,
+        shell::xdg::{
+            PopupSurface, PositionerState, ToplevelSurface, XdgShellHandler, XdgShellState,
+            XdgToplevelSurfaceData, decoration::XdgDecorationHandler,
+        },
     },
 };
 
@@ -36,21 +44,22 @@ impl XdgShellHandler for State {
     }
 
     fn new_popup(&mut self, surface: PopupSurface, positioner: PositionerState) {
-        surface.with_pending_state(|state| {
-            state.geometry = positioner.get_geometry();
-            state.positioner = positioner;
-        });
+        self.place_popup(&surface, positioner);
     }
 
     fn popup_destroyed(&mut self, surface: PopupSurface) {
+        self.globals.desktop.grabs.remove(&surface);
         if let Some(parent) = surface.get_parent_surface() {
             let root = self.popup_root(parent);
             self.toplevel_committed(&root);
         }
     }
 
-    fn grab(&mut self, _: PopupSurface, _: WlSeat, _: Serial) {
-        // Popup grabs come with the desktop storey; a popup closes when its client closes it.
+    fn grab(&mut self, popup: PopupSurface, seat: WlSeat, _: Serial) {
+        match Seat::from_resource(&seat) {
+            Some(seat) => self.grab_popup(popup, seat),
+            None => popup.send_popup_done(),
+        }
     }
 
     fn reposition_request(
@@ -59,15 +68,45 @@ impl XdgShellHandler for State {
         positioner: PositionerState,
         token: u32,
     ) {
-        surface.with_pending_state(|state| {
-            state.geometry = positioner.get_geometry();
-            state.positioner = positioner;
-        });
+        self.place_popup(&surface, positioner);
         surface.send_repositioned(token);
     }
 }
 
+/// The layer is all the program's: nobody draws a frame.
+impl XdgDecorationHandler for State {
+    fn new_decoration(&mut self, toplevel: ToplevelSurface) {
+        toplevel.with_pending_state(|state| state.decoration_mode = Some(Mode::ServerSide));
+        if toplevel.is_initial_configure_sent() {
+            toplevel.send_pending_configure();
+        }
+    }
+
+    fn request_mode(&mut self, toplevel: ToplevelSurface, _: Mode) {
+        // Each request is answered, also by what the client did not ask for.
+        toplevel.with_pending_state(|state| state.decoration_mode = Some(Mode::ServerSide));
+        if toplevel.is_initial_configure_sent() && !too_many_unanswered(&toplevel) {
+            toplevel.send_configure();
+        }
+    }
+
+    fn unset_mode(&mut self, toplevel: ToplevelSurface) {
+        self.request_mode(toplevel, Mode::ServerSide);
+    }
+}
+
 impl State {
+    fn place_popup(&self, popup: &PopupSurface, positioner: PositionerState) {
+        let bounds = self.popup_bounds(popup);
+        popup.with_pending_state(|state| {
+            state.geometry = bounds.map_or_else(
+                || positioner.get_geometry(),
+                |bounds| positioner.get_unconstrained_geometry(bounds),
+            );
+            state.positioner = positioner;
+        });
+    }
+
     /// Answers the commit with which a toplevel or popup asks for its size. False for any other.
     pub(crate) fn answer_first_commit(&mut self, surface: &WlSurface) -> bool {
         let toplevels = self.globals.xdg_shell.toplevel_surfaces();
@@ -103,4 +142,14 @@ impl State {
     }
 }
 
+/// A client that asks again and again, and never answers, is not listened to: each configure is kept
+/// until it is answered.
+fn too_many_unanswered(toplevel: &ToplevelSurface) -> bool {
+    with_states(toplevel.wl_surface(), |states| {
+        let data = states.data_map.get::<XdgToplevelSurfaceData>();
+        data.and_then(|d| d.lock().ok().map(|d| d.pending_configures().len() > 64)).unwrap_or(false)
+    })
+}
+
+delegate_xdg_decoration!(State);
 delegate_xdg_shell!(State);

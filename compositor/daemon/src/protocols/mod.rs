@@ -7,3 +7,4 @@ pub(crate) mod foreign_toplevel;
 pub(crate) mod shm;
 pub(crate) mod virtual_keyboard;
 pub(crate) mod virtual_pointer;
+pub(crate) mod xdg_output;

@@ -1,0 +1,71 @@
+//! The protocols that ordinary programs expect of a desktop.
+
+use std::collections::HashMap;
+
+use smithay::{
+    reexports::wayland_server::{Client, DisplayHandle, backend::ObjectId},
+    wayland::{
+        selection::{
+            data_device::DataDeviceState, ext_data_control,
+            primary_selection::PrimarySelectionState, wlr_data_control,
+        },
+        shell::xdg::decoration::XdgDecorationState,
+    },
+};
+
+use porthole_core::rights::SocketRights;
+
+use crate::{
+    popups::Grabs,
+    protocols::xdg_output::XdgOutputState,
+    sockets::{SocketKind, socket_of},
+    state::State,
+};
+
+/// Their globals, and what must be remembered of them.
+#[derive(Debug)]
+pub(crate) struct Desktop {
+    pub(crate) data_device: DataDeviceState,
+    pub(crate) primary: PrimarySelectionState,
+    pub(crate) ext_control: ext_data_control::DataControlState,
+    pub(crate) wlr_control: wlr_data_control::DataControlState,
+    pub(crate) outputs: XdgOutputState,
+    pub(crate) grabs: Grabs,
+    /// How many types each source of a selection offers.
+    pub(crate) offered: HashMap<ObjectId, u32>,
+    _decoration: XdgDecorationState,
+}
+
+impl Desktop {
+    /// Announces the protocols. The clipboard is for programs, never for the devices of guests.
+    pub(crate) fn new(display: &DisplayHandle) -> Self {
+        let primary = PrimarySelectionState::new_with_filter::<State, _>(display, is_program);
+        Self {
+            data_device: DataDeviceState::new::<State>(display),
+            ext_control: ext_data_control::DataControlState::new::<State, _>(
+                display,
+                Some(&primary),
+                may_clipboard_any,
+            ),
+            wlr_control: wlr_data_control::DataControlState::new::<State, _>(
+                display,
+                Some(&primary),
+                may_clipboard_any,
+            ),
+            primary,
+            outputs: XdgOutputState::new::<State>(display),
+            grabs: Grabs::default(),
+            offered: HashMap::new(),
+            _decoration: XdgDecorationState::new::<State>(display),
+        }
+    }
+}
+
+/// True for what comes through a `[[socket]]`.
+pub(crate) fn is_program(client: &Client) -> bool {
+    socket_of(client).is_some_and(|s| s.kind == SocketKind::Programs)
+}
+
+fn may_clipboard_any(client: &Client) -> bool {
+    socket_of(client).is_some_and(|s| s.with_rights(SocketRights::may_clipboard_any))
+}

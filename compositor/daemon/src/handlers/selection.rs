@@ -1,0 +1,258 @@
+//! Copy and paste, drag and drop. Every seat has a clipboard of its own; who has its keyboard may use
+//! it, and who has the right `clipboard:PORT`.
+
+use smithay::{
+    input::Seat,
+    reexports::{
+        wayland_protocols::ext::data_control::v1::server::{
+            ext_data_control_device_v1::{self, ExtDataControlDeviceV1 as ExtDevice},
+            ext_data_control_manager_v1::{self, ExtDataControlManagerV1 as ExtManager},
+        },
+        wayland_protocols::wp::primary_selection::zv1::server::{
+            zwp_primary_selection_device_manager_v1::ZwpPrimarySelectionDeviceManagerV1 as PrimaryManager,
+            zwp_primary_selection_device_v1::ZwpPrimarySelectionDeviceV1 as PrimaryDevice,
+        },
+        wayland_protocols_wlr::data_control::v1::server::{
+            zwlr_data_control_device_v1::{self, ZwlrDataControlDeviceV1 as WlrDevice},
+            zwlr_data_control_manager_v1::{self, ZwlrDataControlManagerV1 as WlrManager},
+        },
+        wayland_server::{
+            Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, New, Resource,
+            protocol::{
+                wl_data_device::{self, WlDataDevice},
+                wl_data_device_manager::WlDataDeviceManager,
+                wl_seat::WlSeat,
+                wl_surface::WlSurface,
+            },
+        },
+    },
+    wayland::selection::{
+        SelectionHandler,
+        data_device::{
+            ClientDndGrabHandler, DataDeviceHandler, DataDeviceState, DataDeviceUserData,
+            ServerDndGrabHandler, set_data_device_focus,
+        },
+        ext_data_control,
+        primary_selection::{
+            PrimaryDeviceManagerGlobalData, PrimaryDeviceUserData, PrimarySelectionHandler,
+            PrimarySelectionState, set_primary_focus,
+        },
+        wlr_data_control,
+    },
+};
+
+use crate::{
+    desktop::is_program,
+    sockets::{ClientState, socket_of},
+    state::State,
+};
+
+impl SelectionHandler for State {
+    type SelectionUserData = ();
+}
+
+impl ClientDndGrabHandler for State {}
+impl ServerDndGrabHandler for State {}
+
+impl DataDeviceHandler for State {
+    fn data_device_state(&self) -> &DataDeviceState {
+        &self.globals.desktop.data_device
+    }
+}
+
+impl PrimarySelectionHandler for State {
+    fn primary_selection_state(&self) -> &PrimarySelectionState {
+        &self.globals.desktop.primary
+    }
+}
+
+impl ext_data_control::DataControlHandler for State {
+    fn data_control_state(&self) -> &ext_data_control::DataControlState {
+        &self.globals.desktop.ext_control
+    }
+}
+
+impl wlr_data_control::DataControlHandler for State {
+    fn data_control_state(&self) -> &wlr_data_control::DataControlState {
+        &self.globals.desktop.wlr_control
+    }
+}
+
+impl State {
+    /// The clipboard of a seat goes with its keyboard.
+    pub(crate) fn selection_focus(&mut self, seat: &Seat<Self>, focused: Option<&WlSurface>) {
+        let client = focused.and_then(Resource::client);
+        set_data_device_focus(&self.display, seat, client.clone());
+        set_primary_focus(&self.display, seat, client);
+    }
+
+    /// Whether a client may use the clipboard of a seat whoever has its keyboard. One that may is
+    /// remembered, as the right may go.
+    fn opens_clipboard(&self, client: &Client, seat: &WlSeat) -> bool {
+        let port = Seat::from_resource(seat).and_then(|s| self.seats.port_of(&s));
+        let Some(port) = port.and_then(|id| self.ports.get(id)) else { return false };
+        let allowed =
+            socket_of(client).is_some_and(|s| s.with_rights(|r| r.may_clipboard(&port.name)));
+        if allowed && let Some(data) = client.get_data::<ClientState>() {
+            data.clipboards.add(&port.name);
+        }
+        allowed
+    }
+
+    /// Disconnects who holds a clipboard for which a reload took the right away: nothing of the
+    /// protocol ends what a device was promised.
+    pub(crate) fn end_forbidden_clipboards(&mut self) {
+        let backend = self.display.backend_handle();
+        let mut clients = Vec::new();
+        backend.with_all_clients(|id| clients.push(id));
+        clients.retain(|id| {
+            let data = backend.get_client_data(id.clone()).ok();
+            let Some(data) = data.and_then(|d| d.downcast_arc::<ClientState>().ok()) else {
+                return false;
+            };
+            let may = |port: &str| {
+                data.socket.as_ref().is_some_and(|s| s.with_rights(|r| r.may_clipboard(port)))
+            };
+            data.clipboards.any(|port| !may(port))
+        });
+        for id in clients {
+            use smithay::reexports::wayland_server::backend::DisconnectReason;
+            tracing::info!("a client is disconnected: the right to its clipboard is gone");
+            backend.kill_client(id.clone(), DisconnectReason::ConnectionClosed);
+            self.ended.push(id);
+        }
+    }
+}
+
+impl GlobalDispatch<WlDataDeviceManager, ()> for State {
+    fn bind(
+        _: &mut Self,
+        _: &DisplayHandle,
+        _: &Client,
+        resource: New<WlDataDeviceManager>,
+        (): &(),
+        data_init: &mut DataInit<'_, Self>,
+    ) {
+        data_init.init(resource, ());
+    }
+
+    fn can_view(client: Client, (): &()) -> bool {
+        is_program(&client)
+    }
+}
+
+impl Dispatch<WlDataDevice, DataDeviceUserData> for State {
+    fn request(
+        state: &mut Self,
+        client: &Client,
+        device: &WlDataDevice,
+        request: wl_data_device::Request,
+        data: &DataDeviceUserData,
+        display: &DisplayHandle,
+        data_init: &mut DataInit<'_, Self>,
+    ) {
+        // smithay looks at the serial alone, which any client can guess.
+        if let wl_data_device::Request::StartDrag { origin, .. } = &request
+            && !origin.client().is_some_and(|c| state.holds_a_button(&c))
+        {
+            return;
+        }
+        <DataDeviceState as Dispatch<WlDataDevice, DataDeviceUserData, Self>>::request(
+            state, client, device, request, data, display, data_init,
+        );
+    }
+}
+
+impl State {
+    /// Whether a client's surface has the pointer of a seat because a button is held on it.
+    fn holds_a_button(&self, client: &Client) -> bool {
+        self.ports.iter().any(|(id, _)| {
+            let pointer = self.seats.get(id).and_then(|s| s.seat.get_pointer());
+            let start = pointer.and_then(|p| p.grab_start_data());
+            let on = start.and_then(|start| start.focus);
+            on.is_some_and(|(surface, _)| surface.client().is_some_and(|c| c == *client))
+        })
+    }
+}
+
+/// A device for a seat that its client may not use: it is over as soon as it is made.
+#[derive(Debug)]
+struct Refused;
+
+macro_rules! data_control {
+    ($state:ty, $manager:ty, $manager_module:ident, $device:ty, $device_module:ident, $module:ident {
+        $global_data:ident, $manager_data:ident, $device_data:ident
+    }) => {
+        impl Dispatch<$manager, $module::$manager_data> for $state {
+            fn request(
+                state: &mut Self,
+                client: &Client,
+                manager: &$manager,
+                request: $manager_module::Request,
+                data: &$module::$manager_data,
+                display: &DisplayHandle,
+                data_init: &mut DataInit<'_, Self>,
+            ) {
+                match request {
+                    $manager_module::Request::GetDataDevice { id, seat }
+                        if !state.opens_clipboard(client, &seat) =>
+                    {
+                        data_init.init(id, Refused).finished();
+                    }
+                    request => <$module::DataControlState as Dispatch<
+                        $manager,
+                        $module::$manager_data,
+                        Self,
+                    >>::request(
+                        state, client, manager, request, data, display, data_init
+                    ),
+                }
+            }
+        }
+
+        impl Dispatch<$device, Refused> for $state {
+            fn request(
+                _: &mut Self,
+                _: &Client,
+                _: &$device,
+                _: $device_module::Request,
+                _: &Refused,
+                _: &DisplayHandle,
+                _: &mut DataInit<'_, Self>,
+            ) {
+            }
+        }
+
+        wayland_server::delegate_global_dispatch!($state: [$manager: $module::$global_data] => $module::DataControlState);
+        wayland_server::delegate_dispatch!($state: [$device: $module::$device_data] => $module::DataControlState);
+    };
+}
+
+data_control!(
+    State,
+    ExtManager,
+    ext_data_control_manager_v1,
+    ExtDevice,
+    ext_data_control_device_v1,
+    ext_data_control {
+        ExtDataControlManagerGlobalData,
+        ExtDataControlManagerUserData,
+        ExtDataControlDeviceUserData
+    }
+);
+data_control!(
+    State,
+    WlrManager,
+    zwlr_data_control_manager_v1,
+    WlrDevice,
+    zwlr_data_control_device_v1,
+    wlr_data_control {
+        DataControlManagerGlobalData,
+        DataControlManagerUserData,
+        DataControlDeviceUserData
+    }
+);
+wayland_server::delegate_dispatch!(State: [WlDataDeviceManager: ()] => DataDeviceState);
+wayland_server::delegate_global_dispatch!(State: [PrimaryManager: PrimaryDeviceManagerGlobalData] => PrimarySelectionState);
+wayland_server::delegate_dispatch!(State: [PrimaryManager: ()] => PrimarySelectionState);
+wayland_server::delegate_dispatch!(State: [PrimaryDevice: PrimaryDeviceUserData] => PrimarySelectionState);
