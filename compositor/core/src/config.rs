@@ -14,7 +14,8 @@ use crate::color::Color;
 use crate::name::Name;
 use crate::refresh::Refresh;
 use crate::rights::SocketRights;
-use crate::scene::{Fit, SourceRect};
+use crate::scale::Scale;
+use crate::scene::{Sizing, SourceRect};
 
 mod changes;
 mod check;
@@ -60,6 +61,10 @@ pub struct Port {
     pub size: Size,
     /// The most frames per second.
     pub refresh: Refresh,
+    /// How large programs are asked to draw; 1 is pixel for pixel.
+    pub scale: Scale,
+    /// Who may change the size while the service runs.
+    pub resized_by: ResizedBy,
     /// What shows where no layer is.
     pub background: Color,
     /// How many layers the port can have, 1 to 64 (WFD: its pipelines).
@@ -72,6 +77,16 @@ pub enum PortKind {
     /// Memory only; seen by capturing it.
     #[default]
     Headless,
+}
+
+/// Who may change a port's size while the service runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum ResizedBy {
+    /// Only this file.
+    #[default]
+    Configuration,
+    /// Also clients of sockets with the right `resize:PORT`, such as viewers in a window of their own.
+    Viewers,
 }
 
 /// `[[guest]]`: a virtual machine.
@@ -124,8 +139,8 @@ pub struct Layer {
     pub opacity: f32,
     /// The part of the picture that is shown; all of it when absent.
     pub crop: Option<SourceRect>,
-    /// How a picture of another size fills `rect`.
-    pub fit: Fit,
+    /// What becomes of a picture of another size than `rect`.
+    pub sizing: Sizing,
     /// Whether the layer may have the keyboard.
     pub keyboard: bool,
 }
@@ -229,6 +244,25 @@ impl Config {
     #[must_use]
     pub fn socket(&self, name: &str) -> Option<&Socket> {
         self.sockets.iter().find(|socket| socket.name == *name)
+    }
+
+    /// This configuration with another size of one port: layers that fill the port go on filling it,
+    /// the others keep their places and are cut to what is left.
+    #[must_use]
+    pub fn with_port_size(&self, port: &str, size: Size) -> Self {
+        let mut config = self.clone();
+        let Some(entry) = config.ports.iter_mut().find(|p| p.name == *port) else { return config };
+        let (before, after) = (Rect::from_size(entry.size), Rect::from_size(size));
+        entry.size = size;
+        for layer in config.layers.iter_mut().filter(|layer| layer.port == *port) {
+            layer.rect = if layer.rect == before {
+                after
+            } else {
+                // An empty rectangle disables the layer's pipeline until the port grows again.
+                layer.rect.intersect(after).unwrap_or_default()
+            };
+        }
+        config
     }
 
     /// The layers of a port from the lowest to the topmost.

@@ -20,8 +20,10 @@ pub mod plan;
 pub mod redraw;
 pub mod refresh;
 pub mod rights;
+pub mod scale;
 pub mod scene;
 
 pub use color::Color;
 pub use name::Name;
 pub use refresh::Refresh;
+pub use scale::Scale;

@@ -16,7 +16,8 @@ use crate::color::Color;
 use crate::config::Content;
 use crate::name::Name;
 use crate::refresh::Refresh;
-use crate::scene::{Fit, SourceRect};
+use crate::scale::Scale;
+use crate::scene::{Sizing, SourceRect};
 
 mod apply;
 mod configure;
@@ -31,13 +32,15 @@ pub use error::{CommitError, Object, Status};
 pub use ids::{PipelineId, PortId, SourceId};
 pub use pending::Pending;
 
-/// Size and rate of a port.
+/// Size, rate and scale of a port.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Mode {
     /// In pixels.
     pub size: Size,
     /// The most frames per second.
     pub refresh: Refresh,
+    /// How large programs are asked to draw.
+    pub scale: Scale,
 }
 
 /// An output.
@@ -69,8 +72,8 @@ pub struct Pipeline {
     pub destination: Rect,
     /// 0 to 1 (WFD: GLOBAL_ALPHA).
     pub opacity: f32,
-    /// How a source of another size fills the destination.
-    pub fit: Fit,
+    /// What becomes of a source of another size.
+    pub sizing: Sizing,
     /// Whether the layer may have the keyboard.
     pub keyboard: bool,
 }
@@ -87,7 +90,7 @@ impl Pipeline {
             source_rectangle: None,
             destination: Rect::default(),
             opacity: 1.0,
-            fit: Fit::default(),
+            sizing: Sizing::default(),
             keyboard: false,
         }
     }

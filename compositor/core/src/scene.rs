@@ -4,13 +4,15 @@ use porthole_pixel::{Rect, Region, Size};
 
 mod mapping;
 mod placement;
+mod sizing;
 mod transform;
 
 #[cfg(test)]
 mod tests;
 
 pub use mapping::{Mapping, Point, SourceRect};
-pub use placement::{Fit, Placement, place};
+pub use placement::{Picture, Placement, place};
+pub use sizing::{Fit, Lead, PixelAspect, Sampling, Sizing};
 pub use transform::Transform;
 
 /// How a picture is sampled when it is scaled.
@@ -39,6 +41,8 @@ pub struct Element {
     pub clip: Rect,
     /// How the buffer is turned before it is scaled.
     pub transform: Transform,
+    /// How the buffer is sampled where it is scaled.
+    pub filter: Filter,
     /// 0 to 1, over the buffer's own alpha.
     pub opacity: f32,
     /// Pixels that hide what is below, in port pixels. Honoured only where the element shows and

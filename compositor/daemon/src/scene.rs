@@ -5,7 +5,10 @@ use std::sync::Arc;
 use porthole_core::{
     input::InputElement,
     model::{Pipeline, PipelineId},
-    scene::{Element, Filter, Fit, Mapping, Placement, Point, SourceRect, Transform, place},
+    scene::{
+        Element, Filter, Fit, Mapping, Picture, Placement, Point, Sampling, SourceRect, Transform,
+        place,
+    },
 };
 use porthole_pixel::{Rect, Region, Size};
 use smithay::{
@@ -58,7 +61,10 @@ impl Scene {
         // Pixel for pixel where it fits, smaller where it does not.
         let fits = size.width <= port.width && size.height <= port.height;
         let fit = if fits { Fit::Centre } else { Fit::Fit };
-        let Some(placement) = place(Rect::from_size(port), size, None, fit) else { return };
+        let picture = Picture::plain(size);
+        let Some(placement) = place(Rect::from_size(port), picture, None, fit.into(), 1.0) else {
+            return;
+        };
         let destination = placement.mapping.destination;
         let opaque = !pixels.layout().format().has_alpha();
         self.elements.push(Element {
@@ -69,6 +75,7 @@ impl Scene {
             destination,
             clip: placement.clip,
             transform: Transform::Normal,
+            filter: Filter::Bilinear,
             opacity: 1.0,
             opaque: if opaque { Region::from_rect(destination) } else { Region::new() },
             damage: Region::new(),
@@ -76,30 +83,34 @@ impl Scene {
         self.pixels.push(pixels.clone());
     }
 
-    /// Adds a toplevel with its subsurfaces and popups, placed as its layer says. False when it has
-    /// nothing to show.
+    /// Adds a toplevel with its subsurfaces and popups, placed as its layer says. `scale` is the
+    /// port's for this toplevel. False when it has nothing to show.
     pub(crate) fn add_layer(
         &mut self,
         id: PipelineId,
         pipeline: &Pipeline,
+        scale: f64,
         root: &WlSurface,
         popups: &[PopupSurface],
     ) -> bool {
-        let geometry = with_states(root, |states| {
-            let all = Rect::from_size(with_content(states, |c| c.size));
+        let (geometry, density) = with_states(root, |states| {
+            let (size, density) = with_content(states, |c| (c.size, c.density()));
+            let all = Rect::from_size(size);
             // The visible bounds, when the client draws shadows around them.
             let geometry = states.cached_state.get::<SurfaceCachedState>().current().geometry;
-            geometry
+            let geometry = geometry
                 .map(|g| Rect::new(g.loc.x, g.loc.y, g.size.w, g.size.h))
                 .and_then(|g| g.intersect(all))
-                .unwrap_or(all)
+                .unwrap_or(all);
+            (geometry, density)
         });
-        let Some(placement) =
-            place(pipeline.destination, geometry.size(), pipeline.source_rectangle, pipeline.fit)
-        else {
-            return false;
-        };
-        let layer = LayerPlace { id, opacity: pipeline.opacity, placement };
+        let picture = Picture { size: geometry.size(), density };
+        let sizing = pipeline.sizing;
+        let placement =
+            place(pipeline.destination, picture, pipeline.source_rectangle, sizing, scale);
+        let Some(placement) = placement else { return false };
+        let sampling = sizing.sampling;
+        let layer = LayerPlace { id, opacity: pipeline.opacity, sampling, placement };
         let origin = (-geometry.x, -geometry.y);
         self.add_tree(&layer, root, origin);
         self.add_popups(&layer, root, origin, popups, MAX_DEPTH);
@@ -184,16 +195,18 @@ impl Scene {
                 destination,
                 clip: layer.placement.clip,
                 transform: content.transform,
+                filter: Filter::default(),
                 opacity: layer.opacity,
                 opaque,
                 damage: Region::new(),
             };
             let map = element.mapping();
+            element.filter = layer.sampling.filter(&map);
             element.damage = content
                 .take_damage()
                 .rects()
                 .iter()
-                .filter_map(|r| map.damage_to_port(*r, Filter::Bilinear))
+                .filter_map(|r| map.damage_to_port(*r, element.filter))
                 .collect();
             let takes =
                 input_region.map_or_else(|| Region::from_rect(local), |r| region(&r, local));
@@ -232,6 +245,7 @@ pub(crate) fn surface_at(input: &[InputSurface], point: Point) -> Option<(&Input
 struct LayerPlace {
     id: PipelineId,
     opacity: f32,
+    sampling: Sampling,
     placement: Placement,
 }
 

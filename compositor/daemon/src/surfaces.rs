@@ -179,6 +179,15 @@ impl Content {
         }
     }
 
+    /// Buffer pixels for each coordinate of the surface, across and down.
+    pub(crate) fn density(&self) -> (f64, f64) {
+        let SourceRect { width, height, .. } = self.source;
+        let (across, down) =
+            if self.transform.swaps_sides() { (height, width) } else { (width, height) };
+        let ratio = |pixels: f64, coordinates: u32| pixels / f64::from(coordinates.max(1));
+        (ratio(across, self.size.width), ratio(down, self.size.height))
+    }
+
     /// From the buffer to the surface's own coordinates.
     fn buffer_mapping(&self) -> Mapping {
         Mapping {

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use porthole_core::{
-    Name,
+    Name, Scale,
     config::Content,
-    model::{PipelineId, PortId},
+    model::{Pipeline, PipelineId, PortId},
+    scene::Lead,
 };
+use porthole_pixel::Size;
 use smithay::{
     reexports::wayland_server::{Resource, protocol::wl_surface::WlSurface},
     wayland::{
@@ -107,7 +109,7 @@ impl State {
         let found = content.as_ref().and_then(|c| self.device.pipeline_showing(c));
         let before = self.windows.layer_of(surface);
         let now = found.map(|(id, _)| id);
-        let size = found.map(|(_, pipeline)| pipeline.destination.size());
+        let size = found.and_then(|(_, pipeline)| self.wanted_size(toplevel, pipeline));
         if before != now {
             if let Some(port) = before.and_then(|layer| self.port_of_layer(layer)) {
                 port.output.leave(surface);
@@ -140,6 +142,16 @@ impl State {
         for pipeline in before.into_iter().chain(now) {
             self.layer_changed(pipeline);
         }
+    }
+
+    /// The size that a toplevel is asked to take, in its own coordinates; none where its layer leaves
+    /// it the choice.
+    fn wanted_size(&self, toplevel: &ToplevelSurface, pipeline: &Pipeline) -> Option<Size> {
+        let port = self.ports.get(pipeline.port)?;
+        let scale = scale_for(toplevel, port.scale);
+        let size = pipeline.destination.size();
+        let asked = Size::new(scale.to_surface(size.width), scale.to_surface(size.height));
+        (pipeline.sizing.lead == Lead::Layer).then_some(asked)
     }
 
     /// A toplevel was destroyed, or its client died.
@@ -224,8 +236,18 @@ impl State {
     }
 }
 
+/// The scale at which a toplevel draws on a port of this scale. Guests count in pixels.
+pub(crate) fn scale_for(toplevel: &ToplevelSurface, port: Scale) -> Scale {
+    let client = toplevel.wl_surface().client();
+    let socket = client.as_ref().and_then(crate::sockets::socket_of);
+    match socket.map(|socket| socket.kind) {
+        Some(SocketKind::Guest) => Scale::default(),
+        _ => port,
+    }
+}
+
 /// Tells a toplevel the size of its layer, when that is news.
-fn configure(toplevel: &ToplevelSurface, size: Option<porthole_pixel::Size>) {
+fn configure(toplevel: &ToplevelSurface, size: Option<Size>) {
     use smithay::reexports::wayland_protocols::xdg::shell::server::xdg_toplevel::State as Flag;
     toplevel.with_pending_state(|state| {
         let signed = |v: u32| i32::try_from(v).unwrap_or(i32::MAX);

@@ -37,4 +37,6 @@ mod wayland_popup;
 #[cfg(test)]
 mod wayland_scene;
 #[cfg(test)]
+mod wayland_sizing;
+#[cfg(test)]
 mod wayland_toplevels;

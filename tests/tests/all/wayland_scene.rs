@@ -46,7 +46,7 @@ order = 1
     )
 }
 
-const BACK: u32 = 0x10_2030;
+pub(crate) const BACK: u32 = 0x10_2030;
 
 /// The port's picture once everything sent so far is in it.
 pub(crate) fn picture(program: &mut Program) -> Result<Vec<u32>> {
@@ -61,7 +61,7 @@ pub(crate) fn picture(program: &mut Program) -> Result<Vec<u32>> {
 }
 
 /// Shows a buffer and waits until the port has drawn it.
-fn show(
+pub(crate) fn show(
     program: &mut Program,
     toplevel: &porthole_tests::program::Toplevel,
     buffer: &Buffer,
@@ -73,7 +73,7 @@ fn show(
 }
 
 /// Compares every pixel with what it should be.
-fn expect(picture: &[u32], want: impl Fn(u32, u32) -> u32) {
+pub(crate) fn expect(picture: &[u32], want: impl Fn(u32, u32) -> u32) {
     let wrong: Vec<String> = picture
         .iter()
         .zip(0_u32..)
@@ -90,11 +90,11 @@ fn expect(picture: &[u32], want: impl Fn(u32, u32) -> u32) {
 }
 
 /// A picture in which every pixel differs from its neighbours.
-fn pattern(x: u32, y: u32) -> u32 {
+pub(crate) fn pattern(x: u32, y: u32) -> u32 {
     (x * 5) << 16 | (y * 11) << 8 | (x ^ y)
 }
 
-const fn in_layer(x: u32, y: u32) -> bool {
+pub(crate) const fn in_layer(x: u32, y: u32) -> bool {
     x >= 8 && x < 48 && y >= 4 && y < 24
 }
 

@@ -134,6 +134,8 @@ mod tests {
             kind: PortKind::Headless,
             size: porthole_pixel::Size::new(width, 480),
             refresh: Refresh::DEFAULT,
+            scale: crate::scale::Scale::default(),
+            resized_by: crate::config::ResizedBy::Configuration,
             background: Color::BLACK,
             pipelines: 8,
         }

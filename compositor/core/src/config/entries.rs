@@ -2,15 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use porthole_pixel::{Rect, Size};
+use porthole_pixel::Size;
 use toml::de::DeValue;
 
-use super::fields::{Report, Table, integer, number};
-use super::{Content, Guest, Keymap, Layer, Port, PortKind, Program, Restart, Socket, limits};
+use super::fields::{Report, Table, integer};
+use super::{Guest, Keymap, Layer, Port, PortKind, Program, ResizedBy, Restart, Socket, limits};
 use crate::color::Color;
 use crate::refresh::Refresh;
 use crate::rights::{Right, SocketRights};
-use crate::scene::{Fit, SourceRect};
+use crate::scale::Scale;
+
+mod layer;
+
+pub(super) use layer::layer;
 
 /// An entry as far as it could be read.
 #[derive(Debug)]
@@ -38,13 +42,16 @@ type Read<T> = fn(&mut Report<'_>, &Table<'_>) -> Option<T>;
 /// Title and keys of each kind of entry.
 pub(super) fn keys(kind: &str) -> (&'static str, &'static [&'static str]) {
     match kind {
-        "port" => ("[[port]]", &["name", "kind", "size", "refresh", "background", "pipelines"]),
+        "port" => (
+            "[[port]]",
+            &["name", "kind", "size", "refresh", "scale", "resize", "background", "pipelines"],
+        ),
         "guest" => ("[[guest]]", &["name", "keymap", "scanouts"]),
         "layer" => (
             "[[layer]]",
             &[
                 "name", "port", "guest", "scanout", "app_id", "socket", "rect", "order", "opacity",
-                "source", "fit", "keyboard",
+                "source", "fit", "lead", "pixels", "filter", "keyboard",
             ],
         ),
         "socket" => ("[[socket]]", &["name", "mode", "rights"]),
@@ -100,6 +107,10 @@ pub(super) fn port(report: &mut Report<'_>, table: &Table<'_>) -> Option<Port> {
     });
     let remedy = "use a number of Hz from 1 to 240";
     let refresh = table.number(report, "refresh", remedy, Refresh::from_hz);
+    let remedy = "use a number from 1 to 4, in steps of 1/120";
+    let scale = table.number(report, "scale", remedy, Scale::new);
+    let resizes = [("config", ResizedBy::Configuration), ("viewers", ResizedBy::Viewers)];
+    let resized_by = table.choice(report, "resize", &resizes);
     let background = table.string(report, "background").and_then(|text| {
         let color = Color::parse(text);
         if color.is_none() {
@@ -113,6 +124,8 @@ pub(super) fn port(report: &mut Report<'_>, table: &Table<'_>) -> Option<Port> {
         kind: kind.unwrap_or_default(),
         size: size.map_or_else(Size::default, |[width, height]| Size { width, height }),
         refresh: refresh.unwrap_or_default(),
+        scale: scale.unwrap_or_default(),
+        resized_by: resized_by.unwrap_or_default(),
         background: background.unwrap_or_default(),
         pipelines: small(pipelines).unwrap_or(limits::DEFAULT_PIPELINES),
     })
@@ -146,95 +159,6 @@ fn keymap(text: &str) -> Option<Keymap> {
         None => Some(Keymap { layout: word(text)?, variant: None }),
         Some((layout, variant)) => {
             Some(Keymap { layout: word(layout)?, variant: Some(word(variant)?) })
-        }
-    }
-}
-
-/// The flag says that the file gave a rectangle; without one the layer covers its port, whose size
-/// is not known here.
-pub(super) fn layer(report: &mut Report<'_>, table: &Table<'_>) -> Option<(Layer, bool)> {
-    let name = table.needed_name(report, "name");
-    let port = table.needed_name(report, "port");
-    let content = content(report, table);
-    let remedy = "write rect = [X, Y, WIDTH, HEIGHT] in whole pixels of the port";
-    let rect = table.numbers(report, "rect", remedy, |value| i32::try_from(integer(value)?).ok());
-    if !table.has("order") {
-        table.missing(report, "order", "add order = 1, or larger to be above other layers");
-    }
-    let order = table.integer(report, "order", &(i64::from(i32::MIN)..=i64::from(i32::MAX)));
-    let remedy = "use a number from 0 (invisible) to 1 (opaque)";
-    #[expect(clippy::cast_possible_truncation, reason = "only rounds a number from 0 to 1")]
-    let opacity = table.number(report, "opacity", remedy, |opacity| {
-        (0.0..=1.0).contains(&opacity).then_some(opacity as f32)
-    });
-    let crop = crop(report, table);
-    let fits = [("stretch", Fit::Stretch), ("fit", Fit::Fit), ("centre", Fit::Centre)];
-    let fit = table.choice(report, "fit", &fits);
-    let keyboard = table.boolean(report, "keyboard");
-    let given = rect.is_some();
-    let rect = rect.map_or_else(Rect::default, |[x, y, width, height]| {
-        if width <= 0 || height <= 0 {
-            table.wrong(report, "rect", "give it a width and a height of at least 1");
-        }
-        Rect::new(x, y, width, height)
-    });
-    let layer = Layer {
-        name: name?,
-        port: port?,
-        content: content?,
-        rect,
-        order: order.and_then(|order| i32::try_from(order).ok()).unwrap_or_default(),
-        opacity: opacity.unwrap_or(1.0),
-        crop,
-        fit: fit.unwrap_or_default(),
-        keyboard: keyboard.unwrap_or(true),
-    };
-    Some((layer, given))
-}
-
-fn crop(report: &mut Report<'_>, table: &Table<'_>) -> Option<SourceRect> {
-    let remedy = "write source = [X, Y, WIDTH, HEIGHT] in pixels of the picture, \
-                  X and Y at least 0, WIDTH and HEIGHT above 0";
-    let [x, y, width, height] = table.numbers(report, "source", remedy, number)?;
-    if x < 0.0 || y < 0.0 || width <= 0.0 || height <= 0.0 {
-        table.wrong(report, "source", remedy);
-        return None;
-    }
-    Some(SourceRect::new(x, y, width, height))
-}
-
-fn content(report: &mut Report<'_>, table: &Table<'_>) -> Option<Content> {
-    match (table.has("guest"), table.has("app_id")) {
-        (true, false) => {
-            if table.has("socket") {
-                table.wrong(report, "socket", "leave it out: a guest has a socket of its own");
-            }
-            let last = limits::SCANOUTS.end() - 1;
-            let scanout = table.integer(report, "scanout", &(0..=last));
-            let guest = table.name(report, "guest")?;
-            Some(Content::Guest { guest, scanout: small(scanout).unwrap_or_default() })
-        }
-        (false, true) => {
-            if table.has("scanout") {
-                table.wrong(report, "scanout", "leave it out: only guests have scanouts");
-            }
-            let socket = table.needed_name(report, "socket");
-            let app_id = table.string(report, "app_id")?;
-            if app_id.is_empty() || app_id.len() > 256 || app_id.chars().any(char::is_control) {
-                table.wrong(report, "app_id", "use the id that the program gives its window");
-                return None;
-            }
-            Some(Content::App { socket: socket?, app_id: app_id.to_owned() })
-        }
-        (false, false) => {
-            let remedy = "add guest = \"...\", or app_id = \"...\" with socket = \"...\"";
-            let what = "[[layer]] has neither 'guest' nor 'app_id'";
-            report.add(table.at("guest"), what, remedy);
-            None
-        }
-        (true, true) => {
-            table.wrong(report, "app_id", "keep one of guest and app_id");
-            None
         }
     }
 }

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::rights::Right;
+use crate::scene::{Filter, Fit, Lead, PixelAspect, Sampling};
 
 mod documents;
 mod mistakes;
@@ -65,15 +66,45 @@ fn everything_is_read() {
     let [ivi, map] = config.layers_of("main")[..] else { panic!("two layers") };
     assert_eq!(ivi.content, Content::Guest { guest: name("ivi"), scanout: 1 });
     assert_eq!(ivi.crop, Some(SourceRect::new(0.0, 0.5, 100.0, 100.0)));
-    assert_eq!((ivi.opacity, ivi.fit, ivi.keyboard), (0.5, Fit::Centre, false));
+    assert_eq!((ivi.opacity, ivi.sizing, ivi.keyboard), (0.5, Fit::Centre.into(), false));
     assert_eq!(map.rect, Rect::new(0, 0, 1280, 720), "the whole port by default");
-    assert_eq!((map.opacity, map.fit, map.keyboard), (1.0, Fit::Stretch, true));
+    assert_eq!((map.opacity, map.sizing, map.keyboard), (1.0, Sizing::default(), true));
     let socket = config.socket("viewer").unwrap();
     assert_eq!(socket.mode, 0o770);
     assert!(socket.rights.allows(&Right::Input(name("main"))));
     let program = &config.programs[0];
     assert_eq!(program.command, ["porthole-vnc", "--port", "main"]);
     assert_eq!((program.restart, program.env["RUST_LOG"].as_str()), (Restart::Never, "info"));
+}
+
+#[test]
+fn every_way_of_sizing_is_read() {
+    let text = GOOD
+        .replace(
+            "fit = \"centre\"",
+            "lead = \"none\"\nfit = \"1:1\"\npixels = \"square\"\nfilter = \"nearest\"",
+        )
+        .replace("refresh = 59.94", "scale = 1.5\nresize = \"viewers\"");
+    let config = Config::parse(&text, "f").unwrap();
+    let port = config.port("main").unwrap();
+    assert_eq!((port.scale.steps(), port.resized_by), (180, ResizedBy::Viewers));
+    let sizing = config.layers[0].sizing;
+    let sampling = Sampling::Always(Filter::Nearest);
+    let aspect = PixelAspect::Square;
+    assert_eq!(sizing, Sizing { fit: Fit::Exact, lead: Lead::Neither, aspect, sampling });
+}
+
+#[test]
+fn layers_go_with_their_port() {
+    let config = Config::parse(GOOD, "f").unwrap();
+    let small = config.with_port_size("main", Size::new(600, 300));
+    assert_eq!(small.port("main").unwrap().size, Size::new(600, 300));
+    assert_eq!(small.layers[0].rect, Rect::new(0, 0, 600, 300), "cut to what is left");
+    assert_eq!(small.layers[1].rect, Rect::new(0, 0, 600, 300), "goes on filling the port");
+    let large = config.with_port_size("main", Size::new(1920, 1080));
+    assert_eq!(large.layers[0].rect, config.layers[0].rect);
+    assert_eq!(large.layers[1].rect, Rect::new(0, 0, 1920, 1080));
+    assert_eq!(config.with_port_size("other", Size::new(1, 1)), config);
 }
 
 #[test]

@@ -64,7 +64,7 @@ impl Device {
             Edit::SourceRectangle(id, rect) => self.pipeline_mut(*id)?.source_rectangle = *rect,
             Edit::Destination(id, rect) => self.pipeline_mut(*id)?.destination = *rect,
             Edit::Opacity(id, opacity) => self.pipeline_mut(*id)?.opacity = *opacity,
-            Edit::Fit(id, fit) => self.pipeline_mut(*id)?.fit = *fit,
+            Edit::Sizing(id, sizing) => self.pipeline_mut(*id)?.sizing = *sizing,
             Edit::Keyboard(id, keyboard) => self.pipeline_mut(*id)?.keyboard = *keyboard,
         }
         Ok(())

@@ -48,7 +48,7 @@ impl Device {
         pending: &mut Pending,
         wanted: &config::Port,
     ) -> Result<Vec<(PipelineId, Pipeline)>, CommitError> {
-        let mode = Mode { size: wanted.size, refresh: wanted.refresh };
+        let mode = Mode { size: wanted.size, refresh: wanted.refresh, scale: wanted.scale };
         let found = self.port_named(wanted.name.as_str()).map(|(id, port)| (id, port.clone()));
         let id = if let Some((id, port)) = found {
             if port.mode != mode {
@@ -138,8 +138,8 @@ impl Device {
         if pipeline.opacity.to_bits() != layer.opacity.to_bits() {
             pending.set_opacity(id, layer.opacity)?;
         }
-        if pipeline.fit != layer.fit {
-            pending.set_fit(id, layer.fit);
+        if pipeline.sizing != layer.sizing {
+            pending.set_sizing(id, layer.sizing);
         }
         if pipeline.keyboard != layer.keyboard {
             pending.set_keyboard(id, layer.keyboard);

@@ -6,7 +6,7 @@ use super::{CommitError, Mode, PipelineId, Port, PortId, Source, SourceId};
 use crate::color::Color;
 use crate::config::{Content, limits};
 use crate::name::Name;
-use crate::scene::{Fit, SourceRect};
+use crate::scene::{Sizing, SourceRect};
 
 /// One change. They apply in their order, so the last to an attribute wins; whether the result is
 /// consistent is asked only at the end.
@@ -26,7 +26,7 @@ pub(super) enum Edit {
     SourceRectangle(PipelineId, Option<SourceRect>),
     Destination(PipelineId, Rect),
     Opacity(PipelineId, f32),
-    Fit(PipelineId, Fit),
+    Sizing(PipelineId, Sizing),
     Keyboard(PipelineId, bool),
 }
 
@@ -148,9 +148,9 @@ impl Pending {
         Ok(())
     }
 
-    /// Sets how a source of another size fills the destination.
-    pub fn set_fit(&mut self, id: PipelineId, fit: Fit) {
-        self.edits.push(Edit::Fit(id, fit));
+    /// Sets what becomes of a source of another size.
+    pub fn set_sizing(&mut self, id: PipelineId, sizing: Sizing) {
+        self.edits.push(Edit::Sizing(id, sizing));
     }
 
     /// Sets whether the layer may have the keyboard.

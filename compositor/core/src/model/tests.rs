@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::Config;
+use crate::scene::Fit;
 
 fn name(text: &str) -> Name {
     Name::new(text).unwrap()
@@ -14,7 +15,7 @@ fn content(scanout: u32) -> Content {
 const SIZE: Size = Size { width: 640, height: 480 };
 
 fn port_of(size: Size) -> Port {
-    let mode = Mode { size, refresh: Refresh::DEFAULT };
+    let mode = Mode { size, refresh: Refresh::DEFAULT, scale: Scale::default() };
     Port { name: name("main"), mode, background: Color::BLACK }
 }
 
@@ -63,7 +64,8 @@ fn setters_refuse_what_is_out_of_range() {
         assert_eq!(error.status(), Status::IllegalArgument);
     }
     for side in [0, 15, 16385] {
-        let mode = Mode { size: Size::new(640, side), refresh: Refresh::DEFAULT };
+        let mode =
+            Mode { size: Size::new(640, side), refresh: Refresh::DEFAULT, scale: Scale::default() };
         assert_eq!(pending.set_mode(port, mode), Err(CommitError::PortSize(640, side)));
     }
     let outside = SourceRect::new(-1.0, 0.0, 5.0, 5.0);
@@ -95,10 +97,12 @@ fn each_conflict_has_its_wfd_status() {
     assert_eq!(same.status(), Status::Inconsistency);
     let foreign = refused(&mut device, |p| p.bind_source(b, Some(source_a)));
     assert_eq!(foreign.status(), Status::IllegalArgument);
-    let small = Mode { size: Size::new(100, 100), refresh: Refresh::DEFAULT };
+    let small =
+        Mode { size: Size::new(100, 100), refresh: Refresh::DEFAULT, scale: Scale::default() };
     let smaller = refused(&mut device, |p| p.set_mode(port, small).unwrap());
     assert_eq!(smaller.status(), Status::Inconsistency, "layers would hang over");
-    let huge = Mode { size: Size::new(16384, 16384), refresh: Refresh::DEFAULT };
+    let huge =
+        Mode { size: Size::new(16384, 16384), refresh: Refresh::DEFAULT, scale: Scale::default() };
     let memory = refused(&mut device, |p| p.set_mode(port, huge).unwrap());
     assert_eq!(memory.status(), Status::NotSupported);
     let nobody = PipelineId::new(999).unwrap();
@@ -176,7 +180,10 @@ fn a_configuration_becomes_a_device() {
     let (_, ivi) = layers[0];
     assert_eq!(ivi.destination, Rect::new(0, 0, 800, 600));
     let (_, cluster) = layers[1];
-    assert_eq!((cluster.opacity, cluster.fit, cluster.keyboard), (0.5, Fit::Centre, false));
+    assert_eq!(
+        (cluster.opacity, cluster.sizing, cluster.keyboard),
+        (0.5, Fit::Centre.into(), false)
+    );
 }
 
 #[test]
@@ -211,7 +218,7 @@ fn a_reload_keeps_the_ids_of_what_stays() {
     let look = |device: &Device| {
         let port = device.port_named("main").unwrap().0;
         let layers = device.layers_of(port).into_iter();
-        let layers = layers.map(|(_, p)| (p.name.clone(), p.destination, p.opacity, p.fit));
+        let layers = layers.map(|(_, p)| (p.name.clone(), p.destination, p.opacity, p.sizing));
         layers.collect::<Vec<_>>()
     };
     assert_eq!(look(&device), look(&fresh));
@@ -275,7 +282,7 @@ proptest! {
                         pending.bind_source(pipelines[p], bound.then_some(sources[p]));
                         Ok(())
                     }
-                    Op::Size(side) => pending.set_mode(port, Mode { size: Size::new(side, side), refresh: Refresh::DEFAULT }),
+                    Op::Size(side) => pending.set_mode(port, Mode { size: Size::new(side, side), refresh: Refresh::DEFAULT, scale: Scale::default() }),
                     Op::Opacity(p, opacity) => pending.set_opacity(pipelines[usize::from(p)], opacity),
                 };
             }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use porthole_pixel::{Rect, Region, Size};
 
 use super::compose::subtract_bounded;
-use crate::scene::{Element, Mapping};
+use crate::scene::{Element, Filter, Mapping};
 
 /// What is remembered of an element.
 #[derive(Clone, PartialEq, Debug)]
@@ -15,6 +15,7 @@ pub(super) struct Seen {
     /// Its place in the list, from the bottom.
     index: usize,
     mapping: Mapping,
+    filter: Filter,
     opacity: f32,
     /// What it covered.
     rect: Rect,
@@ -46,6 +47,7 @@ pub(super) fn damage(before: &mut Memory, elements: &[Element], port: Size) -> R
             serial: element.serial,
             index,
             mapping: element.mapping(),
+            filter: element.filter,
             opacity: element.opacity,
             rect,
             hides,
@@ -73,7 +75,8 @@ pub(super) fn damage(before: &mut Memory, elements: &[Element], port: Size) -> R
 
 /// Adds what changed of an element that is in both lists.
 fn changes(damage: &mut Region, old: &Seen, now: &Seen, content: &Region) {
-    if old.mapping != now.mapping || old.opacity.to_bits() != now.opacity.to_bits() {
+    let looks = |seen: &Seen| (seen.mapping, seen.filter, seen.opacity.to_bits());
+    if looks(old) != looks(now) {
         grow(damage, &old.shown);
         grow(damage, &now.shown);
         return;

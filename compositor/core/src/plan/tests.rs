@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::scene::{SourceRect, Transform};
+use crate::scene::{Filter, SourceRect, Transform};
 
 const PORT: Size = Size { width: 24, height: 18 };
 
@@ -42,6 +42,7 @@ mod reference {
             {
                 own = mix(own, u64::from(part.cast_unsigned()));
             }
+            own = mix(own, u64::from(e.filter == Filter::Nearest));
             own = mix(own, u64::from(e.opacity.to_bits()));
             if e.hides(PORT).contains(x, y) { own } else { mix(below, own) }
         }
@@ -112,6 +113,7 @@ enum Op {
     Move(usize, Rect),
     Clip(usize, Rect),
     Swap(usize, usize),
+    Filter(usize),
     Opacity(usize, f32),
     Opaque(usize, Vec<Rect>),
     Content(usize, Vec<Rect>),
@@ -142,6 +144,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (n.clone(), rect()).prop_map(|(i, rect)| Op::Move(i, rect)),
         1 => (n.clone(), rect()).prop_map(|(i, rect)| Op::Clip(i, rect)),
         1 => (n.clone(), n.clone()).prop_map(|(i, j)| Op::Swap(i, j)),
+        1 => n.clone().prop_map(Op::Filter),
         1 => (n.clone(), opacity()).prop_map(|(i, opacity)| Op::Opacity(i, opacity)),
         1 => (n.clone(), rects()).prop_map(|(i, rects)| Op::Opaque(i, rects)),
         2 => (n, rects()).prop_map(|(i, rects)| Op::Content(i, rects)),
@@ -165,6 +168,7 @@ fn element(id: u64, rect: Rect) -> Element {
         destination: rect,
         clip: Rect::from_size(PORT),
         transform: Transform::Normal,
+        filter: Filter::Nearest,
         opacity: 1.0,
         opaque: Region::new(),
         damage: Region::new(),
@@ -189,6 +193,12 @@ fn step(things: &mut Vec<Thing>, next_id: &mut u64, op: &Op) {
         Op::Remove(i) if some => drop(things.remove(i % count)),
         Op::Move(i, rect) => change(*i, &|thing| thing.element.destination = *rect),
         Op::Clip(i, rect) => change(*i, &|thing| thing.element.clip = *rect),
+        Op::Filter(i) => change(*i, &|thing| {
+            thing.element.filter = match thing.element.filter {
+                Filter::Nearest => Filter::Bilinear,
+                Filter::Bilinear => Filter::Nearest,
+            };
+        }),
         Op::Swap(i, j) if some => things.swap(i % count, j % count),
         Op::Opacity(i, opacity) => change(*i, &|thing| thing.element.opacity = *opacity),
         Op::Opaque(i, rects) => change(*i, &|thing| thing.element.opaque = region(rects)),

@@ -115,6 +115,22 @@ impl Mapping {
             && down == f64::from(self.destination.height)
     }
 
+    /// Whether each source pixel becomes the same whole number of port pixels, across and down.
+    #[must_use]
+    pub fn is_whole_multiple(&self) -> bool {
+        let SourceRect { x, y, width, height } = self.source;
+        let (across, down) =
+            if self.transform.swaps_sides() { (height, width) } else { (width, height) };
+        let whole = |to: i32, from: f64| {
+            let factor = f64::from(to) / from;
+            factor >= 1.0 && factor.fract() == 0.0
+        };
+        x.fract() == 0.0
+            && y.fract() == 0.0
+            && whole(self.destination.width, across)
+            && whole(self.destination.height, down)
+    }
+
     /// The port pixels that may change when the source pixels in `damage` do: rounded outwards,
     /// grown by what the filter mixes in, and cut to the destination. `None` when there are none.
     #[must_use]

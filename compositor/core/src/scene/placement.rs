@@ -1,19 +1,27 @@
-//! How a picture fills its layer's rectangle.
+//! Where a picture of any size goes in its layer.
 
 use porthole_pixel::{Rect, Size};
 
+use super::sizing::{Fit, Lead, PixelAspect, Sizing};
 use super::{Mapping, Point, SourceRect, Transform};
 
-/// How a picture of another size fills the rectangle of its layer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Default)]
-pub enum Fit {
-    /// Scaled to fill it, whatever becomes of the proportions (what WFD does).
-    #[default]
-    Stretch,
-    /// Scaled as large as fits with its proportions kept, in the middle.
-    Fit,
-    /// Not scaled, in the middle; what does not fit is cut off.
-    Centre,
+/// A picture that is to be placed.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Picture {
+    /// Its size in its own coordinates (for a surface: its logical size, after its buffer
+    /// transform, scale and viewport).
+    pub size: Size,
+    /// Buffer pixels for each coordinate, across and down, as the picture stands upright; 1 unless
+    /// its program draws for a scaled port.
+    pub density: (f64, f64),
+}
+
+impl Picture {
+    /// A picture whose coordinates are its pixels.
+    #[must_use]
+    pub const fn plain(size: Size) -> Self {
+        Self { size, density: (1.0, 1.0) }
+    }
 }
 
 /// Where a picture of a layer went.
@@ -48,36 +56,82 @@ impl Placement {
 
 /// Places a picture in a layer.
 ///
-/// `content` is the size of the picture in its own coordinates (for a surface: its logical size,
-/// after its buffer transform and scale), `crop` the part of it to show. `None` when that part is
-/// empty, or the layer is.
+/// `crop` is the part of the picture to show, in its coordinates; `scale` is how many port pixels a
+/// coordinate takes on this port by itself. `None` when the part is empty, or the layer is.
 #[must_use]
-pub fn place(layer: Rect, content: Size, crop: Option<SourceRect>, fit: Fit) -> Option<Placement> {
-    let all = SourceRect::from_size(content);
+pub fn place(
+    layer: Rect,
+    picture: Picture,
+    crop: Option<SourceRect>,
+    sizing: Sizing,
+    scale: f64,
+) -> Option<Placement> {
+    let all = SourceRect::from_size(picture.size);
     // A guest may become smaller than the crop at any time; what is left of it is shown.
     let source = crop.map_or(all, |crop| crop.intersect(all));
     if source.is_empty() || layer.is_empty() {
         return None;
     }
-    let (width, height) = match fit {
+    let whole = source == all;
+    let exact = || {
+        let (across, down) = picture.density;
+        (pixels(source.width * across), pixels(source.height * down))
+    };
+    let (width, height) = match sizing.fit {
+        _ if sizing.lead == Lead::Picture => exact(),
         Fit::Stretch => (layer.width, layer.height),
-        Fit::Centre => (pixels(source.width), pixels(source.height)),
+        Fit::Centre => (pixels(source.width * scale), pixels(source.height * scale)),
+        Fit::Exact => exact(),
         Fit::Fit => {
-            let across = f64::from(layer.width) / source.width;
-            let down = f64::from(layer.height) / source.height;
-            let scale = across.min(down);
-            let width = pixels(source.width * scale).min(layer.width);
-            (width, pixels(source.height * scale).min(layer.height))
+            let (across, down, by) = proportions(layer, source, sizing.aspect, whole, f64::min);
+            (pixels(across * by).min(layer.width), pixels(down * by).min(layer.height))
+        }
+        Fit::Fill => {
+            let (across, down, by) = proportions(layer, source, sizing.aspect, whole, f64::max);
+            (pixels(across * by).max(layer.width), pixels(down * by).max(layer.height))
         }
     };
-    let destination = Rect::new(
-        layer.x.saturating_add(middle(layer.width, width)),
-        layer.y.saturating_add(middle(layer.height, height)),
-        width,
-        height,
-    );
+    let (x, y) = match sizing.lead {
+        Lead::Picture => (0, 0),
+        Lead::Layer | Lead::Neither => (middle(layer.width, width), middle(layer.height, height)),
+    };
+    let destination =
+        Rect::new(layer.x.saturating_add(x), layer.y.saturating_add(y), width, height);
     let mapping = Mapping { source, destination, transform: Transform::Normal };
     Some(Placement { mapping, clip: layer.intersect(destination)? })
+}
+
+/// Width and height of what is shown, as its pixels are meant to look, and what to multiply them
+/// with so that it fits into the layer or, with the other choice, covers it.
+fn proportions(
+    layer: Rect,
+    source: SourceRect,
+    aspect: PixelAspect,
+    whole: bool,
+    choose: fn(f64, f64) -> f64,
+) -> (f64, f64, f64) {
+    let (width, height) = (source.width, source.height);
+    let width = if whole && aspect == PixelAspect::Auto && is_tube_mode(width, height) {
+        height * 4.0 / 3.0
+    } else {
+        width
+    };
+    (width, height, choose(f64::from(layer.width) / width, f64::from(layer.height) / height))
+}
+
+/// Modes of VGA and CGA that fill a 4:3 screen with pixels that are not square.
+fn is_tube_mode(width: f64, height: f64) -> bool {
+    const MODES: [(f64, f64); 8] = [
+        (320.0, 200.0),
+        (640.0, 200.0),
+        (640.0, 350.0),
+        (640.0, 400.0),
+        (720.0, 350.0),
+        (720.0, 400.0),
+        (360.0, 400.0),
+        (320.0, 400.0),
+    ];
+    MODES.contains(&(width, height))
 }
 
 /// The nearest whole number of pixels, at least one.
@@ -93,60 +147,4 @@ const fn middle(outer: i32, inner: i32) -> i32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LAYER: Rect = Rect { x: 100, y: 50, width: 800, height: 600 };
-
-    fn destination(width: u32, height: u32, fit: Fit) -> Rect {
-        place(LAYER, Size::new(width, height), None, fit).unwrap().mapping.destination
-    }
-
-    #[test]
-    fn stretch_fills_the_layer() {
-        assert_eq!(destination(640, 480, Fit::Stretch), LAYER);
-        assert_eq!(destination(1, 1, Fit::Stretch), LAYER);
-    }
-
-    #[test]
-    fn fit_keeps_the_proportions() {
-        assert_eq!(destination(400, 300, Fit::Fit), LAYER);
-        assert_eq!(destination(1600, 600, Fit::Fit), Rect::new(100, 200, 800, 300));
-        assert_eq!(destination(100, 200, Fit::Fit), Rect::new(350, 50, 300, 600));
-        assert_eq!(destination(100_000, 1, Fit::Fit), Rect::new(100, 349, 800, 1));
-    }
-
-    #[test]
-    fn centre_keeps_the_pixels_and_cuts() {
-        assert_eq!(destination(200, 100, Fit::Centre), Rect::new(400, 300, 200, 100));
-        let placement = place(LAYER, Size::new(1000, 601), None, Fit::Centre).unwrap();
-        assert_eq!(placement.mapping.destination, Rect::new(0, 49, 1000, 601));
-        assert_eq!(placement.clip, LAYER);
-        assert!(placement.mapping.is_exact());
-    }
-
-    #[test]
-    fn a_crop_is_cut_to_the_picture() {
-        let crop = Some(SourceRect::new(600.0, 0.0, 100.0, 100.0));
-        let placement = place(LAYER, Size::new(640, 480), crop, Fit::Stretch).unwrap();
-        assert_eq!(placement.mapping.source, SourceRect::new(600.0, 0.0, 40.0, 100.0));
-        assert_eq!(placement.scale(), (20.0, 6.0));
-        let narrow = place(LAYER, Size::new(640, 480), crop, Fit::Fit).unwrap();
-        assert_eq!(narrow.clip, Rect::new(380, 50, 240, 600), "the rest of the picture stays off");
-        assert_eq!(narrow.mapping.destination, narrow.clip);
-        assert_eq!(place(LAYER, Size::new(600, 480), crop, Fit::Stretch), None);
-        assert_eq!(place(LAYER, Size::new(0, 480), None, Fit::Fit), None);
-    }
-
-    #[test]
-    fn points_outside_what_shows_are_nobodys() {
-        let placement = place(LAYER, Size::new(400, 300), None, Fit::Stretch).unwrap();
-        let at = |x, y| placement.content_at(Point { x, y });
-        assert_eq!(at(100.0, 50.0), Some(Point { x: 0.0, y: 0.0 }));
-        assert_eq!(at(899.0, 649.0), Some(Point { x: 399.5, y: 299.5 }));
-        assert_eq!(at(900.0, 50.0), None);
-        assert_eq!(at(99.9, 50.0), None);
-        let cut = place(LAYER, Size::new(1000, 600), None, Fit::Centre).unwrap();
-        assert_eq!(cut.content_at(Point { x: 50.0, y: 60.0 }), None);
-    }
-}
+mod tests;

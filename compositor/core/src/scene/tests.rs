@@ -10,6 +10,7 @@ fn element(destination: Rect) -> Element {
         destination,
         clip: Rect::new(10, 10, 200, 20),
         transform: Transform::Normal,
+        filter: Filter::default(),
         opacity: 1.0,
         opaque: Region::from_rect(destination),
         damage: Region::new(),

@@ -18,6 +18,7 @@ use crate::{
     scene::Scene,
     state::State,
     surfaces::Waiting,
+    windows,
 };
 
 impl State {
@@ -104,7 +105,8 @@ impl State {
         for (pipeline, layer) in layers {
             if let Some(window) = windows.shown(pipeline) {
                 let popups = self.globals.xdg_shell.popup_surfaces();
-                scene.add_layer(pipeline, layer, window.wl_surface(), popups);
+                let scale = windows::scale_for(window, port.scale).factor();
+                scene.add_layer(pipeline, layer, scale, window.wl_surface(), popups);
             }
         }
         if let Some(seat) = self.seats.get(id) {
@@ -137,6 +139,7 @@ impl State {
                 Some(Draw {
                     pixels: scene.pixels.get(draw.element)?.clone(),
                     mapping: element.mapping(),
+                    filter: element.filter,
                     opacity: element.opacity,
                     clip: draw.clip,
                 })

@@ -15,7 +15,7 @@ use porthole_core::{
 };
 use porthole_pixel::Size;
 use smithay::{
-    output::{Mode, Output, PhysicalProperties, Subpixel},
+    output::{Mode, Output, PhysicalProperties, Scale, Subpixel},
     reexports::{
         calloop::{RegistrationToken, channel::Sender},
         wayland_server::{DisplayHandle, backend::GlobalId},
@@ -37,6 +37,8 @@ pub(crate) struct Port {
     pub(crate) name: String,
     pub(crate) size: Size,
     refresh: porthole_core::Refresh,
+    /// How large programs are asked to draw.
+    pub(crate) scale: porthole_core::Scale,
     pub(crate) output: Output,
     global: GlobalId,
     planner: Planner,
@@ -123,6 +125,7 @@ impl Ports {
                 name,
                 size: port.mode.size,
                 refresh: port.mode.refresh,
+                scale: port.mode.scale,
                 output,
                 global,
                 planner: Planner::new(port.mode.size),
@@ -155,6 +158,7 @@ impl Port {
         set_mode(&self.output, mode);
         self.redraw.set_refresh(mode.refresh);
         self.refresh = mode.refresh;
+        self.scale = mode.scale;
         let resized = self.size != mode.size;
         if resized {
             self.size = mode.size;
@@ -178,7 +182,9 @@ fn set_mode(output: &Output, mode: model::Mode) {
     for old in output.modes().into_iter().filter(|old| *old != wl_mode) {
         output.delete_mode(old);
     }
-    output.change_current_state(Some(wl_mode), Some(Transform::Normal), None, Some((0, 0).into()));
+    let scale = Scale::Fractional(mode.scale.factor());
+    let turn = Some(Transform::Normal);
+    output.change_current_state(Some(wl_mode), turn, Some(scale), Some((0, 0).into()));
     output.set_preferred(wl_mode);
 }
 

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use pixman::{
-    Box32, Color as PixmanColor, Filter, FormatCode, Image, Operation, Region32, Repeat, Solid,
-    Transform as PixmanTransform,
+    Box32, Color as PixmanColor, Filter as PixmanFilter, FormatCode, Image, Operation, Region32,
+    Repeat, Solid, Transform as PixmanTransform,
 };
 use porthole_core::{
     Color,
-    scene::{Mapping, Point, SourceRect, Transform},
+    scene::{Filter, Mapping, Point, SourceRect, Transform},
 };
 use porthole_pixel::{Format, Rect, Region, Size};
 
@@ -85,7 +85,7 @@ impl Canvas {
         let clip = draw.clip.intersect(Rect::from_size(self.size));
         let Some(bounds) = clip.bounds() else { return Ok(()) };
         let mut source = source_image(&draw.pixels)?;
-        let offset = place_source(&mut source, &draw.mapping, bounds)?;
+        let offset = place_source(&mut source, draw, bounds)?;
 
         let format = draw.pixels.layout().format();
         let solid = draw.opacity >= 1.0;
@@ -163,6 +163,7 @@ impl Canvas {
                 destination: Rect::from_size(size).translate(at.0, at.1),
                 transform: Transform::Normal,
             },
+            filter: Filter::Nearest,
             opacity: 1.0,
             clip: Region::from_rect(area),
         };
@@ -214,9 +215,10 @@ fn opacity_mask(opacity: f32) -> Result<Solid<'static>, DrawError> {
 /// where nothing is scaled or turned, else a transform.
 fn place_source(
     image: &mut Image<'_, '_>,
-    mapping: &Mapping,
+    draw: &Draw,
     bounds: Rect,
 ) -> Result<(i32, i32), DrawError> {
+    let mapping = &draw.mapping;
     let to = mapping.destination;
     if mapping.transform == Transform::Normal && mapping.is_exact() {
         #[expect(clippy::cast_possible_truncation, reason = "exact: whole, and inside a buffer")]
@@ -239,7 +241,10 @@ fn place_source(
     }
     image.set_transform(PixmanTransform::new(matrix)).map_err(|_| DrawError::Memory)?;
     // Turned without scaling hits pixel centres: the slow filter would change nothing.
-    let filter = if mapping.is_exact() { Filter::Nearest } else { Filter::Bilinear };
+    let filter = match draw.filter {
+        Filter::Bilinear if !mapping.is_exact() => PixmanFilter::Bilinear,
+        _ => PixmanFilter::Nearest,
+    };
     image.set_filter(filter, &[]).map_err(|_| DrawError::Memory)?;
     image.set_repeat(Repeat::Pad);
     Ok((bounds.x - to.x, bounds.y - to.y))

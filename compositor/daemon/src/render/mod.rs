@@ -8,7 +8,10 @@ mod thread;
 
 use std::{io, sync::Arc, time::Duration};
 
-use porthole_core::{Color, scene::Mapping};
+use porthole_core::{
+    Color,
+    scene::{Filter, Mapping},
+};
 use porthole_pixel::{Region, Size};
 
 pub(crate) use canvas::Canvas;
@@ -40,6 +43,8 @@ pub(crate) struct Draw {
     pub(crate) pixels: Arc<Pixels>,
     /// The part of it that is shown and where it goes on the port.
     pub(crate) mapping: Mapping,
+    /// How it is sampled where it is scaled.
+    pub(crate) filter: Filter,
     /// 0 (nothing to see) to 1.
     pub(crate) opacity: f32,
     /// The port pixels to touch.
