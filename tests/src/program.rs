@@ -5,6 +5,7 @@
 
 mod desktop;
 mod events;
+mod looks;
 mod memory;
 mod toplevels;
 

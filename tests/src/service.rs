@@ -68,6 +68,14 @@ impl Service {
     /// # Errors
     /// When it does not become ready.
     pub fn start_with(text: &str) -> Result<Service> {
+        Service::start_with_env(text, &[])
+    }
+
+    /// Starts the service with a configuration's text and variables of its environment.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub fn start_with_env(text: &str, variables: &[(&str, &str)]) -> Result<Service> {
         let folder = tempfile::Builder::new().prefix("porthole-").tempdir()?;
         let configuration = folder.path().join("porthole.toml");
         fs::write(&configuration, text)?;
@@ -75,6 +83,7 @@ impl Service {
         fs::create_dir(&runtime)?;
         let mut command = Command::new(built("porthole")?);
         command.arg("--config").arg(&configuration).arg("--runtime-dir").arg(&runtime);
+        command.envs(variables.iter().copied());
         let (process, ready) = Process::start_ready("porthole", folder.path(), &mut command)?;
         Ok(Service { process, ready, runtime, configuration, folder })
     }

@@ -66,7 +66,10 @@ impl State {
         let Some(seat) = self.seats.get(port) else { return };
         let image = match &seat.cursor {
             CursorImageStatus::Hidden => None,
-            CursorImageStatus::Named(_) => self.arrow.clone(),
+            CursorImageStatus::Named(icon) => {
+                let named = self.globals.desktop.named_cursors.get(*icon);
+                named.or_else(|| self.arrow.clone())
+            }
             CursorImageStatus::Surface(surface) => surface_image(surface),
         };
         self.globals.capture.cursor_changed(port, image);

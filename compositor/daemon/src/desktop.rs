@@ -5,19 +5,25 @@ use std::collections::HashMap;
 use smithay::{
     reexports::wayland_server::{Client, DisplayHandle, backend::ObjectId},
     wayland::{
+        cursor_shape::CursorShapeManagerState,
+        fractional_scale::FractionalScaleManagerState,
+        idle_inhibit::IdleInhibitManagerState,
         selection::{
             data_device::DataDeviceState, ext_data_control,
             primary_selection::PrimarySelectionState, wlr_data_control,
         },
         shell::xdg::decoration::XdgDecorationState,
+        single_pixel_buffer::SinglePixelBufferState,
     },
 };
 
 use porthole_core::rights::SocketRights;
 
 use crate::{
+    cursor_theme::NamedCursors,
+    handlers::idle::Inhibitors,
     popups::Grabs,
-    protocols::xdg_output::XdgOutputState,
+    protocols::{alpha_modifier::AlphaModifierState, xdg_output::XdgOutputState},
     sockets::{SocketKind, socket_of},
     state::State,
 };
@@ -31,9 +37,16 @@ pub(crate) struct Desktop {
     pub(crate) wlr_control: wlr_data_control::DataControlState,
     pub(crate) outputs: XdgOutputState,
     pub(crate) grabs: Grabs,
+    pub(crate) inhibitors: Inhibitors,
+    pub(crate) named_cursors: NamedCursors,
     /// How many types each source of a selection offers.
     pub(crate) offered: HashMap<ObjectId, u32>,
+    _alpha: AlphaModifierState,
+    _cursor_shape: CursorShapeManagerState,
     _decoration: XdgDecorationState,
+    _fractional_scale: FractionalScaleManagerState,
+    _idle_inhibit: IdleInhibitManagerState,
+    _single_pixel: SinglePixelBufferState,
 }
 
 impl Desktop {
@@ -56,7 +69,14 @@ impl Desktop {
             outputs: XdgOutputState::new::<State>(display),
             grabs: Grabs::default(),
             offered: HashMap::new(),
+            inhibitors: Inhibitors::default(),
+            named_cursors: NamedCursors::default(),
+            _alpha: AlphaModifierState::new::<State>(display),
+            _cursor_shape: CursorShapeManagerState::new::<State>(display),
             _decoration: XdgDecorationState::new::<State>(display),
+            _fractional_scale: FractionalScaleManagerState::new::<State>(display),
+            _idle_inhibit: IdleInhibitManagerState::new::<State>(display),
+            _single_pixel: SinglePixelBufferState::new::<State>(display),
         }
     }
 }

@@ -8,6 +8,7 @@
 mod cli;
 mod clock;
 mod cursor;
+mod cursor_theme;
 mod desktop;
 mod handlers;
 mod popups;

@@ -23,7 +23,7 @@ use smithay::{
 };
 
 use crate::{
-    protocols::shm::Pixels,
+    protocols::{alpha_modifier, shm::Pixels},
     surfaces::{Waiting, region, with_content},
 };
 
@@ -196,7 +196,7 @@ impl Scene {
                 clip: layer.placement.clip,
                 transform: content.transform,
                 filter: Filter::default(),
-                opacity: layer.opacity,
+                opacity: layer.opacity * alpha_modifier::opacity(states),
                 opaque,
                 damage: Region::new(),
             };

@@ -115,6 +115,10 @@ impl State {
                 (p.name.clone(), counts)
             })
             .collect();
-        serde_json::json!({ "ports": ports, "captured_bytes": self.statistics.captured_bytes })
+        serde_json::json!({
+            "ports": ports,
+            "captured_bytes": self.statistics.captured_bytes,
+            "idle_inhibitors": self.shown_inhibitors(),
+        })
     }
 }

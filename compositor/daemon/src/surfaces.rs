@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use porthole_core::scene::{Mapping, Point, SourceRect, Transform};
-use porthole_pixel::{Rect, Region, Size};
+use porthole_pixel::{Format, Rect, Region, Size};
 use smithay::{
     reexports::wayland_server::{
         Resource,
@@ -18,6 +18,7 @@ use smithay::{
             SurfaceData,
         },
         presentation::{PresentationFeedbackCachedState, PresentationFeedbackCallback},
+        single_pixel_buffer::{SinglePixelBufferUserData, get_single_pixel_buffer},
         viewporter::{ViewportCachedState, ensure_viewport_valid},
     },
 };
@@ -128,6 +129,10 @@ pub(crate) fn commit(surface: &WlSurface, states: &SurfaceData, released: &Relea
 }
 
 fn hold(surface: &WlSurface, buffer: &WlBuffer, released: &Releases) -> Option<Arc<Pixels>> {
+    if let Ok(color) = get_single_pixel_buffer(buffer) {
+        buffer.release();
+        return single_pixel(color).map(Arc::new);
+    }
     let Some(shm) = ShmBuffer::of(buffer) else {
         tracing::warn!(surface = ?surface.id(), "a buffer of a kind that is not shown");
         return None;
@@ -139,6 +144,14 @@ fn hold(surface: &WlSurface, buffer: &WlBuffer, released: &Releases) -> Option<A
             None
         }
     }
+}
+
+/// A picture of one pixel, of premultiplied colour.
+fn single_pixel(color: &SinglePixelBufferUserData) -> Option<Pixels> {
+    let byte = |v: u32| u8::try_from((u64::from(v) * 255 + (1 << 31)) >> 32).unwrap_or(u8::MAX);
+    let word = u32::from_be_bytes([color.a, color.r, color.g, color.b].map(byte));
+    let format = if word >> 24 == 0xff { Format::Xrgb8888 } else { Format::Argb8888 };
+    Pixels::owned(format, Size::new(1, 1), vec![word])
 }
 
 impl Content {

@@ -236,6 +236,14 @@ impl Program {
         Ok(manager.get_toplevel_decoration(&toplevel.toplevel, &self.handle, ()))
     }
 
+    /// The serial with which the pointer came last.
+    ///
+    /// # Errors
+    /// When it did not come.
+    pub fn pointer_serial(&self) -> Result<u32> {
+        self.log.pointer_serial.ok_or_else(|| Failure::new("no pointer came"))
+    }
+
     /// The serial of the last button or focus.
     ///
     /// # Errors

@@ -57,6 +57,8 @@ pub struct Log {
     pub(super) clipboard: Clipboard,
     /// The serial of the last button, key or focus.
     pub(super) serial: Option<u32>,
+    /// The serial with which the pointer came last.
+    pub(super) pointer_serial: Option<u32>,
     /// The surface that had the keyboard last.
     pub keyboard: Option<WlSurface>,
 }
@@ -190,7 +192,8 @@ dispatch!(WlKeyboard, |log, _object, event| match event {
     _ => {}
 });
 dispatch!(WlPointer, |log, _object, event| match event {
-    wl_pointer::Event::Enter { surface_x, surface_y, .. } => {
+    wl_pointer::Event::Enter { serial, surface_x, surface_y, .. } => {
+        log.pointer_serial = Some(serial);
         log.say(format!("pointer enter {surface_x:.1} {surface_y:.1}"));
     }
     wl_pointer::Event::Leave { .. } => log.say("pointer leave"),

@@ -29,6 +29,8 @@ mod wayland_clipboard;
 #[cfg(test)]
 mod wayland_input;
 #[cfg(test)]
+mod wayland_looks;
+#[cfg(test)]
 mod wayland_memory;
 #[cfg(test)]
 mod wayland_outputs;

@@ -83,6 +83,7 @@ impl CompositorHandler for State {
     }
 
     fn destroyed(&mut self, surface: &WlSurface) {
+        self.globals.desktop.inhibitors.forget(surface);
         // A pointer's picture may be gone.
         if surface.client().is_some() {
             self.cursor_committed(surface);

@@ -2,10 +2,13 @@
 
 mod capture;
 mod compositor;
+mod cursor_shape;
 pub(crate) mod foreign_toplevel;
+pub(crate) mod idle;
 mod input;
 mod outputs;
 mod seat;
 mod selection;
 mod sources;
+mod surfaces;
 mod xdg_shell;
