@@ -11,7 +11,10 @@ use smithay::{
 };
 
 use crate::{
-    protocols::{capture::CursorImage, shm::Pixels},
+    protocols::{
+        capture::{CursorImage, SourceId},
+        shm::Pixels,
+    },
     state::State,
     surfaces::{Waiting, with_content},
 };
@@ -57,7 +60,7 @@ impl State {
     /// A port's pointer moved.
     pub(crate) fn cursor_moved(&mut self, port: PortId) {
         let at = self.seats.get(port).and_then(crate::seats::PortSeat::position);
-        self.globals.capture.cursor_moved(port, at);
+        self.globals.capture.cursor_moved(SourceId::Port(port), at);
         self.serve_captures(port);
     }
 
@@ -72,7 +75,7 @@ impl State {
             }
             CursorImageStatus::Surface(surface) => surface_image(surface),
         };
-        self.globals.capture.cursor_changed(port, image);
+        self.globals.capture.cursor_changed(SourceId::Port(port), image);
         self.serve_captures(port);
     }
 

@@ -25,6 +25,7 @@ mod sockets;
 mod splash;
 mod state;
 mod surfaces;
+mod views;
 mod windows;
 
 use std::{io::Write, process::ExitCode};

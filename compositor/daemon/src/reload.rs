@@ -8,7 +8,7 @@ use porthole_core::{
 };
 
 use crate::{
-    protocols::shm::Pixels,
+    protocols::{capture::SourceId, shm::Pixels},
     sockets::SocketError,
     splash::{self, SplashError},
     state::State,
@@ -116,7 +116,7 @@ impl State {
     }
 
     fn remove_port(&mut self, id: PortId) {
-        self.globals.capture.removed(id);
+        self.globals.capture.removed(SourceId::Port(id));
         self.seats.remove(&self.display, id);
         if let Some(port) = self.ports.remove(&self.display, id) {
             tracing::info!(port = port.name, "removed");
@@ -142,7 +142,7 @@ impl State {
             let Some(port) = self.ports.get_mut(id) else { continue };
             let (resized, output) = (port.set_mode(mode), port.output.clone());
             if resized {
-                self.globals.capture.resized(id, mode.size);
+                self.globals.capture.resized(SourceId::Port(id), mode.size);
                 self.output_changed(&output);
             }
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use porthole_core::{
     input::InputElement,
     model::{Pipeline, PipelineId},
+    plan::Draw as PlannedDraw,
     scene::{
         Element, Filter, Fit, Mapping, Picture, Placement, Point, Sampling, SourceRect, Transform,
         place,
@@ -24,11 +25,15 @@ use smithay::{
 
 use crate::{
     protocols::{alpha_modifier, shm::Pixels},
-    surfaces::{Waiting, region, with_content},
+    render::Draw,
+    surfaces::{Reader, Waiting, region, with_content},
 };
 
 /// Surfaces and popups nest at most this deep: trees are walked by recursion.
 pub(crate) const MAX_DEPTH: u32 = 32;
+
+/// A viewport makes a huge toplevel of a small buffer; this is 256 MiB, and 8192 pixels squared.
+const MAX_OWN_PIXELS: u64 = 1 << 26;
 
 /// The splash's element; surfaces count from 1.
 const SPLASH_ID: u64 = 0;
@@ -43,6 +48,8 @@ pub(crate) struct Scene {
     pub(crate) input: Vec<InputSurface>,
     /// Frame callbacks and feedback of every surface in it.
     pub(crate) waiting: Waiting,
+    /// Who draws it.
+    reader: Reader,
 }
 
 /// A surface that may take input.
@@ -83,6 +90,21 @@ impl Scene {
         self.pixels.push(pixels.clone());
     }
 
+    /// What a plan draws of the elements.
+    pub(crate) fn draws(&self, planned: Vec<PlannedDraw>) -> Vec<Draw> {
+        let draw = |planned: PlannedDraw| {
+            let element = self.elements.get(planned.element)?;
+            Some(Draw {
+                pixels: self.pixels.get(planned.element)?.clone(),
+                mapping: element.mapping(),
+                filter: element.filter,
+                opacity: element.opacity,
+                clip: planned.clip,
+            })
+        };
+        planned.into_iter().filter_map(draw).collect()
+    }
+
     /// Adds a toplevel with its subsurfaces and popups, placed as its layer says. `scale` is the
     /// port's for this toplevel. False when it has nothing to show.
     pub(crate) fn add_layer(
@@ -93,18 +115,7 @@ impl Scene {
         root: &WlSurface,
         popups: &[PopupSurface],
     ) -> bool {
-        let (geometry, density) = with_states(root, |states| {
-            let (size, density) = with_content(states, |c| (c.size, c.density()));
-            let all = Rect::from_size(size);
-            // The visible bounds, when the client draws shadows around them.
-            let geometry = states.cached_state.get::<SurfaceCachedState>().current().geometry;
-            let geometry = geometry
-                .map(|g| Rect::new(g.loc.x, g.loc.y, g.size.w, g.size.h))
-                .and_then(|g| g.intersect(all))
-                .unwrap_or(all);
-            (geometry, density)
-        });
-        let picture = Picture { size: geometry.size(), density };
+        let (geometry, picture) = visible_bounds(root);
         let sizing = pipeline.sizing;
         let placement =
             place(pipeline.destination, picture, pipeline.source_rectangle, sizing, scale);
@@ -115,6 +126,25 @@ impl Scene {
         self.add_tree(&layer, root, origin);
         self.add_popups(&layer, root, origin, popups, MAX_DEPTH);
         true
+    }
+
+    /// A toplevel with its subsurfaces and popups alone, in a picture of [`own_size`].
+    pub(crate) fn of_toplevel(
+        id: PipelineId,
+        layer: &Pipeline,
+        root: &WlSurface,
+        popups: &[PopupSurface],
+    ) -> Self {
+        let mut scene = Self { reader: Reader::View, ..Self::default() };
+        let alone = Pipeline {
+            destination: Rect::from_size(own_size(root)),
+            source_rectangle: None,
+            sizing: Fit::Stretch.into(),
+            opacity: 1.0,
+            ..layer.clone()
+        };
+        scene.add_layer(id, &alone, 1.0, root, popups);
+        scene
     }
 
     fn add_popups(
@@ -203,7 +233,7 @@ impl Scene {
             let map = element.mapping();
             element.filter = layer.sampling.filter(&map);
             element.damage = content
-                .take_damage()
+                .take_damage(self.reader)
                 .rects()
                 .iter()
                 .filter_map(|r| map.damage_to_port(*r, element.filter))
@@ -229,8 +259,40 @@ impl Scene {
             self.pixels.push(pixels);
             self.input.push(input);
         }
-        self.waiting.take_from(states);
+        // A capture shows nothing to anybody who waits for the port.
+        if self.reader == Reader::Port {
+            self.waiting.take_from(states);
+        }
     }
+}
+
+/// The bounds of a toplevel without the shadows that its client draws around it, in the coordinates
+/// of its surface, and how large that is.
+fn visible_bounds(root: &WlSurface) -> (Rect, Picture) {
+    with_states(root, |states| {
+        let (size, density) = with_content(states, |c| (c.size, c.density()));
+        let all = Rect::from_size(size);
+        let geometry = states.cached_state.get::<SurfaceCachedState>().current().geometry;
+        let geometry = geometry
+            .map(|g| Rect::new(g.loc.x, g.loc.y, g.size.w, g.size.h))
+            .and_then(|g| g.intersect(all))
+            .unwrap_or(all);
+        (geometry, Picture { size: geometry.size(), density })
+    })
+}
+
+/// The size of a toplevel's own picture: a pixel for each of its buffer's, unless the buffer is
+/// coarser than the surface. Empty when that is more than a capture may cost.
+pub(crate) fn own_size(root: &WlSurface) -> Size {
+    let (_, Picture { size, density: (across, down) }) = visible_bounds(root);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the cast saturates, which is what is wanted"
+    )]
+    let side = |length: u32, density: f64| (f64::from(length) * density.max(1.0)).round() as u32;
+    let own = Size::new(side(size.width, across), side(size.height, down));
+    if own.area() > MAX_OWN_PIXELS { Size::default() } else { own }
 }
 
 /// The surface under a point of the port, and the point in its own coordinates.

@@ -43,8 +43,35 @@ pub(crate) struct Content {
     pub(crate) source: SourceRect,
     /// The surface's size in its own coordinates.
     pub(crate) size: Size,
-    /// What changed since the last plan, in buffer pixels.
-    damage: Region,
+    /// What changed, in buffer pixels.
+    damage: Unseen,
+}
+
+/// Who draws a surface's content.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Reader {
+    /// The port, for all to see.
+    #[default]
+    Port,
+    /// Captures of the toplevel.
+    View,
+}
+
+/// What changed since each reader looked.
+#[derive(Debug, Default)]
+struct Unseen {
+    port: Region,
+    /// Kept from the first look on, so that it costs nothing where nobody captures.
+    view: Option<Region>,
+}
+
+impl Unseen {
+    fn change(&mut self, change: impl Fn(&mut Region)) {
+        change(&mut self.port);
+        if let Some(view) = &mut self.view {
+            change(view);
+        }
+    }
 }
 
 impl Default for Content {
@@ -58,7 +85,7 @@ impl Default for Content {
             transform: Transform::Normal,
             source: SourceRect::default(),
             size: Size::default(),
-            damage: Region::new(),
+            damage: Unseen::default(),
         }
     }
 }
@@ -96,12 +123,12 @@ pub(crate) fn commit(surface: &WlSurface, states: &SurfaceData, released: &Relea
         content.transform = Transform::undo_wayland(turned).unwrap_or_default();
         content.update_view(states, scale);
         let Some(pixels) = &content.pixels else {
-            content.damage = Region::new();
+            content.damage.change(|damage| *damage = Region::new());
             return;
         };
         let all = Rect::from_size(pixels.layout().size());
         if before != (content.transform, content.source, content.size) {
-            content.damage = Region::from_rect(all);
+            content.damage.change(|damage| *damage = Region::from_rect(all));
         } else if new_buffer || !damage.is_empty() {
             let surface_map = content.buffer_mapping();
             for rect in &damage {
@@ -115,15 +142,16 @@ pub(crate) fn commit(surface: &WlSurface, states: &SurfaceData, released: &Relea
                         all,
                     ),
                 };
-                if let Some(rect) = rect {
-                    content.damage.add(rect);
-                }
-                // A client may list any number; the cost of each stays bounded.
-                if content.damage.rects().len() > 2 * MAX_DAMAGE_RECTS {
-                    content.damage.simplify(MAX_DAMAGE_RECTS);
-                }
+                let Some(rect) = rect else { continue };
+                content.damage.change(|damage| {
+                    damage.add(rect);
+                    // A client may list any number; the cost of each stays bounded.
+                    if damage.rects().len() > 2 * MAX_DAMAGE_RECTS {
+                        damage.simplify(MAX_DAMAGE_RECTS);
+                    }
+                });
             }
-            content.damage.simplify(MAX_DAMAGE_RECTS);
+            content.damage.change(|damage| damage.simplify(MAX_DAMAGE_RECTS));
         }
     });
 }
@@ -210,9 +238,13 @@ impl Content {
         }
     }
 
-    /// What changed since the last call, in buffer pixels.
-    pub(crate) fn take_damage(&mut self) -> Region {
-        std::mem::take(&mut self.damage)
+    /// What changed since the reader's last call, in buffer pixels. A view's first call tells
+    /// nothing: all is news to it.
+    pub(crate) fn take_damage(&mut self, reader: Reader) -> Region {
+        match reader {
+            Reader::Port => std::mem::take(&mut self.damage.port),
+            Reader::View => self.damage.view.replace(Region::new()).unwrap_or_default(),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use porthole_core::{
     Name, Scale,
     config::Content,
     model::{Pipeline, PipelineId, PortId},
+    plan::Planner,
     scene::Lead,
 };
 use porthole_pixel::Size;
@@ -18,8 +19,12 @@ use smithay::{
 };
 
 use crate::{
-    handlers::foreign_toplevel::info, ports::Port, protocols::foreign_toplevel::ToplevelId,
-    sockets::SocketKind, state::State, surfaces::with_content,
+    handlers::foreign_toplevel::info,
+    ports::Port,
+    protocols::{capture::SourceId, foreign_toplevel::ToplevelId},
+    sockets::SocketKind,
+    state::State,
+    surfaces::with_content,
 };
 
 /// What a guest device calls the toplevel of its scanout `N`.
@@ -32,6 +37,8 @@ struct Window {
     pipeline: PipelineId,
     /// While it is mapped: what others call it.
     listed: Option<ToplevelId>,
+    /// Plans its own picture, while it is captured.
+    view: Option<Planner>,
 }
 
 /// Every toplevel that has a layer, the newest last.
@@ -57,6 +64,25 @@ impl Windows {
     /// The layer of a toplevel's surface.
     pub(crate) fn layer_of(&self, surface: &WlSurface) -> Option<PipelineId> {
         self.windows.iter().find(|w| w.toplevel.wl_surface() == surface).map(|w| w.pipeline)
+    }
+
+    /// The mapped toplevels of a layer that `wanted` says, with what others call them.
+    pub(crate) fn listed(
+        &self,
+        wanted: impl Fn(PipelineId) -> bool,
+    ) -> Vec<(ToplevelId, PipelineId)> {
+        let windows = self.windows.iter().filter(|w| wanted(w.pipeline));
+        windows.filter_map(|w| Some((w.listed?, w.pipeline))).collect()
+    }
+
+    /// The surface of a listed toplevel.
+    pub(crate) fn surface(&self, id: ToplevelId) -> Option<&WlSurface> {
+        self.of_id(id).map(|w| w.toplevel.wl_surface())
+    }
+
+    /// The planner of a listed toplevel's own picture, as it was left.
+    pub(crate) fn view(&mut self, id: ToplevelId) -> Option<&mut Option<Planner>> {
+        self.windows.iter_mut().find(|w| w.listed == Some(id)).map(|w| &mut w.view)
     }
 
     fn get_mut(&mut self, surface: &WlSurface) -> Option<&mut Window> {
@@ -122,7 +148,12 @@ impl State {
             }
             if let Some(pipeline) = now {
                 let listed = listed.filter(|_| stays);
-                self.windows.windows.push(Window { toplevel: toplevel.clone(), pipeline, listed });
+                self.windows.windows.push(Window {
+                    toplevel: toplevel.clone(),
+                    pipeline,
+                    listed,
+                    view: None,
+                });
                 self.list_toplevel(surface);
             }
         }
@@ -175,7 +206,7 @@ impl State {
                 self.tell_toplevel(id);
             }
             (Some(id), false) => {
-                window.listed = None;
+                (window.listed, window.view) = (None, None);
                 self.unlist_toplevel(id);
             }
             _ => {}
@@ -184,6 +215,7 @@ impl State {
 
     fn unlist_toplevel(&mut self, id: ToplevelId) {
         self.globals.foreign_toplevels.remove(id);
+        self.globals.capture.removed(SourceId::Toplevel(id));
     }
 
     /// The port on which a listed toplevel has its layer.
@@ -200,6 +232,9 @@ impl State {
     pub(crate) fn toplevel_committed(&mut self, surface: &WlSurface) {
         let Some(pipeline) = self.windows.layer_of(surface) else { return };
         self.list_toplevel(surface);
+        if let Some(id) = self.windows.id_of(surface) {
+            self.resize_view(id);
+        }
         if is_mapped(surface) {
             if self.windows.shown.insert(pipeline) {
                 tracing::info!(layer = self.layer_name(pipeline), "first picture");

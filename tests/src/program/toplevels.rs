@@ -2,10 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use wayland_client::{Connection, Dispatch, Proxy, QueueHandle, event_created_child};
-use wayland_protocols::ext::foreign_toplevel_list::v1::client::{
-    ext_foreign_toplevel_handle_v1::{self as handle, ExtForeignToplevelHandleV1},
-    ext_foreign_toplevel_list_v1::{self as list, ExtForeignToplevelListV1},
+use wayland_client::{
+    Connection, Dispatch, Proxy, QueueHandle, delegate_noop, event_created_child,
+};
+use wayland_protocols::ext::{
+    foreign_toplevel_list::v1::client::{
+        ext_foreign_toplevel_handle_v1::{self as handle, ExtForeignToplevelHandleV1},
+        ext_foreign_toplevel_list_v1::{self as list, ExtForeignToplevelListV1},
+    },
+    image_capture_source::v1::client::ext_foreign_toplevel_image_capture_source_manager_v1::ExtForeignToplevelImageCaptureSourceManagerV1,
+    image_copy_capture::v1::client::{
+        ext_image_copy_capture_manager_v1::{ExtImageCopyCaptureManagerV1, Options},
+        ext_image_copy_capture_session_v1::ExtImageCopyCaptureSessionV1,
+    },
 };
 
 use super::{Log, Program};
@@ -26,6 +35,26 @@ impl Program {
         let list = self.bind()?;
         self.roundtrip()?;
         Ok(list)
+    }
+
+    /// A capture session on a toplevel; waits for its constraints.
+    ///
+    /// # Errors
+    /// When the socket does not show the globals, or the service does not answer.
+    pub fn capture_toplevel(
+        &mut self,
+        toplevel: &ExtForeignToplevelHandleV1,
+    ) -> Result<ExtImageCopyCaptureSessionV1> {
+        let sources: ExtForeignToplevelImageCaptureSourceManagerV1 = self.bind()?;
+        let manager: ExtImageCopyCaptureManagerV1 = self.bind()?;
+        let source = sources.create_source(toplevel, self.handle(), ());
+        let session = manager.create_session(&source, Options::empty(), self.handle(), ());
+        source.destroy();
+        let mark = self.log.len();
+        self.wait_for("the session's constraints", mark, |line| {
+            line == "capture done" || line == "capture stopped"
+        })?;
+        Ok(session)
     }
 
     /// The handle of the toplevel with this application id.
@@ -88,3 +117,5 @@ impl Dispatch<ExtForeignToplevelHandleV1, ()> for Log {
         }
     }
 }
+
+delegate_noop!(Log: ExtForeignToplevelImageCaptureSourceManagerV1);

@@ -25,6 +25,8 @@ mod two_guests;
 #[cfg(test)]
 mod wayland_capture;
 #[cfg(test)]
+mod wayland_capture_toplevel;
+#[cfg(test)]
 mod wayland_clipboard;
 #[cfg(test)]
 mod wayland_input;

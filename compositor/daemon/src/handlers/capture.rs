@@ -1,19 +1,25 @@
-//! Who may capture which port.
+//! Who may capture which port and which toplevel.
 
 use porthole_core::model::PortId;
 use porthole_pixel::Size;
 use smithay::{
     input::pointer::PointerHandle,
     output::Output,
-    reexports::wayland_server::{
-        Client,
-        protocol::{wl_output::WlOutput, wl_pointer::WlPointer},
+    reexports::{
+        wayland_protocols::ext::foreign_toplevel_list::v1::server::ext_foreign_toplevel_handle_v1::ExtForeignToplevelHandleV1 as Handle,
+        wayland_server::{
+            Client,
+            protocol::{wl_output::WlOutput, wl_pointer::WlPointer},
+        },
     },
 };
 
 use crate::{
     ports::Ports,
-    protocols::capture::{CaptureHandler, CaptureState, SourceId, delegate_capture},
+    protocols::{
+        capture::{CaptureHandler, CaptureState, SourceId, delegate_capture},
+        foreign_toplevel::ForeignToplevelHandler,
+    },
     sockets::socket_of,
     state::State,
 };
@@ -36,10 +42,20 @@ impl State {
         may_capture(&self.ports, client, port)
     }
 
+    /// The port on which a source shows.
+    fn port_of_source(&self, source: SourceId) -> Option<PortId> {
+        match source {
+            SourceId::Port(port) => Some(port),
+            SourceId::Toplevel(toplevel) => self.port_of_toplevel(toplevel),
+        }
+    }
+
     /// Stops captures for which a reload took the right away.
     pub(crate) fn stop_forbidden_captures(&mut self) {
         let mut capture = std::mem::take(&mut self.globals.capture);
-        capture.stop_unless(|client, port| self.may_capture(client, port));
+        capture.stop_unless(|client, source| {
+            self.port_of_source(source).is_some_and(|port| self.may_capture(client, port))
+        });
         self.globals.capture = capture;
     }
 }
@@ -51,22 +67,34 @@ impl CaptureHandler for State {
 
     fn source_of_output(&mut self, client: &Client, output: &WlOutput) -> Option<SourceId> {
         let id = self.port_of_output(output)?;
-        self.may_capture(client, id).then_some(id)
+        self.may_capture(client, id).then_some(SourceId::Port(id))
+    }
+
+    fn source_of_toplevel(&mut self, client: &Client, handle: &Handle) -> Option<SourceId> {
+        let id = self.globals.foreign_toplevels.of_handle(handle)?;
+        self.may_know(client, id).then_some(SourceId::Toplevel(id))
     }
 
     fn source_size(&mut self, source: SourceId) -> Option<Size> {
-        self.ports.get(source).map(|port| port.size)
+        match source {
+            SourceId::Port(port) => self.ports.get(port).map(|port| port.size),
+            SourceId::Toplevel(toplevel) => self.toplevel_size(toplevel),
+        }
     }
 
     fn source_of_pointer(&mut self, pointer: &WlPointer) -> Option<SourceId> {
         let handle = PointerHandle::<Self>::from_resource(pointer)?;
-        self.ports.iter().map(|(id, _)| id).find(|id| {
+        let mut ports = self.ports.iter().map(|(id, _)| id);
+        let port = ports.find(|id| {
             self.seats.get(*id).and_then(|s| s.seat.get_pointer()).is_some_and(|p| p == handle)
-        })
+        });
+        port.map(SourceId::Port)
     }
 
     fn capture_wanted(&mut self, source: SourceId) {
-        self.serve_captures(source);
+        if let Some(port) = self.port_of_source(source) {
+            self.serve_captures(port);
+        }
     }
 }
 

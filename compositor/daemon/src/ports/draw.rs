@@ -14,7 +14,8 @@ use smithay::{
 use super::Port;
 use crate::{
     clock, cursor,
-    render::{Draw, Drawn, FramePlan},
+    protocols::capture::SourceId,
+    render::{Drawn, FramePlan},
     scene::Scene,
     state::State,
     surfaces::Waiting,
@@ -121,30 +122,18 @@ impl State {
         let Some(background) = self.device.port(id).map(|p| p.background) else { return };
         let Some(port) = self.ports.get_mut(id) else { return };
         let plan = port.planner.plan(&scene.elements, background);
+        let draws = scene.draws(plan.composition.draws);
         port.input = scene.input;
-        self.globals.capture.damaged(id, &plan.damage);
-        let captures = self.globals.capture.take_ready(id);
-        if plan.damage.is_empty() && captures.is_empty() {
+        self.globals.capture.damaged(SourceId::Port(id), &plan.damage);
+        let captures = self.globals.capture.take_ready(SourceId::Port(id));
+        let views = self.take_views(id);
+        let Some(port) = self.ports.get_mut(id) else { return };
+        if plan.damage.is_empty() && captures.is_empty() && views.is_empty() {
             self.present_in_flight(id, scene.waiting, clock::now());
             self.refresh_input(id);
             return;
         }
         port.serial += 1;
-        let draws = plan
-            .composition
-            .draws
-            .into_iter()
-            .filter_map(|draw| {
-                let element = scene.elements.get(draw.element)?;
-                Some(Draw {
-                    pixels: scene.pixels.get(draw.element)?.clone(),
-                    mapping: element.mapping(),
-                    filter: element.filter,
-                    opacity: element.opacity,
-                    clip: draw.clip,
-                })
-            })
-            .collect();
         let frame = FramePlan {
             serial: Some(port.serial),
             size: port.size,
@@ -152,6 +141,7 @@ impl State {
             clear: plan.composition.clear,
             draws,
             captures,
+            views,
         };
         port.in_flight = Some(scene.waiting);
         if !port.render.submit(frame) {
@@ -162,15 +152,17 @@ impl State {
 
     /// Serves captures that wait from the last frame, when no frame is on its way.
     pub(crate) fn serve_captures(&mut self, id: PortId) {
-        let Some(port) = self.ports.get_mut(id) else { return };
+        let Some(port) = self.ports.get(id) else { return };
         // A frame under way, or one to come, takes them along.
         if port.in_flight.is_some() || port.capturing || port.frames == 0 {
             return;
         }
-        let captures = self.globals.capture.take_ready(id);
-        if captures.is_empty() {
+        let captures = self.globals.capture.take_ready(SourceId::Port(id));
+        let views = self.take_views(id);
+        if captures.is_empty() && views.is_empty() {
             return;
         }
+        let Some(port) = self.ports.get_mut(id) else { return };
         port.capturing = true;
         let background = self.device.port(id).map(|p| p.background).unwrap_or_default();
         let job = FramePlan {
@@ -180,6 +172,7 @@ impl State {
             clear: porthole_pixel::Region::new(),
             draws: Vec::new(),
             captures,
+            views,
         };
         if !port.render.submit(job) {
             tracing::error!(port = port.name, "the render thread takes no capture");

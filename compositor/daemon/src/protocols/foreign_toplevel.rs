@@ -156,6 +156,12 @@ impl ForeignToplevels {
         }
     }
 
+    /// The toplevel that a client means, while it is mapped.
+    pub(crate) fn of_handle(&self, handle: &Handle) -> Option<ToplevelId> {
+        let id = handle.data::<HandleData>()?.toplevel;
+        self.toplevels.contains_key(&id).then_some(id)
+    }
+
     /// All listed toplevels.
     pub(crate) fn ids(&self) -> Vec<ToplevelId> {
         self.toplevels.keys().copied().collect()

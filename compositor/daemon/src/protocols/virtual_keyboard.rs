@@ -9,6 +9,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use porthole_core::model::PortId;
 use smithay::reexports::wayland_server::{
     Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, New, backend::ClientId,
     protocol::wl_seat::WlSeat,
@@ -18,7 +19,7 @@ use wayland_protocols_misc::zwp_virtual_keyboard_v1::server::{
     zwp_virtual_keyboard_v1::{self as keyboard, ZwpVirtualKeyboardV1 as Keyboard},
 };
 
-use super::capture::{ClientFilter, SourceId};
+use super::capture::ClientFilter;
 
 /// The highest code of linux/input-event-codes.h (`KEY_MAX`).
 const KEY_MAX: u32 = 0x2ff;
@@ -26,11 +27,11 @@ const KEY_MAX: u32 = 0x2ff;
 /// What the compositor must answer.
 pub(crate) trait VirtualKeyboardHandler {
     /// The port whose seat this is, when the client may send it input.
-    fn keyboard_port(&mut self, client: &Client, seat: &WlSeat) -> Option<SourceId>;
+    fn keyboard_port(&mut self, client: &Client, seat: &WlSeat) -> Option<PortId>;
     /// Whether the client may still send input to this port.
-    fn may_type(&mut self, client: &Client, port: SourceId) -> bool;
+    fn may_type(&mut self, client: &Client, port: PortId) -> bool;
     /// A key of an evdev code goes down or up.
-    fn virtual_key(&mut self, port: SourceId, code: u32, pressed: bool);
+    fn virtual_key(&mut self, port: PortId, code: u32, pressed: bool);
 }
 
 /// Data of the global: who sees it.
@@ -47,7 +48,7 @@ impl std::fmt::Debug for VirtualKeyboardGlobal {
 /// One device.
 #[derive(Debug)]
 pub(crate) struct VirtualKeyboardData {
-    port: Option<SourceId>,
+    port: Option<PortId>,
     held: Mutex<Held>,
 }
 

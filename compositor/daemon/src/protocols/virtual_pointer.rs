@@ -5,6 +5,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use porthole_core::model::PortId;
 use smithay::reexports::wayland_server::{
     Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, New, Resource, WEnum,
     backend::ClientId,
@@ -19,7 +20,7 @@ use wayland_protocols_wlr::virtual_pointer::v1::server::{
     zwlr_virtual_pointer_v1::{self as pointer, ZwlrVirtualPointerV1 as Pointer},
 };
 
-use super::capture::{ClientFilter, SourceId};
+use super::capture::ClientFilter;
 
 /// What a device did. Positions are parts of the port: 0 is its left or top edge, 1 its right or
 /// bottom one.
@@ -42,10 +43,10 @@ pub(crate) trait VirtualPointerHandler {
         client: &Client,
         seat: Option<&WlSeat>,
         output: Option<&WlOutput>,
-    ) -> Option<SourceId>;
+    ) -> Option<PortId>;
     /// Whether the client may still send input to this port.
-    fn may_point(&mut self, client: &Client, port: SourceId) -> bool;
-    fn virtual_pointer(&mut self, port: SourceId, input: PointerInput);
+    fn may_point(&mut self, client: &Client, port: PortId) -> bool;
+    fn virtual_pointer(&mut self, port: PortId, input: PointerInput);
 }
 
 /// Data of the global: who sees it.
@@ -62,7 +63,7 @@ impl std::fmt::Debug for VirtualPointerGlobal {
 /// One device.
 #[derive(Debug)]
 pub(crate) struct VirtualPointerData {
-    port: Option<SourceId>,
+    port: Option<PortId>,
     held: Mutex<BTreeSet<u32>>,
 }
 

@@ -24,18 +24,25 @@ pub(crate) enum DrawError {
     Scale(Mapping),
 }
 
-/// A port's picture: `Xrgb8888`, rows without gaps.
+/// A picture: `Xrgb8888`, or premultiplied `Argb8888`; rows without gaps.
 #[derive(Debug)]
 pub(crate) struct Canvas {
     size: Size,
     words: Vec<u32>,
+    code: FormatCode,
 }
 
 impl Canvas {
     /// A picture of one colour.
     pub(crate) fn new(size: Size, color: Color) -> Self {
         let pixels = usize::try_from(size.area()).unwrap_or(0);
-        Self { size, words: vec![color.argb(); pixels] }
+        Self { size, words: vec![color.argb(); pixels], code: FormatCode::X8R8G8B8 }
+    }
+
+    /// A picture that keeps alpha, with nothing in it. Memory is touched only where it is drawn.
+    pub(crate) fn transparent(size: Size) -> Self {
+        let pixels = usize::try_from(size.area()).unwrap_or(0);
+        Self { size, words: vec![0; pixels], code: FormatCode::A8R8G8B8 }
     }
 
     pub(crate) const fn size(&self) -> Size {
@@ -56,9 +63,14 @@ impl Canvas {
     /// Draws what the plan says and returns the bytes written. A layer that cannot be drawn is left
     /// out with a log line; the others are drawn all the same.
     pub(crate) fn draw(&mut self, plan: &FramePlan) -> u64 {
-        let mut pixels = plan.clear.area();
         self.fill(&plan.clear, plan.background);
-        for draw in &plan.draws {
+        plan.clear.area() * 4 + self.draw_all(&plan.draws)
+    }
+
+    /// Draws one thing over the other and returns the bytes written.
+    pub(crate) fn draw_all(&mut self, draws: &[Draw]) -> u64 {
+        let mut pixels = 0;
+        for draw in draws {
             match self.draw_one(draw) {
                 Ok(()) => pixels += draw.clip.area(),
                 Err(error) => tracing::error!("a layer was not drawn: {error}"),
@@ -93,15 +105,9 @@ impl Canvas {
         let operation = if solid && !format.has_alpha() { Operation::Src } else { Operation::Over };
         let (width, height) = (self.size.width as usize, self.size.height as usize);
         let stride = self.stride();
-        let mut target = Image::from_slice_mut(
-            FormatCode::X8R8G8B8,
-            width,
-            height,
-            &mut self.words,
-            stride,
-            false,
-        )
-        .map_err(|_| DrawError::Memory)?;
+        let mut target =
+            Image::from_slice_mut(self.code, width, height, &mut self.words, stride, false)
+                .map_err(|_| DrawError::Memory)?;
         let boxes: Vec<Box32> = clip
             .rects()
             .iter()
@@ -154,7 +160,7 @@ impl Canvas {
         at: (i32, i32),
     ) -> std::io::Result<u64> {
         // The pointer is small: a copy of the whole rows it touches keeps one way of writing.
-        let mut copy = Self { size: self.size, words: self.words.clone() };
+        let mut copy = Self { size: self.size, words: self.words.clone(), code: self.code };
         let size = pixels.layout().size();
         let draw = Draw {
             pixels: pixels.clone(),

@@ -34,6 +34,17 @@ pub(crate) struct FramePlan {
     pub(crate) draws: Vec<Draw>,
     /// Who wants the finished picture.
     pub(crate) captures: Vec<CaptureJob>,
+    /// Who wants something else drawn.
+    pub(crate) views: Vec<ViewPlan>,
+}
+
+/// A picture of one toplevel, drawn apart from the port's for one capture. Only what the capture
+/// copies is drawn.
+#[derive(Debug)]
+pub(crate) struct ViewPlan {
+    pub(crate) size: Size,
+    pub(crate) draws: Vec<Draw>,
+    pub(crate) capture: CaptureJob,
 }
 
 /// One picture to be drawn.

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    sync::mpsc::{self, SyncSender, TrySendError},
+    sync::mpsc::{self, SyncSender},
     thread::JoinHandle,
 };
 
@@ -10,7 +10,7 @@ use porthole_core::Color;
 use porthole_pixel::Size;
 use smithay::reexports::calloop::channel::Sender;
 
-use super::{Canvas, Captured, Drawn, FramePlan};
+use super::{Canvas, CaptureJob, Captured, Drawn, FramePlan};
 use crate::clock;
 
 /// A port's render thread. It sleeps until a plan comes.
@@ -49,10 +49,7 @@ impl RenderThread {
 
     /// Hands over a plan; false when two are not answered yet or the thread is gone.
     pub(crate) fn submit(&self, plan: FramePlan) -> bool {
-        match self.plans.as_ref().map(|p| p.try_send(plan)) {
-            Some(Ok(())) => true,
-            Some(Err(TrySendError::Full(_) | TrySendError::Disconnected(_))) | None => false,
-        }
+        self.plans.as_ref().is_some_and(|plans| plans.try_send(plan).is_ok())
     }
 }
 
@@ -72,13 +69,17 @@ fn draw(canvas: &mut Canvas, plan: &FramePlan) -> Drawn {
     }
     let composed_bytes = canvas.draw(plan);
     let at = clock::now();
-    let captures = plan
-        .captures
-        .iter()
-        .map(|job| Captured {
-            token: job.token,
-            outcome: canvas.copy_out(&job.into, &job.region, job.cursor.as_ref()),
-        })
-        .collect();
+    let of_port = plan.captures.iter().map(|job| capture(canvas, job));
+    let of_toplevels = plan.views.iter().map(|view| {
+        let mut canvas = Canvas::transparent(view.size);
+        canvas.draw_all(&view.draws);
+        capture(&canvas, &view.capture)
+    });
+    let captures = of_port.chain(of_toplevels).collect();
     Drawn { serial: plan.serial, at, composed_bytes, captures }
+}
+
+fn capture(canvas: &Canvas, job: &CaptureJob) -> Captured {
+    let outcome = canvas.copy_out(&job.into, &job.region, job.cursor.as_ref());
+    Captured { token: job.token, outcome }
 }

@@ -3,6 +3,10 @@
 use smithay::reexports::{
     wayland_protocols::ext::{
         image_capture_source::v1::server::{
+            ext_foreign_toplevel_image_capture_source_manager_v1::{
+                self as toplevel_source_manager,
+                ExtForeignToplevelImageCaptureSourceManagerV1 as ToplevelSourceManager,
+            },
             ext_image_capture_source_v1::{self, ExtImageCaptureSourceV1 as Source},
             ext_output_image_capture_source_manager_v1::{
                 self as source_manager, ExtOutputImageCaptureSourceManagerV1 as SourceManager,
@@ -67,6 +71,28 @@ where
     }
 }
 
+impl<D> GlobalDispatch<ToplevelSourceManager, CaptureGlobal, D> for CaptureState
+where
+    D: GlobalDispatch<ToplevelSourceManager, CaptureGlobal>
+        + Dispatch<ToplevelSourceManager, ()>
+        + 'static,
+{
+    fn bind(
+        _: &mut D,
+        _: &DisplayHandle,
+        _: &Client,
+        resource: New<ToplevelSourceManager>,
+        _: &CaptureGlobal,
+        init: &mut DataInit<'_, D>,
+    ) {
+        init.init(resource, ());
+    }
+
+    fn can_view(client: Client, global: &CaptureGlobal) -> bool {
+        (global.filter)(&client)
+    }
+}
+
 impl<D> GlobalDispatch<Manager, CaptureGlobal, D> for CaptureState
 where
     D: GlobalDispatch<Manager, CaptureGlobal> + Dispatch<Manager, ()> + 'static,
@@ -103,6 +129,30 @@ where
         if let source_manager::Request::CreateSource { source, output } = request {
             // A source of nothing is legal: its sessions are stopped at once.
             let id = state.source_of_output(client, &output);
+            init.init(source, id);
+        }
+    }
+}
+
+impl<D> Dispatch<ToplevelSourceManager, (), D> for CaptureState
+where
+    D: CaptureHandler
+        + Dispatch<ToplevelSourceManager, ()>
+        + Dispatch<Source, Option<SourceId>>
+        + 'static,
+{
+    fn request(
+        state: &mut D,
+        client: &Client,
+        _: &ToplevelSourceManager,
+        request: toplevel_source_manager::Request,
+        (): &(),
+        _: &DisplayHandle,
+        init: &mut DataInit<'_, D>,
+    ) {
+        if let toplevel_source_manager::Request::CreateSource { source, toplevel_handle } = request
+        {
+            let id = state.source_of_toplevel(client, &toplevel_handle);
             init.init(source, id);
         }
     }
@@ -168,7 +218,7 @@ where
                 let source = source_id(&source);
                 let size = source.and_then(|s| state.source_size(s));
                 let paint_cursor = options.contains(Options::PaintCursors);
-                let kind = source.map_or(SessionKind::Stopped, |source| SessionKind::Port {
+                let kind = source.map_or(SessionKind::Stopped, |source| SessionKind::Picture {
                     source,
                     paint_cursor,
                 });
@@ -294,7 +344,7 @@ where
             frame::Request::Capture if frame.capture() => {
                 if stopped {
                     frame.fail(frame::FailureReason::Stopped);
-                } else if let Some(source) = session.kind.port() {
+                } else if let Some(source) = session.kind.picture() {
                     state.capture_wanted(source);
                 } else {
                     session.serve_cursor();

@@ -1,6 +1,6 @@
-//! `ext-image-copy-capture-v1` with `ext-image-capture-source-v1` for outputs.
+//! `ext-image-copy-capture-v1` with `ext-image-capture-source-v1` for outputs and toplevels.
 //!
-//! A client makes a source from an output and a session from the source, then one frame after
+//! A client makes a source from an output or a listed toplevel and a session from the source, then one frame after
 //! another. The first frame of a session is answered at once with the whole picture; later ones when
 //! something changed since the session's last frame, with exactly that damage. Every session gathers
 //! its own damage, so a slow client misses no change and holds up nobody.
@@ -12,10 +12,15 @@ mod session;
 
 use std::time::Duration;
 
+use porthole_core::model::PortId;
 use porthole_pixel::{Rect, Region, Size};
 use smithay::reexports::{
     wayland_protocols::ext::{
-        image_capture_source::v1::server::ext_output_image_capture_source_manager_v1::ExtOutputImageCaptureSourceManagerV1 as SourceManager,
+        foreign_toplevel_list::v1::server::ext_foreign_toplevel_handle_v1::ExtForeignToplevelHandleV1 as Handle,
+        image_capture_source::v1::server::{
+            ext_foreign_toplevel_image_capture_source_manager_v1::ExtForeignToplevelImageCaptureSourceManagerV1 as ToplevelSourceManager,
+            ext_output_image_capture_source_manager_v1::ExtOutputImageCaptureSourceManagerV1 as SourceManager,
+        },
         image_copy_capture::v1::server::ext_image_copy_capture_manager_v1::ExtImageCopyCaptureManagerV1 as CaptureManager,
     },
     wayland_server::{
@@ -28,15 +33,22 @@ pub(crate) use cursor::{CursorImage, CursorSessionData};
 pub(crate) use dispatch::{FrameData, SessionData};
 use session::{Session, SessionKind};
 
+use super::foreign_toplevel::ToplevelId;
 use crate::render::{CaptureJob, Captured};
 
-/// What is captured: a port.
-pub(crate) type SourceId = porthole_core::model::PortId;
+/// What is captured.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub(crate) enum SourceId {
+    /// All that a port shows.
+    Port(PortId),
+    /// One toplevel at its own size, without what is above or below it.
+    Toplevel(ToplevelId),
+}
 
 /// Decides whether a client sees the capture globals.
 pub(crate) type ClientFilter = Box<dyn Fn(&Client) -> bool + Send + Sync>;
 
-/// Data of the two globals.
+/// Data of the globals.
 pub(crate) struct CaptureGlobal {
     pub(super) filter: ClientFilter,
 }
@@ -52,6 +64,8 @@ pub(crate) trait CaptureHandler {
     fn capture_state(&mut self) -> &mut CaptureState;
     /// The source of an output, when this client may capture it.
     fn source_of_output(&mut self, client: &Client, output: &WlOutput) -> Option<SourceId>;
+    /// The source of a listed toplevel, when this client may capture it.
+    fn source_of_toplevel(&mut self, client: &Client, handle: &Handle) -> Option<SourceId>;
     /// The size of a source's picture, when it still exists.
     fn source_size(&mut self, source: SourceId) -> Option<Size>;
     /// The source on whose picture a pointer moves.
@@ -76,11 +90,13 @@ impl CaptureState {
     ) -> Self
     where
         D: GlobalDispatch<SourceManager, CaptureGlobal>
+            + GlobalDispatch<ToplevelSourceManager, CaptureGlobal>
             + GlobalDispatch<CaptureManager, CaptureGlobal>
             + 'static,
     {
         let global = || CaptureGlobal { filter: Box::new(filter.clone()) };
         display.create_global::<D, SourceManager, _>(1, global());
+        display.create_global::<D, ToplevelSourceManager, _>(1, global());
         display.create_global::<D, CaptureManager, _>(1, global());
         Self::default()
     }
@@ -94,13 +110,23 @@ impl CaptureState {
         self.sessions.iter_mut().find(|s| s.id == id)
     }
 
-    fn of_port(&mut self, source: SourceId) -> impl Iterator<Item = &mut Session> {
-        self.sessions.iter_mut().filter(move |s| s.kind.port() == Some(source))
+    fn of_source(&mut self, source: SourceId) -> impl Iterator<Item = &mut Session> {
+        self.sessions.iter_mut().filter(move |s| s.kind.picture() == Some(source))
+    }
+
+    /// True when somebody captures `source`.
+    pub(crate) fn is_captured(&self, source: SourceId) -> bool {
+        self.sessions.iter().any(|s| s.kind.picture() == Some(source))
+    }
+
+    /// True when somebody waits for a frame of `source`.
+    pub(crate) fn is_awaited(&self, source: SourceId) -> bool {
+        self.sessions.iter().any(|s| s.kind.picture() == Some(source) && s.is_waiting())
     }
 
     /// The picture of `source` is about to change in `region`.
     pub(crate) fn damaged(&mut self, source: SourceId, region: &Region) {
-        for session in self.of_port(source) {
+        for session in self.of_source(source) {
             session.damage.union(region);
             session.damage.simplify(session::MAX_DAMAGE_RECTS);
         }
@@ -109,10 +135,10 @@ impl CaptureState {
     /// The captures of `source` that can be served from its next picture.
     pub(crate) fn take_ready(&mut self, source: SourceId) -> Vec<CaptureJob> {
         let cursor = self.cursors.painted(source);
-        self.of_port(source)
+        self.of_source(source)
             .filter_map(|session| {
                 let mut job = session.take_job()?;
-                if let SessionKind::Port { paint_cursor: true, .. } = session.kind {
+                if let SessionKind::Picture { paint_cursor: true, .. } = session.kind {
                     job.cursor.clone_from(&cursor);
                 }
                 Some(job)
@@ -132,14 +158,14 @@ impl CaptureState {
 
     /// The source's picture has another size now.
     pub(crate) fn resized(&mut self, source: SourceId, size: Size) {
-        for session in self.of_port(source) {
+        for session in self.of_source(source) {
             session.resize(size);
         }
     }
 
     /// The source is gone: its sessions are stopped.
     pub(crate) fn removed(&mut self, source: SourceId) {
-        for session in self.of_port(source) {
+        for session in self.of_source(source) {
             session.stop();
         }
         self.cursors.removed(source);
@@ -162,8 +188,8 @@ impl CaptureState {
 
     /// Sessions that paint the pointer see it move as damage.
     fn cursor_damage(&mut self, source: SourceId, touched: &[Rect]) {
-        for session in self.of_port(source) {
-            if let SessionKind::Port { paint_cursor: true, .. } = session.kind {
+        for session in self.of_source(source) {
+            if let SessionKind::Picture { paint_cursor: true, .. } = session.kind {
                 touched.iter().for_each(|r| session.damage.add(*r));
             }
         }
@@ -172,7 +198,7 @@ impl CaptureState {
     /// Stops the sessions of clients that may not capture their source any more.
     pub(crate) fn stop_unless(&mut self, allowed: impl Fn(&Client, SourceId) -> bool) {
         for session in &mut self.sessions {
-            let source = session.kind.port().or_else(|| session.kind.cursor());
+            let source = session.kind.picture().or_else(|| session.kind.cursor());
             let client = session.client();
             if let (Some(source), Some(client)) = (source, client)
                 && !allowed(&client, source)
@@ -194,6 +220,7 @@ macro_rules! delegate_capture {
             use ::smithay::reexports::wayland_protocols::ext::{
                 image_capture_source::v1::server::{
                     ext_image_capture_source_v1::ExtImageCaptureSourceV1,
+                    ext_foreign_toplevel_image_capture_source_manager_v1::ExtForeignToplevelImageCaptureSourceManagerV1,
                     ext_output_image_capture_source_manager_v1::ExtOutputImageCaptureSourceManagerV1,
                 },
                 image_copy_capture::v1::server::{
@@ -207,6 +234,8 @@ macro_rules! delegate_capture {
                 CaptureGlobal, CaptureState, CursorSessionData, FrameData, SessionData, SourceId,
             };
             ::wayland_server::delegate_global_dispatch!($state: [ExtOutputImageCaptureSourceManagerV1: CaptureGlobal] => CaptureState);
+            ::wayland_server::delegate_global_dispatch!($state: [ExtForeignToplevelImageCaptureSourceManagerV1: CaptureGlobal] => CaptureState);
+            ::wayland_server::delegate_dispatch!($state: [ExtForeignToplevelImageCaptureSourceManagerV1: ()] => CaptureState);
             ::wayland_server::delegate_global_dispatch!($state: [ExtImageCopyCaptureManagerV1: CaptureGlobal] => CaptureState);
             ::wayland_server::delegate_dispatch!($state: [ExtOutputImageCaptureSourceManagerV1: ()] => CaptureState);
             ::wayland_server::delegate_dispatch!($state: [ExtImageCopyCaptureManagerV1: ()] => CaptureState);

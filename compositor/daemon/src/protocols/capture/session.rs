@@ -20,8 +20,8 @@ pub(super) const MAX_DAMAGE_RECTS: usize = 64;
 /// What a session captures.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum SessionKind {
-    /// A port's picture, with the pointer painted in or not.
-    Port { source: SourceId, paint_cursor: bool },
+    /// The picture of a port or toplevel, with the pointer painted in or not.
+    Picture { source: SourceId, paint_cursor: bool },
     /// The pointer's own picture.
     Cursor(SourceId),
     /// Nothing that exists (any more).
@@ -29,10 +29,22 @@ pub(super) enum SessionKind {
 }
 
 impl SessionKind {
-    pub(super) const fn port(self) -> Option<SourceId> {
+    pub(super) const fn picture(self) -> Option<SourceId> {
         match self {
-            Self::Port { source, .. } => Some(source),
+            Self::Picture { source, .. } => Some(source),
             _ => None,
+        }
+    }
+
+    /// The formats of buffers that can be captured into.
+    const fn formats(self) -> &'static [Format] {
+        match self {
+            Self::Cursor(_) => &[Format::Argb8888],
+            // A toplevel may be seen through; without alpha it lies on black.
+            Self::Picture { source: SourceId::Toplevel(_), .. } => {
+                &[Format::Xrgb8888, Format::Argb8888]
+            }
+            _ => &[Format::Xrgb8888],
         }
     }
 
@@ -95,12 +107,10 @@ impl Session {
         if self.size.is_empty() {
             return;
         }
-        let format = match self.kind {
-            SessionKind::Cursor(_) => Format::Argb8888,
-            _ => Format::Xrgb8888,
-        };
         self.resource.buffer_size(self.size.width, self.size.height);
-        self.resource.shm_format(wire_format(format).unwrap_or(wl_shm::Format::Xrgb8888));
+        for format in self.kind.formats() {
+            self.resource.shm_format(wire_format(*format).unwrap_or(wl_shm::Format::Xrgb8888));
+        }
         self.resource.done();
     }
 
@@ -127,11 +137,14 @@ impl Session {
         }
     }
 
+    /// True when a frame was asked for and nobody works on it yet.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.job.is_none() && self.frame.as_ref().is_some_and(Frame::is_requested)
+    }
+
     /// True when a frame was asked for and there is something to show in it.
-    pub(super) fn is_ready(&self) -> bool {
-        self.job.is_none()
-            && self.frame.as_ref().is_some_and(Frame::is_requested)
-            && !self.damage.is_empty()
+    fn is_ready(&self) -> bool {
+        self.is_waiting() && !self.damage.is_empty()
     }
 
     /// The frame that is ready, as work for a render thread.
