@@ -23,7 +23,9 @@ use crate::{
     cursor_theme::NamedCursors,
     handlers::idle::Inhibitors,
     popups::Grabs,
-    protocols::{alpha_modifier::AlphaModifierState, xdg_output::XdgOutputState},
+    protocols::{
+        alpha_modifier::AlphaModifierState, dmabuf::DmabufState, xdg_output::XdgOutputState,
+    },
     sockets::{SocketKind, socket_of},
     state::State,
 };
@@ -44,6 +46,7 @@ pub(crate) struct Desktop {
     _alpha: AlphaModifierState,
     _cursor_shape: CursorShapeManagerState,
     _decoration: XdgDecorationState,
+    _dmabuf: DmabufState,
     _fractional_scale: FractionalScaleManagerState,
     _idle_inhibit: IdleInhibitManagerState,
     _single_pixel: SinglePixelBufferState,
@@ -74,6 +77,7 @@ impl Desktop {
             _alpha: AlphaModifierState::new::<State>(display),
             _cursor_shape: CursorShapeManagerState::new::<State>(display),
             _decoration: XdgDecorationState::new::<State>(display),
+            _dmabuf: DmabufState::new::<State>(display),
             _fractional_scale: FractionalScaleManagerState::new::<State>(display),
             _idle_inhibit: IdleInhibitManagerState::new::<State>(display),
             _single_pixel: SinglePixelBufferState::new::<State>(display),

@@ -121,7 +121,11 @@ impl State {
         let socket = crate::sockets::socket_of(&client)?;
         Some(match &socket.kind {
             SocketKind::Guest => {
-                let scanout = app_id.strip_prefix(SCANOUT_APP_ID)?.parse().ok()?;
+                // The display of crosvm gives none: it shows the guest's first scanout.
+                let scanout = match app_id.as_str() {
+                    "" => 0,
+                    id => id.strip_prefix(SCANOUT_APP_ID)?.parse().ok()?,
+                };
                 Content::Guest { guest: socket.name.clone(), scanout }
             }
             SocketKind::Programs => Content::App { socket: socket.name.clone(), app_id },
@@ -165,7 +169,7 @@ impl State {
                 tracing::info!("{content} has no layer in the configuration: it is not shown");
             }
             (None, None) => tracing::info!(
-                "a toplevel of a guest without an id '{SCANOUT_APP_ID}N' is not shown"
+                "a toplevel of a guest with another id than '{SCANOUT_APP_ID}N' is not shown"
             ),
             _ => {}
         }

@@ -57,6 +57,8 @@ pub struct Log {
     pub(super) clipboard: Clipboard,
     /// The serial of the last button, key or focus.
     pub(super) serial: Option<u32>,
+    /// A buffer that the service made.
+    pub(super) made: Option<WlBuffer>,
     /// The serial with which the pointer came last.
     pub(super) pointer_serial: Option<u32>,
     /// The surface that had the keyboard last.

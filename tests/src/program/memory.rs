@@ -54,7 +54,11 @@ impl PoolMemory {
         rustix::fs::ftruncate(&self.fd, len).or_fail("truncate")
     }
 
-    pub(super) fn write(&self, mut bytes: &[u8]) -> Result<()> {
+    /// Writes from the start.
+    ///
+    /// # Errors
+    /// When the memory cannot be written.
+    pub fn write(&self, mut bytes: &[u8]) -> Result<()> {
         let mut offset = 0;
         while !bytes.is_empty() {
             let n = rustix::io::pwrite(&self.fd, bytes, offset).or_fail("write pixels")?;

@@ -29,6 +29,8 @@ mod wayland_capture_toplevel;
 #[cfg(test)]
 mod wayland_clipboard;
 #[cfg(test)]
+mod wayland_dmabuf;
+#[cfg(test)]
 mod wayland_input;
 #[cfg(test)]
 mod wayland_looks;

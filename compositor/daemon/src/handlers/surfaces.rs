@@ -10,7 +10,10 @@ use smithay::{
     },
 };
 
-use crate::{protocols::alpha_modifier::delegate_alpha_modifier, state::State};
+use crate::{
+    protocols::{alpha_modifier::delegate_alpha_modifier, dmabuf::delegate_dmabuf},
+    state::State,
+};
 
 impl BufferHandler for State {
     fn buffer_destroyed(&mut self, _: &WlBuffer) {
@@ -28,5 +31,6 @@ impl FractionalScaleHandler for State {
 }
 
 delegate_alpha_modifier!(State);
+delegate_dmabuf!(State);
 delegate_fractional_scale!(State);
 delegate_single_pixel_buffer!(State);

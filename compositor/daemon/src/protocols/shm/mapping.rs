@@ -15,8 +15,9 @@ pub(crate) enum Access {
 
 /// A whole pool, mapped.
 ///
-/// INVARIANT: the file behind it is sealed against shrinking and was at least `len` long when the
-/// seal was seen, so that every byte stays backed and no access can raise SIGBUS.
+/// INVARIANT: the file behind it is sealed against shrinking, or a dma-buf, which has one size for
+/// life, and was at least `len` long when that was seen: every byte stays backed and no access raises
+/// SIGBUS. For a dma-buf this is its exporter's promise; clients cannot make exporters.
 #[derive(Debug)]
 pub(crate) struct Mapping {
     start: NonNull<u8>,

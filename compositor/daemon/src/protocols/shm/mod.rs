@@ -53,6 +53,12 @@ impl ShmBuffer {
         buffer.data::<Self>()
     }
 
+    /// A buffer in memory that did not come through `wl_shm`; it must be readable here.
+    pub(crate) fn import(pool: Pool, layout: Layout) -> std::io::Result<Self> {
+        pool.mapping(Access::Read)?;
+        Ok(Self { pool: Arc::new(pool), layout, in_use: Mutex::default() })
+    }
+
     pub(crate) const fn layout(&self) -> &Layout {
         &self.layout
     }

@@ -3,6 +3,7 @@
 //! A memfd that is sealed against shrinking is mapped: any thread may then read it freely. Any other
 //! file is read with `pread` and written with `pwrite`, which answer a file that was cut short with
 //! fewer bytes where a mapping would answer with SIGBUS. So no signal handler is needed at all.
+//! A dma-buf keeps its size for life and is mapped as a sealed memfd is.
 
 use std::{
     io,
@@ -21,6 +22,8 @@ pub(crate) const MAX_COPY: u64 = 256 << 20;
 /// `TMPFS_MAGIC` of linux/magic.h. Only there does "sealed" mean that every page can be had:
 /// a file of huge pages has seals too, but may run out of them.
 const TMPFS_MAGIC: u64 = 0x0102_1994;
+/// `DMA_BUF_MAGIC` of linux/magic.h.
+const DMA_BUF_MAGIC: u64 = 0x444d_4142;
 
 /// A pool as the client made it.
 #[derive(Debug)]
@@ -40,10 +43,15 @@ struct Maps {
 impl Pool {
     /// Takes a pool of `len` bytes.
     pub(crate) fn new(fd: OwnedFd, len: u64) -> Self {
-        let mappable = rustix::fs::fcntl_get_seals(&fd)
-            .is_ok_and(|seals| seals.contains(SealFlags::SHRINK))
-            && rustix::fs::fstatfs(&fd)
-                .is_ok_and(|fs| u64::try_from(fs.f_type).is_ok_and(|t| t == TMPFS_MAGIC));
+        let kind = rustix::fs::fstatfs(&fd).ok().and_then(|fs| u64::try_from(fs.f_type).ok());
+        let sealed = || {
+            rustix::fs::fcntl_get_seals(&fd).is_ok_and(|seals| seals.contains(SealFlags::SHRINK))
+        };
+        let mappable = match kind {
+            Some(DMA_BUF_MAGIC) => true,
+            Some(TMPFS_MAGIC) => sealed(),
+            _ => false,
+        };
         Self { fd, mappable, maps: Mutex::new(Maps { len, ..Maps::default() }) }
     }
 
