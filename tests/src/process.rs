@@ -154,6 +154,15 @@ impl Process {
         number.ok_or_else(|| Failure::new(format!("a process's status has no {key}")))
     }
 
+    /// How many descriptors it has open.
+    ///
+    /// # Errors
+    /// When the process is not there.
+    pub fn descriptors(&self) -> Result<usize> {
+        let folder = format!("/proc/{}/fd", self.id());
+        Ok(fs::read_dir(folder).or_fail("list descriptors")?.count())
+    }
+
     /// How often it has slept and woken up again, over all its threads.
     ///
     /// # Errors

@@ -255,6 +255,18 @@ impl Program {
         Ok(shm.create_pool(memory.fd(), len, &self.handle, ()))
     }
 
+    /// The connection itself, to send what no library would send. Everything asked for so far is
+    /// sent first, so that the bytes begin at a request.
+    ///
+    /// # Errors
+    /// When the service does not take what was asked for.
+    pub fn wire(&self) -> Result<UnixStream> {
+        self.connection.flush().or_fail("send requests")?;
+        let backend = self.connection.backend();
+        let copy = backend.poll_fd().try_clone_to_owned().or_fail("copy a descriptor")?;
+        Ok(UnixStream::from(copy))
+    }
+
     /// The handle for requests that make objects.
     #[must_use]
     pub const fn handle(&self) -> &QueueHandle<Log> {

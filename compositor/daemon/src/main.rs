@@ -1,9 +1,10 @@
 //! `porthole`, the display service.
 //!
 //! One thread owns all state and runs an event loop; each port has a thread that draws. Modules
-//! follow a picture: [`protocols`] and [`handlers`] take it from a client, [`surfaces`] and
-//! [`windows`] keep it, [`scene`] lists it, [`ports`] plan it, [`render`] draws it, and the capture
-//! protocol hands it on. Input goes the other way through [`seats`].
+//! follow a picture: [`relay`] lets each client send its share, [`protocols`] and [`handlers`] take
+//! it, [`surfaces`] and [`windows`] keep it, [`scene`] lists it, [`ports`] plan it, [`render`] draws
+//! it, and the capture protocol hands it on. Input goes the other way through [`seats`]. All of that
+//! is one [`turn`].
 
 mod cli;
 mod clock;
@@ -16,6 +17,7 @@ mod ports;
 mod programs;
 mod protocols;
 mod ready;
+mod relay;
 mod reload;
 mod render;
 mod scene;
@@ -25,6 +27,7 @@ mod sockets;
 mod splash;
 mod state;
 mod surfaces;
+mod turn;
 mod views;
 mod windows;
 

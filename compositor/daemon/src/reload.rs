@@ -50,12 +50,9 @@ impl State {
         let pending = device.prepare(&config)?;
         device.commit(pending)?;
         let added = self.add_ports(&device, splash.as_ref())?;
-        match self.sockets.apply(&self.handle, &self.display, &config) {
-            Ok(ended) => self.ended.extend(ended),
-            Err(error) => {
-                added.into_iter().for_each(|id| self.remove_port(id));
-                return Err(error.into());
-            }
+        if let Err(error) = self.sockets.apply(&self.handle, &self.display, &config) {
+            added.into_iter().for_each(|id| self.remove_port(id));
+            return Err(error.into());
         }
 
         let before = std::mem::replace(&mut self.device, device);

@@ -11,9 +11,8 @@ use porthole_core::{
 use porthole_program::InheritError;
 use smithay::reexports::{
     calloop::{
-        Dispatcher, EventLoop, Interest, Mode, PostAction,
+        EventLoop,
         channel::{self, Channel, Event},
-        generic::Generic,
         ping::{PingSource, make_ping},
         signals::{Signal, Signals},
     },
@@ -33,6 +32,7 @@ use crate::{
     sockets::Sockets,
     splash,
     state::{Globals, State, Statistics},
+    turn::Turn,
     windows::Windows,
 };
 
@@ -83,24 +83,19 @@ pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
         programs: Programs::default(),
         statistics: Statistics::default(),
         released: Releases::new(wake),
-        ended: Vec::new(),
         arrow: cursor::arrow(),
         config,
     };
-    insert_sources(&event_loop, signals, display, drawn, released)?;
+    insert_sources(&event_loop, signals, drawn, released)?;
+    let mut turn =
+        Turn::new(display, event_loop.handle()).map_err(|e| ServiceError::Loop(e.into()))?;
 
     let ports = state.add_ports(&device, splash.as_ref())?;
     state.device = device;
     show_splash(&mut event_loop, &mut state, &ports)?;
     open(&mut state, ready_fd)?;
 
-    // A turn: dispatch what came in, plan frames, send what came of it.
-    event_loop.run(None, &mut state, |state| {
-        state.refresh_ports();
-        if let Err(error) = state.display.flush_clients() {
-            tracing::warn!("clients could not be flushed: {error}");
-        }
-    })?;
+    event_loop.run(None, &mut state, |state| turn.run(state))?;
     tracing::info!("ending");
     let handle = state.handle.clone();
     state.programs.stop_all(&handle);
@@ -144,32 +139,14 @@ fn open(state: &mut State, ready_fd: Option<OwnedFd>) -> Result<(), ServiceError
 fn insert_sources(
     event_loop: &EventLoop<'static, State>,
     signals: Signals,
-    display: Display<State>,
     drawn: Channel<(PortId, Drawn)>,
     released: PingSource,
 ) -> Result<(), ServiceError> {
     let handle = event_loop.handle();
     let failed = |e: smithay::reexports::calloop::Error| ServiceError::Loop(e);
-    let source = Generic::new(display, Interest::READ, Mode::Level);
-    let display = Dispatcher::new(source, |_, display, state: &mut State| {
-        // SAFETY: the display is neither dropped nor replaced while its source lives.
-        dispatch_clients(unsafe { display.get_mut() }, state);
-        Ok(PostAction::Continue)
-    });
-    handle.register_dispatcher(display.clone())?;
     handle
-        .insert_source(signals, move |event, &mut (), state| match event.signal() {
-            Signal::SIGHUP => {
-                state.reload();
-                // The library closes the sockets of ended clients only when it serves one of them.
-                let mut source = display.as_source_mut();
-                // SAFETY: as above, the display is neither dropped nor replaced.
-                let display = unsafe { source.get_mut() };
-                for client in std::mem::take(&mut state.ended) {
-                    // An error says that the client is gone, which is what is wanted.
-                    let _ = display.backend().dispatch_single_client(state, client);
-                }
-            }
+        .insert_source(signals, |event, &mut (), state| match event.signal() {
+            Signal::SIGHUP => state.reload(),
             Signal::SIGUSR1 => tracing::info!("statistics {}", state.statistics()),
             _ => state.signal.stop(),
         })
@@ -185,10 +162,4 @@ fn insert_sources(
         .insert_source(released, |(), &mut (), state| state.released.send())
         .map_err(|e| failed(e.error))?;
     Ok(())
-}
-
-fn dispatch_clients(display: &mut Display<State>, state: &mut State) {
-    if let Err(error) = display.dispatch_clients(state) {
-        tracing::error!("clients could not be read: {error}");
-    }
 }

@@ -5,7 +5,7 @@ use std::{
     io,
     os::unix::{
         fs::{DirBuilderExt, PermissionsExt},
-        net::UnixListener,
+        net::{UnixListener, UnixStream},
     },
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -16,15 +16,12 @@ use rustix::fs::{FlockOperation, OFlags};
 use smithay::{
     reexports::{
         calloop::{Interest, LoopHandle, Mode, PostAction, RegistrationToken, generic::Generic},
-        wayland_server::{
-            Client, DisplayHandle,
-            backend::{ClientId, DisconnectReason},
-        },
+        wayland_server::{Client, DisplayHandle, backend::DisconnectReason},
     },
     wayland::compositor::CompositorClientState,
 };
 
-use crate::state::State;
+use crate::{relay::Party, state::State};
 
 /// The file in each socket's folder, as `WAYLAND_DISPLAY` commonly names it.
 const FILE: &str = "wayland-0";
@@ -58,8 +55,16 @@ impl SocketInfo {
 pub(crate) struct ClientState {
     pub(crate) compositor: CompositorClientState,
     pub(crate) socket: Option<Arc<SocketInfo>>,
+    pub(crate) party: Arc<Party>,
     /// The ports whose clipboard it was let into by right.
     pub(crate) clipboards: Clipboards,
+}
+
+impl ClientState {
+    /// The socket's name, for the log.
+    pub(crate) fn socket_name(&self) -> &str {
+        self.socket.as_ref().map_or("none", |s| s.name.as_str())
+    }
 }
 
 /// Names of ports.
@@ -109,6 +114,7 @@ struct Listening {
 pub(crate) struct Sockets {
     dir: PathBuf,
     listening: Vec<Listening>,
+    arrivals: Vec<(UnixStream, ClientState)>,
     /// Held for as long as the service runs, so that a second one is told.
     _lock: rustix::fd::OwnedFd,
 }
@@ -152,7 +158,7 @@ impl Sockets {
         )
         .map_err(|e| error(e.into()))?;
         match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { dir, listening: Vec::new(), _lock: lock }),
+            Ok(()) => Ok(Self { dir, listening: Vec::new(), arrivals: Vec::new(), _lock: lock }),
             Err(rustix::io::Errno::WOULDBLOCK) => Err(SocketError::Busy(dir.display().to_string())),
             Err(e) => Err(error(e.into())),
         }
@@ -171,13 +177,13 @@ impl Sockets {
     /// Makes the sockets that a configuration wants and has not, and closes those it wants no more,
     /// with their clients. Rights are the new ones from now on, for clients that are there too.
     ///
-    /// Returns the clients that were ended. Nothing that listened before is closed when this fails.
+    /// Nothing that listened before is closed when this fails.
     pub(crate) fn apply(
         &mut self,
         handle: &LoopHandle<'static, State>,
         display: &DisplayHandle,
         config: &Config,
-    ) -> Result<Vec<ClientId>, SocketError> {
+    ) -> Result<(), SocketError> {
         let wanted = wanted(config);
         let mut fresh = Vec::new();
         for want in &wanted {
@@ -192,7 +198,6 @@ impl Sockets {
                 }
             }
         }
-        let mut ended = Vec::new();
         self.listening.retain(|l| {
             let keep = wanted.iter().find(|w| *w.name == l.info.name && w.kind == l.info.kind);
             match keep {
@@ -205,13 +210,25 @@ impl Sockets {
                 }
                 None => {
                     close(handle, l);
-                    ended.extend(end_clients(display, &l.info));
+                    end_clients(display, "its socket is no more", |client| {
+                        client.socket.as_ref().is_some_and(|s| Arc::ptr_eq(s, &l.info))
+                    });
                 }
             }
             keep.is_some()
         });
         self.listening.extend(fresh);
-        Ok(ended)
+        Ok(())
+    }
+
+    /// Takes a connection in; it is served from the next turn on.
+    pub(crate) fn admit(&mut self, stream: UnixStream, data: ClientState) {
+        self.arrivals.push((stream, data));
+    }
+
+    /// The connections that came since the last call.
+    pub(crate) fn take_arrivals(&mut self) -> Vec<(UnixStream, ClientState)> {
+        std::mem::take(&mut self.arrivals)
     }
 
     fn listen(
@@ -261,30 +278,32 @@ fn accept(listener: &UnixListener, info: &Arc<SocketInfo>, state: &mut State) {
     match listener.accept() {
         Ok((stream, _)) => {
             let data = ClientState { socket: Some(info.clone()), ..ClientState::default() };
-            match state.display.insert_client(stream, Arc::new(data)) {
-                Ok(_) => tracing::info!(socket, "a client connected"),
-                Err(error) => tracing::warn!(socket, "a client was refused: {error}"),
-            }
+            state.sockets.admit(stream, data);
+            tracing::info!(socket, "a client connected");
         }
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
         Err(error) => tracing::warn!(socket, "a connection was not accepted: {error}"),
     }
 }
 
-/// Ends the clients of a socket that is no more, and tells which they were.
-fn end_clients(display: &DisplayHandle, info: &Arc<SocketInfo>) -> Vec<ClientId> {
+/// Disconnects those of all clients that a reload leaves nothing to do, and says why.
+pub(crate) fn end_clients(
+    display: &DisplayHandle,
+    why: &str,
+    which: impl Fn(&ClientState) -> bool,
+) {
     let backend = display.backend_handle();
     let mut clients = Vec::new();
     backend.with_all_clients(|id| clients.push(id));
-    clients.retain(|id| {
+    for id in clients {
         let data = backend.get_client_data(id.clone()).ok();
         let data = data.and_then(|data| data.downcast_arc::<ClientState>().ok());
-        data.is_some_and(|d| d.socket.as_ref().is_some_and(|s| Arc::ptr_eq(s, info)))
-    });
-    for id in &clients {
-        backend.kill_client(id.clone(), DisconnectReason::ConnectionClosed);
+        if let Some(data) = data.filter(|data| which(data)) {
+            tracing::info!(socket = data.socket_name(), "a client is disconnected: {why}");
+            data.party.leave();
+            backend.kill_client(id, DisconnectReason::ConnectionClosed);
+        }
     }
-    clients
 }
 
 fn close(handle: &LoopHandle<'static, State>, listening: &Listening) {

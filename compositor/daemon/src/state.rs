@@ -6,7 +6,7 @@ use porthole_core::{config::Config, model::Device, rights::SocketRights};
 use smithay::{
     reexports::{
         calloop::{LoopHandle, LoopSignal},
-        wayland_server::{Client, DisplayHandle, backend::ClientId},
+        wayland_server::{Client, DisplayHandle},
     },
     wayland::{
         compositor::CompositorState, output::OutputManagerState, presentation::PresentationState,
@@ -49,8 +49,6 @@ pub(crate) struct State {
     pub(crate) statistics: Statistics,
     /// Where buffers go that nobody reads any more.
     pub(crate) released: Releases,
-    /// Clients whose socket a reload took away.
-    pub(crate) ended: Vec<ClientId>,
     /// The pointer over nobody's surface.
     pub(crate) arrow: Option<CursorImage>,
 }

@@ -31,6 +31,8 @@ mod wayland_clipboard;
 #[cfg(test)]
 mod wayland_dmabuf;
 #[cfg(test)]
+mod wayland_flood;
+#[cfg(test)]
 mod wayland_input;
 #[cfg(test)]
 mod wayland_looks;

@@ -25,9 +25,16 @@ impl ClientData for ClientState {
     fn initialized(&self, _: ClientId) {}
 
     fn disconnected(&self, _: ClientId, reason: DisconnectReason) {
-        let socket = self.socket.as_ref().map_or("none", |s| s.name.as_str());
+        self.party.end();
+        let socket = self.socket_name();
         match reason {
-            DisconnectReason::ConnectionClosed => tracing::info!(socket, "a client left"),
+            DisconnectReason::ConnectionClosed if self.party.has_left() => {
+                tracing::info!(socket, "a client left");
+            }
+            DisconnectReason::ConnectionClosed => {
+                let why = "it sent what is no request, or made more events than it can be sent";
+                tracing::warn!(socket, "a client was disconnected: {why}");
+            }
             DisconnectReason::ProtocolError(error) => {
                 tracing::warn!(socket, "a client was disconnected: {error}");
             }

@@ -43,7 +43,7 @@ use smithay::{
 
 use crate::{
     desktop::is_program,
-    sockets::{ClientState, socket_of},
+    sockets::{ClientState, end_clients, socket_of},
     state::State,
 };
 
@@ -102,25 +102,12 @@ impl State {
     /// Disconnects who holds a clipboard for which a reload took the right away: nothing of the
     /// protocol ends what a device was promised.
     pub(crate) fn end_forbidden_clipboards(&mut self) {
-        let backend = self.display.backend_handle();
-        let mut clients = Vec::new();
-        backend.with_all_clients(|id| clients.push(id));
-        clients.retain(|id| {
-            let data = backend.get_client_data(id.clone()).ok();
-            let Some(data) = data.and_then(|d| d.downcast_arc::<ClientState>().ok()) else {
-                return false;
-            };
+        end_clients(&self.display, "the right to its clipboard is gone", |client| {
             let may = |port: &str| {
-                data.socket.as_ref().is_some_and(|s| s.with_rights(|r| r.may_clipboard(port)))
+                client.socket.as_ref().is_some_and(|s| s.with_rights(|r| r.may_clipboard(port)))
             };
-            data.clipboards.any(|port| !may(port))
+            client.clipboards.any(|port| !may(port))
         });
-        for id in clients {
-            use smithay::reexports::wayland_server::backend::DisconnectReason;
-            tracing::info!("a client is disconnected: the right to its clipboard is gone");
-            backend.kill_client(id.clone(), DisconnectReason::ConnectionClosed);
-            self.ended.push(id);
-        }
     }
 }
 

@@ -1,0 +1,268 @@
+//! Between the clients' sockets and the Wayland library, so that no client can flood.
+//!
+//! The library reads a socket until nothing is left in it, and goes round until no socket has
+//! anything left: a client that never stops sending would have the thread for itself. So the library
+//! gets one end of a socket pair for each client, and a relay holds the other. In each turn it takes
+//! one [`CHUNK`] from each client that has sent something, and has that dispatched. A client that
+//! sends faster than its rate is not read for a while; one that does not read its events is not read
+//! either, and is ended when too much is unread.
+//!
+//! Only whole requests go on, each with the descriptors that it takes and no others.
+
+mod bucket;
+mod descriptors;
+mod link;
+mod output;
+mod socket;
+mod wire;
+
+use std::{
+    collections::BTreeMap,
+    ffi::CString,
+    io,
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::net::UnixStream,
+    },
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
+
+use rustix::{
+    buffer::spare_capacity,
+    event::{
+        Timespec,
+        epoll::{self, CreateFlags, Event, EventData, EventFlags},
+    },
+    io::Errno,
+};
+use smithay::reexports::wayland_server::{
+    Display,
+    backend::{
+        Backend, ClientData, ClientId, DisconnectReason, Handle,
+        protocol::{Interface, ProtocolError},
+    },
+};
+
+use link::{Goes, Link};
+
+/// What is taken from a client in one turn, in bytes: one buffer of the usual libraries.
+const CHUNK: usize = 4096;
+/// How many clients are looked at in one turn; the kernel goes round among them.
+const READY: usize = 64;
+
+/// Errors of `wl_display`, by the protocol's numbers.
+const INVALID_METHOD: u32 = 1;
+const IMPLEMENTATION: u32 = 3;
+
+/// The library looks objects up by the name of their interface.
+static WL_DISPLAY: Interface =
+    Interface { name: "wl_display", version: 1, requests: &[], events: &[], c_ptr: None };
+
+/// Why a client is ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+enum Fault {
+    #[error("a request of {0} bytes; it has at least 8 and at most {longest}", longest = wire::LONGEST)]
+    Length(usize),
+    #[error("a request came without its file descriptor")]
+    DescriptorMissing,
+    #[error("file descriptors came that no request takes")]
+    DescriptorsIdle,
+    #[error("more file descriptors came at once than are taken")]
+    DescriptorsLost,
+    #[error("{0} bytes of events stay unread")]
+    Unread(usize),
+}
+
+/// What relay and client data tell each other of a client's end.
+#[derive(Debug, Default)]
+pub(crate) struct Party {
+    left: AtomicBool,
+    gone: AtomicBool,
+}
+
+impl Party {
+    /// Notes that the end was the client's own will, or the configuration's.
+    pub(crate) fn leave(&self) {
+        self.left.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was.
+    pub(crate) fn has_left(&self) -> bool {
+        self.left.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the library has ended the client.
+    pub(crate) fn end(&self) {
+        self.gone.store(true, Ordering::Relaxed);
+    }
+
+    fn gone(&self) -> bool {
+        self.gone.load(Ordering::Relaxed)
+    }
+}
+
+/// All clients' links.
+#[derive(Debug)]
+pub(crate) struct Relay {
+    links: BTreeMap<u64, Link>,
+    next: u64,
+    /// Clients' sockets: requests that came, and room for events.
+    outside: OwnedFd,
+    /// The library's ends: events to take.
+    inside: OwnedFd,
+}
+
+impl Relay {
+    /// A relay without clients.
+    pub(crate) fn new() -> io::Result<Self> {
+        let make = || epoll::create(CreateFlags::CLOEXEC);
+        Ok(Self { links: BTreeMap::new(), next: 0, outside: make()?, inside: make()? })
+    }
+
+    /// What becomes readable when there is something to do in the next turn.
+    pub(crate) fn poll(&self) -> io::Result<OwnedFd> {
+        self.outside.as_fd().try_clone_to_owned()
+    }
+
+    /// Takes a client in. Its data says [`Party::end`] when it is disconnected.
+    pub(crate) fn insert<D>(
+        &mut self,
+        display: &mut Display<D>,
+        stream: UnixStream,
+        data: Arc<dyn ClientData>,
+        party: Arc<Party>,
+    ) -> io::Result<()> {
+        stream.set_nonblocking(true)?;
+        let (inner, library) = UnixStream::pair()?;
+        inner.set_nonblocking(true)?;
+        library.set_nonblocking(true)?;
+        epoll::add(&self.inside, &inner, EventData::new_u64(self.next), EventFlags::IN)?;
+        let client = display.handle().insert_client(library, data)?.id();
+        self.links.insert(self.next, Link::new(client, party, stream, inner, Instant::now()));
+        self.next += 1;
+        Ok(())
+    }
+
+    /// Serves each client that has sent something, once.
+    pub(crate) fn receive<D>(&mut self, display: &mut Display<D>, state: &mut D) {
+        let now = Instant::now();
+        for (key, flags) in ready(&self.outside) {
+            let Some(link) = self.links.get_mut(&key) else { continue };
+            if flags.contains(EventFlags::OUT) {
+                settle(display.backend(), link, Link::send);
+            }
+            if flags.intersects(EventFlags::IN | EventFlags::HUP | EventFlags::ERR) {
+                let backend = display.backend();
+                let outcome = link.receive(backend, state, now);
+                settle(backend, link, |_| outcome);
+            }
+        }
+    }
+
+    /// Sends every event that the library has written.
+    pub(crate) fn send<D>(&mut self, display: &mut Display<D>) {
+        loop {
+            let events = ready(&self.inside);
+            for (key, _) in &events {
+                if let Some(link) = self.links.get_mut(key) {
+                    settle(display.backend(), link, Link::send);
+                }
+            }
+            if events.len() < READY {
+                break;
+            }
+            // All that these had is taken; what is closed must not be found again.
+            self.links.values().filter(|link| link.party.gone()).for_each(|link| {
+                let _ = epoll::delete(&self.inside, link.inner());
+            });
+        }
+    }
+
+    /// Lets go of clients that have ended. True when there were some: others may see a change.
+    pub(crate) fn clean<D>(&mut self, display: &mut Display<D>, state: &mut D) -> bool {
+        let gone: Vec<u64> =
+            self.links.iter().filter(|(_, l)| l.party.gone()).map(|(key, _)| *key).collect();
+        for link in gone.iter().filter_map(|key| self.links.get(key)) {
+            link.close(display.backend(), state);
+        }
+        for mut link in gone.iter().filter_map(|key| self.links.remove(key)) {
+            // The last words of the library: why it has ended the client.
+            let _ = link.send();
+        }
+        !gone.is_empty()
+    }
+
+    /// Listens again for what is wanted; tells when a client goes on that has to pause.
+    pub(crate) fn rest(&mut self) -> Option<Instant> {
+        let now = Instant::now();
+        for (key, link) in &mut self.links {
+            let wanted = link.wanted(now);
+            if wanted == link.interest {
+                continue;
+            }
+            let data = EventData::new_u64(*key);
+            let listens = if wanted.is_empty() {
+                epoll::delete(&self.outside, link.outer())
+            } else if link.interest.is_empty() {
+                epoll::add(&self.outside, link.outer(), data, wanted)
+            } else {
+                epoll::modify(&self.outside, link.outer(), data, wanted)
+            };
+            match listens {
+                Ok(()) => link.interest = wanted,
+                Err(error) => tracing::error!("a client's socket cannot be listened to: {error}"),
+            }
+        }
+        self.links.values().filter_map(|link| link.paused(now)).min()
+    }
+}
+
+/// Does something with a link, and ends its client when that is the outcome.
+fn settle<D>(
+    backend: &Backend<D>,
+    link: &mut Link,
+    act: impl FnOnce(&mut Link) -> Result<Goes, Fault>,
+) {
+    let handle = backend.handle();
+    match act(link) {
+        Ok(Goes::On) => return,
+        Ok(Goes::Over) => {}
+        Err(fault) if link.party.gone() => tracing::debug!("after the end: {fault}"),
+        Err(fault @ Fault::Unread(_)) => {
+            let error = ProtocolError {
+                code: IMPLEMENTATION,
+                object_id: 1,
+                object_interface: WL_DISPLAY.name.to_owned(),
+                message: fault.to_string(),
+            };
+            handle.kill_client(link.client.clone(), DisconnectReason::ProtocolError(error));
+        }
+        Err(fault) => post_display_error(&handle, &link.client, INVALID_METHOD, &fault.to_string()),
+    }
+    link.party.end();
+}
+
+/// Ends a client with an error of its `wl_display`.
+pub(crate) fn post_display_error(handle: &Handle, client: &ClientId, code: u32, why: &str) {
+    // No text of ours has a zero byte in it.
+    let why = CString::new(why).unwrap_or_default();
+    match handle.object_for_protocol_id(client.clone(), &WL_DISPLAY, 1) {
+        Ok(display) => handle.post_error(display, code, why),
+        // It is gone already.
+        Err(_) => handle.kill_client(client.clone(), DisconnectReason::ConnectionClosed),
+    }
+}
+
+/// Who is ready, by key.
+fn ready(epoll: &OwnedFd) -> Vec<(u64, EventFlags)> {
+    let mut events: Vec<Event> = Vec::with_capacity(READY);
+    match epoll::wait(epoll, spare_capacity(&mut events), Some(&Timespec::default())) {
+        Ok(_) | Err(Errno::INTR) => {}
+        Err(error) => tracing::error!("clients cannot be listened to: {error}"),
+    }
+    events.iter().map(|event| (event.data.u64(), event.flags)).collect()
+}
