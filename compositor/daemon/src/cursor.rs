@@ -60,7 +60,8 @@ impl State {
     /// A port's pointer moved.
     pub(crate) fn cursor_moved(&mut self, port: PortId) {
         let at = self.seats.get(port).and_then(crate::seats::PortSeat::position);
-        self.globals.capture.cursor_moved(SourceId::Port(port), at);
+        let touched = self.globals.capture.cursor_moved(SourceId::Port(port), at);
+        self.globals.screencopy.pointer_damaged(port, &touched);
         self.serve_captures(port);
     }
 
@@ -75,7 +76,8 @@ impl State {
             }
             CursorImageStatus::Surface(surface) => surface_image(surface),
         };
-        self.globals.capture.cursor_changed(SourceId::Port(port), image);
+        let touched = self.globals.capture.cursor_changed(SourceId::Port(port), image);
+        self.globals.screencopy.pointer_damaged(port, &touched);
         self.serve_captures(port);
     }
 

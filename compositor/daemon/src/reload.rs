@@ -114,6 +114,7 @@ impl State {
 
     fn remove_port(&mut self, id: PortId) {
         self.globals.capture.removed(SourceId::Port(id));
+        self.globals.screencopy.removed(id);
         self.seats.remove(&self.display, id);
         if let Some(port) = self.ports.remove(&self.display, id) {
             tracing::info!(port = port.name, "removed");

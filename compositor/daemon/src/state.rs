@@ -22,6 +22,7 @@ use crate::{
     protocols::{
         capture::{CaptureState, CursorImage},
         foreign_toplevel::ForeignToplevels,
+        screencopy::ScreencopyState,
         shm::{Releases, ShmState},
         virtual_keyboard::VirtualKeyboardState,
         virtual_pointer::VirtualPointerState,
@@ -60,6 +61,7 @@ pub(crate) struct Globals {
     pub(crate) xdg_shell: XdgShellState,
     pub(crate) capture: CaptureState,
     pub(crate) foreign_toplevels: ForeignToplevels,
+    pub(crate) screencopy: ScreencopyState,
     pub(crate) desktop: Desktop,
     _shm: ShmState,
     _viewporter: ViewporterState,
@@ -83,6 +85,7 @@ impl Globals {
             xdg_shell: XdgShellState::new::<State>(display),
             capture: CaptureState::new::<State>(display, may_capture),
             foreign_toplevels: ForeignToplevels::new::<State>(display, may_capture),
+            screencopy: ScreencopyState::new::<State>(display, may_capture),
             desktop: Desktop::new(display),
             _shm: ShmState::new::<State>(display),
             _viewporter: ViewporterState::new::<State>(display),

@@ -45,6 +45,8 @@ mod wayland_popup;
 #[cfg(test)]
 mod wayland_scene;
 #[cfg(test)]
+mod wayland_screencopy;
+#[cfg(test)]
 mod wayland_sizing;
 #[cfg(test)]
 mod wayland_toplevels;

@@ -99,6 +99,9 @@ fn a_socket_without_rights_shows_neither_capture_nor_input() -> Result<()> {
     let needs = [
         "ext_image_copy_capture_manager_v1",
         "ext_output_image_capture_source_manager_v1",
+        "ext_foreign_toplevel_image_capture_source_manager_v1",
+        "ext_foreign_toplevel_list_v1",
+        "zwlr_screencopy_manager_v1",
         "zwp_virtual_keyboard_manager_v1",
         "zwlr_virtual_pointer_manager_v1",
     ];

@@ -57,6 +57,9 @@ impl State {
             self.port_of_source(source).is_some_and(|port| self.may_capture(client, port))
         });
         self.globals.capture = capture;
+        let mut screencopy = std::mem::take(&mut self.globals.screencopy);
+        screencopy.stop_unless(|client, port| self.may_capture(client, port));
+        self.globals.screencopy = screencopy;
     }
 }
 

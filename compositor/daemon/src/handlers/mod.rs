@@ -7,6 +7,7 @@ pub(crate) mod foreign_toplevel;
 pub(crate) mod idle;
 mod input;
 mod outputs;
+mod screencopy;
 mod seat;
 mod selection;
 mod sources;

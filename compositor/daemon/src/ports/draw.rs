@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use porthole_core::{model::PortId, redraw::Action};
+use porthole_pixel::Size;
 use smithay::{
     reexports::{
         calloop::timer::{TimeoutAction, Timer},
@@ -15,7 +16,7 @@ use super::Port;
 use crate::{
     clock, cursor,
     protocols::capture::SourceId,
-    render::{Drawn, FramePlan},
+    render::{CaptureJob, CaptureToken, Drawn, FramePlan},
     scene::Scene,
     state::State,
     surfaces::Waiting,
@@ -124,8 +125,11 @@ impl State {
         let plan = port.planner.plan(&scene.elements, background);
         let draws = scene.draws(plan.composition.draws);
         port.input = scene.input;
+        port.stale = false;
+        let size = port.size;
         self.globals.capture.damaged(SourceId::Port(id), &plan.damage);
-        let captures = self.globals.capture.take_ready(SourceId::Port(id));
+        self.globals.screencopy.damaged(id, &plan.damage);
+        let captures = self.take_captures(id, size);
         let views = self.take_views(id);
         let Some(port) = self.ports.get_mut(id) else { return };
         if plan.damage.is_empty() && captures.is_empty() && views.is_empty() {
@@ -150,14 +154,22 @@ impl State {
         self.refresh_input(id);
     }
 
+    /// The captures of a port of this size that can be served from its next picture.
+    fn take_captures(&mut self, id: PortId, size: Size) -> Vec<CaptureJob> {
+        let mut captures = self.globals.capture.take_ready(SourceId::Port(id));
+        let pointer = self.globals.capture.pointer(SourceId::Port(id));
+        captures.extend(self.globals.screencopy.take_ready(id, size, pointer.as_ref()));
+        captures
+    }
+
     /// Serves captures that wait from the last frame, when no frame is on its way.
     pub(crate) fn serve_captures(&mut self, id: PortId) {
         let Some(port) = self.ports.get(id) else { return };
         // A frame under way, or one to come, takes them along.
-        if port.in_flight.is_some() || port.capturing || port.frames == 0 {
+        if port.in_flight.is_some() || port.capturing || port.stale {
             return;
         }
-        let captures = self.globals.capture.take_ready(SourceId::Port(id));
+        let captures = self.take_captures(id, port.size);
         let views = self.take_views(id);
         if captures.is_empty() && views.is_empty() {
             return;
@@ -183,7 +195,12 @@ impl State {
     pub(crate) fn drawn(&mut self, id: PortId, drawn: Drawn) {
         let captured: u64 = drawn.captures.iter().filter_map(|c| c.outcome.as_ref().ok()).sum();
         self.statistics.captured_bytes += captured;
-        self.globals.capture.finished(drawn.captures, drawn.at);
+        for capture in drawn.captures {
+            match capture.token {
+                CaptureToken::Session(_) => self.globals.capture.finished(capture, drawn.at),
+                CaptureToken::Copy(_) => self.globals.screencopy.finished(capture, drawn.at),
+            }
+        }
         let Some(port) = self.ports.get_mut(id) else { return };
         port.composed_bytes += drawn.composed_bytes;
         if drawn.serial.is_some() {

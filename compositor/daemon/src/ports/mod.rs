@@ -51,6 +51,8 @@ pub(crate) struct Port {
     pub(crate) input: Vec<InputSurface>,
     /// The frame being drawn, and who waits for it.
     in_flight: Option<Waiting>,
+    /// The render thread's picture is not of this size yet.
+    stale: bool,
     /// Captures are being served from the last frame, between two frames.
     capturing: bool,
     /// Counts frames; the last one planned.
@@ -135,6 +137,7 @@ impl Ports {
                 splash,
                 input: Vec::new(),
                 in_flight: None,
+                stale: true,
                 capturing: false,
                 serial: 0,
                 composed_bytes: 0,
@@ -163,6 +166,7 @@ impl Port {
         if resized {
             self.size = mode.size;
             self.planner.resize(mode.size);
+            self.stale = true;
         }
         resized
     }

@@ -12,8 +12,8 @@ use porthole_core::{
 };
 use porthole_pixel::{Format, Rect, Region, Size};
 
-use super::{Draw, FramePlan};
-use crate::protocols::shm::{BufferWriter, Pixels};
+use super::{CaptureJob, Draw, FramePlan};
+use crate::protocols::shm::Pixels;
 
 /// Why a picture could not be drawn. None is a client's fault: layouts were checked before.
 #[derive(Debug, thiserror::Error)]
@@ -128,33 +128,39 @@ impl Canvas {
         Ok(())
     }
 
-    /// Copies `region` into a client's buffer, with a pointer painted over the copy if one is given.
-    pub(crate) fn copy_out(
-        &self,
-        into: &BufferWriter,
-        region: &Region,
-        cursor: Option<&(Arc<Pixels>, i32, i32)>,
-    ) -> std::io::Result<u64> {
-        let bounds = Rect::from_size(self.size);
-        if into.layout().size() != self.size || into.layout().format().bytes_per_pixel() != 4 {
-            return Err(std::io::Error::other("the buffer does not have the port's size"));
+    /// Copies what a capture wants into its buffer, with a pointer painted over the copy if one is
+    /// given.
+    pub(crate) fn copy_out(&self, job: &CaptureJob) -> std::io::Result<u64> {
+        let layout = job.into.layout();
+        let area = Rect::from_size(layout.size()).translate(job.origin.0, job.origin.1);
+        let inside = Rect::from_size(self.size).contains_rect(area);
+        if !inside || layout.format().bytes_per_pixel() != 4 {
+            return Err(std::io::Error::other("the buffer does not fit the picture"));
         }
         let mut written = 0;
-        for rect in region.rects().iter().filter_map(|r| r.intersect(bounds)) {
-            written += into.write(rect, self.bytes(), self.stride())?;
+        for rect in job.region.rects().iter().filter_map(|r| r.intersect(area)) {
+            written += self.write(job, rect)?;
         }
-        if let Some((pixels, x, y)) = cursor {
-            let area = Rect::from_size(pixels.layout().size()).translate(*x, *y);
-            if let Some(area) = area.intersect(bounds) {
-                written += self.copy_with_cursor(into, area, pixels, (*x, *y))?;
+        if let Some((pixels, x, y)) = &job.cursor {
+            let pointer = Rect::from_size(pixels.layout().size()).translate(*x, *y);
+            if let Some(pointer) = pointer.intersect(area) {
+                written += self.copy_with_cursor(job, pointer, pixels, (*x, *y))?;
             }
         }
         Ok(written)
     }
 
+    /// Writes a rectangle of the picture to its place in the capture's buffer.
+    fn write(&self, job: &CaptureJob, rect: Rect) -> std::io::Result<u64> {
+        let (left, top) = (job.origin.0.unsigned_abs(), job.origin.1.unsigned_abs());
+        let start = top as usize * self.stride() + left as usize * 4;
+        let from = self.bytes().get(start..).unwrap_or_default();
+        job.into.write(rect.translate(-job.origin.0, -job.origin.1), from, self.stride())
+    }
+
     fn copy_with_cursor(
         &self,
-        into: &BufferWriter,
+        job: &CaptureJob,
         area: Rect,
         pixels: &Arc<Pixels>,
         at: (i32, i32),
@@ -174,7 +180,7 @@ impl Canvas {
             clip: Region::from_rect(area),
         };
         copy.draw_one(&draw).map_err(std::io::Error::other)?;
-        into.write(area, copy.bytes(), copy.stride())
+        copy.write(job, area)
     }
 }
 

@@ -62,13 +62,23 @@ pub(crate) struct Draw {
     pub(crate) clip: Region,
 }
 
+/// Names a capture to the state thread.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum CaptureToken {
+    /// A frame of a capture session.
+    Session(u64),
+    /// A frame of the older protocol.
+    Copy(u64),
+}
+
 /// A capture to be copied out of the finished picture.
 #[derive(Debug)]
 pub(crate) struct CaptureJob {
-    /// Names the capture to the state thread.
-    pub(crate) token: u64,
+    pub(crate) token: CaptureToken,
     pub(crate) into: BufferWriter,
-    /// What to copy, in port pixels.
+    /// The pixel of the picture that goes to the buffer's top left corner.
+    pub(crate) origin: (i32, i32),
+    /// What to copy, in the picture's pixels.
     pub(crate) region: Region,
     /// A pointer to paint over the copy: its picture and where its top left corner is.
     pub(crate) cursor: Option<(Arc<Pixels>, i32, i32)>,
@@ -77,7 +87,7 @@ pub(crate) struct CaptureJob {
 /// What became of a [`CaptureJob`].
 #[derive(Debug)]
 pub(crate) struct Captured {
-    pub(crate) token: u64,
+    pub(crate) token: CaptureToken,
     /// Bytes copied, or why nothing was.
     pub(crate) outcome: io::Result<u64>,
 }

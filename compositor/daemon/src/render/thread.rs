@@ -80,6 +80,5 @@ fn draw(canvas: &mut Canvas, plan: &FramePlan) -> Drawn {
 }
 
 fn capture(canvas: &Canvas, job: &CaptureJob) -> Captured {
-    let outcome = canvas.copy_out(&job.into, &job.region, job.cursor.as_ref());
-    Captured { token: job.token, outcome }
+    Captured { token: job.token, outcome: canvas.copy_out(job) }
 }

@@ -10,7 +10,7 @@ mod dispatch;
 mod frame;
 mod session;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use porthole_core::model::PortId;
 use porthole_pixel::{Rect, Region, Size};
@@ -33,7 +33,7 @@ pub(crate) use cursor::{CursorImage, CursorSessionData};
 pub(crate) use dispatch::{FrameData, SessionData};
 use session::{Session, SessionKind};
 
-use super::foreign_toplevel::ToplevelId;
+use super::{foreign_toplevel::ToplevelId, shm::Pixels};
 use crate::render::{CaptureJob, Captured};
 
 /// What is captured.
@@ -146,13 +146,11 @@ impl CaptureState {
             .collect()
     }
 
-    /// Tells clients what became of their captures. `at` is when the picture was complete.
-    pub(crate) fn finished(&mut self, captures: Vec<Captured>, at: Duration) {
-        for Captured { token, outcome } in captures {
-            // A session that was destroyed meanwhile has nobody to tell.
-            if let Some(session) = self.sessions.iter_mut().find(|s| s.has_job(token)) {
-                session.finish_job(outcome, at);
-            }
+    /// Tells a client what became of its capture. `at` is when the picture was complete.
+    pub(crate) fn finished(&mut self, Captured { token, outcome }: Captured, at: Duration) {
+        // A session that was destroyed meanwhile has nobody to tell.
+        if let Some(session) = self.sessions.iter_mut().find(|s| s.has_job(token)) {
+            session.finish_job(outcome, at);
         }
     }
 
@@ -171,19 +169,31 @@ impl CaptureState {
         self.cursors.removed(source);
     }
 
-    /// The pointer on `source` is at this hot spot, or nowhere.
-    pub(crate) fn cursor_moved(&mut self, source: SourceId, at: Option<(i32, i32)>) {
-        let touched = self.cursors.moved(source, at);
-        self.cursor_damage(source, &touched);
+    /// The picture of the pointer on `source` and where its top left corner is, when it is visible.
+    pub(crate) fn pointer(&self, source: SourceId) -> Option<(Arc<Pixels>, i32, i32)> {
+        self.cursors.painted(source)
     }
 
-    /// The pointer on `source` looks like this now, or is hidden.
-    pub(crate) fn cursor_changed(&mut self, source: SourceId, image: Option<CursorImage>) {
+    /// The pointer on `source` is at this hot spot, or nowhere. Tells where pictures that show it
+    /// changed.
+    pub(crate) fn cursor_moved(&mut self, source: SourceId, at: Option<(i32, i32)>) -> Vec<Rect> {
+        let touched = self.cursors.moved(source, at);
+        self.cursor_damage(source, &touched);
+        touched
+    }
+
+    /// The pointer on `source` looks like this now, or is hidden. Tells as [`Self::cursor_moved`].
+    pub(crate) fn cursor_changed(
+        &mut self,
+        source: SourceId,
+        image: Option<CursorImage>,
+    ) -> Vec<Rect> {
         let touched = self.cursors.changed(source, image);
         for session in self.sessions.iter_mut().filter(|s| s.kind.cursor() == Some(source)) {
             session.cursor_changed(self.cursors.image(source));
         }
         self.cursor_damage(source, &touched);
+        touched
     }
 
     /// Sessions that paint the pointer see it move as damage.

@@ -12,7 +12,10 @@ use smithay::reexports::{
 };
 
 use super::{CursorImage, SourceId, frame::Frame};
-use crate::{protocols::shm::wire_format, render::CaptureJob};
+use crate::{
+    protocols::shm::wire_format,
+    render::{CaptureJob, CaptureToken},
+};
 
 /// Damage with more pieces than this is made simpler: telling it would cost more than copying.
 pub(super) const MAX_DAMAGE_RECTS: usize = 64;
@@ -165,11 +168,17 @@ impl Session {
         // Unique among all sessions: ids count up and a session makes far fewer than 2^32 frames.
         let token = (self.id << 32) | (self.jobs & 0xffff_ffff);
         self.job = Some(Job { token, damage, frame: Some(frame) });
-        Some(CaptureJob { token, into, region, cursor: None })
+        Some(CaptureJob {
+            token: CaptureToken::Session(token),
+            into,
+            origin: (0, 0),
+            region,
+            cursor: None,
+        })
     }
 
-    pub(super) fn has_job(&self, token: u64) -> bool {
-        self.job.as_ref().is_some_and(|job| job.token == token)
+    pub(super) fn has_job(&self, token: CaptureToken) -> bool {
+        self.job.as_ref().is_some_and(|job| CaptureToken::Session(job.token) == token)
     }
 
     pub(super) fn finish_job(&mut self, outcome: std::io::Result<u64>, at: Duration) {
