@@ -13,6 +13,7 @@ mod input;
 mod presenter;
 mod program;
 mod ready;
+mod resizes;
 
 pub use cli::{Cli, command};
 pub use program::{Failure, run};

@@ -3,13 +3,13 @@
 mod devices;
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use calloop::channel::{self, Channel};
 use calloop::generic::Generic;
 use calloop::signals::{Signal, Signals};
 use calloop::timer::{TimeoutAction, Timer};
-use calloop::{EventLoop, Interest, LoopHandle, Mode, PostAction};
+use calloop::{EventLoop, Interest, LoopHandle, Mode, PostAction, RegistrationToken};
 use porthole_client::present::Told;
 use porthole_program::InheritError;
 use porthole_vhost_device::{EndpointError, Fault};
@@ -55,7 +55,7 @@ struct State {
     devices: Devices,
     /// How it ends.
     end: Option<Result<(), Failure>>,
-    timer_set: bool,
+    timer: Option<(RegistrationToken, Instant)>,
 }
 
 /// Runs the devices until the VM ends.
@@ -85,7 +85,7 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         ready::tell(fd, &cli.guest, &devices::sockets(cli))
             .map_err(|error| Failure::System("writing to the ready descriptor", error))?;
     }
-    let mut state = State { devices, end: None, timer_set: false };
+    let mut state = State { devices, end: None, timer: None };
     loop {
         event_loop.dispatch(None::<Duration>, &mut state).map_err(Failure::Loop)?;
         if let Some(end) = state.end.take() {
@@ -116,19 +116,23 @@ impl State {
         }
     }
 
-    /// Fences must not wait for ever; a timer runs only while one waits.
+    /// Neither a fence nor a size may wait for ever; a timer runs only while one waits.
     fn set_timer(&mut self, handle: &LoopHandle<'static, Self>) -> Result<(), Failure> {
-        let Some(deadline) = self.devices.deadline().filter(|_| !self.timer_set) else {
-            return Ok(());
-        };
-        self.timer_set = true;
-        handle
+        let Some(deadline) = self.devices.deadline() else { return Ok(()) };
+        if let Some((token, set_for)) = self.timer {
+            if set_for <= deadline {
+                return Ok(());
+            }
+            handle.remove(token);
+        }
+        let token = handle
             .insert_source(Timer::from_deadline(deadline), |_, (), state: &mut Self| {
-                state.timer_set = false;
+                state.timer = None;
                 TimeoutAction::Drop
             })
-            .map(|_| ())
-            .map_err(|error| Failure::Loop(error.error))
+            .map_err(|error| Failure::Loop(error.error))?;
+        self.timer = Some((token, deadline));
+        Ok(())
     }
 }
 

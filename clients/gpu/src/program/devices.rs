@@ -17,6 +17,7 @@ use crate::desk::Desk;
 use crate::gpu::{self, GpuPort};
 use crate::input::{self, InputPort};
 use crate::presenter::Presenter;
+use crate::resizes::Resizes;
 
 /// Names a device.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,6 +55,7 @@ pub(super) struct Devices {
     inputs: [Option<InputDevice>; 3],
     presenter: Presenter,
     desk: Desk,
+    resizes: Resizes,
 }
 
 /// The devices that the command line asks for, by the names of the ready line.
@@ -95,6 +97,7 @@ impl Devices {
             inputs,
             presenter: Presenter::Null,
             desk: Desk::new(usize::from(cli.scanouts)),
+            resizes: Resizes::new(usize::from(cli.scanouts)),
         })
     }
 
@@ -128,7 +131,7 @@ impl Devices {
         Ok(turn == Turn::Waiting)
     }
 
-    /// After each turn: frames go to the presenter, due answers to the guest.
+    /// After each turn: frames go to the presenter, due answers and sizes to the guest.
     pub(super) fn settle(&mut self) {
         for event in self.port.gpu.take_events() {
             match &event {
@@ -138,8 +141,12 @@ impl Devices {
             }
             self.presenter.show(event, &mut self.port.gpu);
         }
+        let now = Instant::now();
+        for (scanout, size) in self.resizes.take_due(now) {
+            self.resize(scanout, size);
+        }
         let Self { server, port, .. } = self;
-        server.with_rings(|rings| port.complete_due(Instant::now(), rings));
+        server.with_rings(|rings| port.complete_due(now, rings));
     }
 
     /// What the GPU did in its life, for the log.
@@ -147,9 +154,9 @@ impl Devices {
         self.port.gpu.statistics()
     }
 
-    /// When the next fence must be answered.
+    /// When the next fence must be answered, or the next size be asked for.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.port.deadline()
+        self.port.deadline().into_iter().chain(self.resizes.deadline()).min()
     }
 
     /// Starts showing frames.
@@ -163,7 +170,7 @@ impl Devices {
     pub(super) fn told(&mut self, told: Told) {
         let gpu = &mut self.port.gpu;
         match told {
-            Told::Size { scanout, size } => self.resize(scanout, size),
+            Told::Size { scanout, size } => self.resizes.want(scanout, size),
             Told::Visible { scanout, visible } => gpu.set_visible(scanout, visible),
             Told::Closed { scanout } => {
                 tracing::info!(scanout, "the window was closed; the guest goes on without");
