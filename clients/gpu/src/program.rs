@@ -137,11 +137,25 @@ impl State {
 }
 
 fn watch_signals(handle: &LoopHandle<'static, State>) -> Result<(), Failure> {
-    let signals = Signals::new(&[Signal::SIGTERM, Signal::SIGINT]).map_err(Failure::Loop)?;
+    let all = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGUSR1];
+    let signals = Signals::new(&all).map_err(Failure::Loop)?;
     handle
-        .insert_source(signals, |event, (), state: &mut State| {
-            tracing::info!(signal = ?event.signal(), "ending");
-            state.end = Some(Ok(()));
+        .insert_source(signals, |event, (), state: &mut State| match event.signal() {
+            Signal::SIGUSR1 => {
+                let done = state.devices.statistics();
+                let line = serde_json::json!({
+                    "commands": done.commands,
+                    "errors": done.errors,
+                    "frames": done.frames,
+                    "transferred_bytes": done.copies.transfer,
+                    "repaired_bytes": done.copies.repair,
+                });
+                tracing::info!("statistics {line}");
+            }
+            signal => {
+                tracing::info!(?signal, "ending");
+                state.end = Some(Ok(()));
+            }
         })
         .map(|_| ())
         .map_err(|error| Failure::Loop(error.error))
