@@ -9,6 +9,7 @@ mod desktop;
 mod events;
 mod looks;
 mod memory;
+mod seats;
 mod toplevels;
 
 use std::{
@@ -62,6 +63,7 @@ pub use desktop::{Popup, TEXT};
 use events::Answered;
 pub use events::Log;
 pub use memory::PoolMemory;
+pub use seats::OwnSeat;
 
 /// How long the service may take for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,9 +1,46 @@
 //! Who gets the pointer, touches and keys of a port.
 
+use std::collections::BTreeMap;
+
 use porthole_pixel::Region;
 
 use crate::model::PipelineId;
 use crate::scene::Point;
+
+/// A seat of the service: one for each port, and one for each person at a viewer. Numbers are never
+/// used twice.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub struct SeatId(pub u64);
+
+/// How many devices of one seat hold which keys and buttons: what two of them hold goes up when the
+/// second lets go.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Held(BTreeMap<u32, u32>);
+
+impl Held {
+    /// A device presses a code. True when no other device holds it.
+    pub fn press(&mut self, code: u32) -> bool {
+        let count = self.0.entry(code).or_default();
+        *count = count.saturating_add(1);
+        *count == 1
+    }
+
+    /// A device lets go of a code. True when no other device holds it any more.
+    pub fn release(&mut self, code: u32) -> bool {
+        let Some(count) = self.0.get_mut(&code) else { return false };
+        *count = count.saturating_sub(1);
+        let last = *count == 0;
+        if last {
+            self.0.remove(&code);
+        }
+        last
+    }
+
+    /// Everything is let go of at once; what was held.
+    pub fn release_all(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.0).into_keys().collect()
+    }
+}
 
 /// Something on a port that may take input. Lists go from the bottom to the top, as the scene.
 #[derive(Clone, PartialEq, Debug)]
@@ -92,6 +129,15 @@ mod tests {
 
     fn element(number: u32, rect: Rect) -> InputElement {
         InputElement { id: u64::from(number), layer: id(number), region: Region::from_rect(rect) }
+    }
+
+    #[test]
+    fn what_two_devices_hold_goes_up_with_the_second() {
+        let mut held = Held::default();
+        assert!(held.press(30) && !held.press(30) && held.press(42));
+        assert!(!held.release(30) && held.release(30) && !held.release(30));
+        assert_eq!(held.release_all(), [42]);
+        assert!(!held.release(42));
     }
 
     #[test]

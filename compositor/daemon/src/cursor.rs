@@ -1,9 +1,9 @@
-//! What each port's pointer looks like, for those who capture it.
+//! What each seat's pointer looks like, for those who capture it.
 
 use std::sync::Arc;
 
-use porthole_core::model::PortId;
-use porthole_pixel::{Format, Size};
+use porthole_core::{input::SeatId, model::PortId};
+use porthole_pixel::{Format, Rect, Size};
 use smithay::{
     input::pointer::{CursorImageStatus, CursorImageSurfaceData},
     reexports::wayland_server::{Resource, protocol::wl_surface::WlSurface},
@@ -57,17 +57,21 @@ pub(crate) fn arrow() -> Option<CursorImage> {
 }
 
 impl State {
-    /// A port's pointer moved.
-    pub(crate) fn cursor_moved(&mut self, port: PortId) {
-        let at = self.seats.get(port).and_then(crate::seats::PortSeat::position);
-        let touched = self.globals.capture.cursor_moved(SourceId::Port(port), at);
-        self.globals.screencopy.pointer_damaged(port, &touched);
-        self.serve_captures(port);
+    /// A seat's pointer moved, perhaps to no port at all.
+    pub(crate) fn cursor_moved(&mut self, id: SeatId) {
+        let Some(seat) = self.seats.get(id) else { return };
+        let (port, at) = (seat.port, seat.position());
+        let touched = self.globals.capture.cursor_moved(id, port.map(SourceId::Port).zip(at));
+        self.pointer_touched(&touched);
+        if let Some(port) = port {
+            self.serve_captures(port);
+        }
     }
 
-    /// A client chose another picture for a port's pointer, or drew into the one it chose.
-    pub(crate) fn cursor_changed(&mut self, port: PortId) {
-        let Some(seat) = self.seats.get(port) else { return };
+    /// A client chose another picture for a seat's pointer, or drew into the one it chose.
+    pub(crate) fn cursor_changed(&mut self, id: SeatId) {
+        let Some(seat) = self.seats.get(id) else { return };
+        let port = seat.port;
         let image = match &seat.cursor {
             CursorImageStatus::Hidden => None,
             CursorImageStatus::Named(icon) => {
@@ -76,20 +80,30 @@ impl State {
             }
             CursorImageStatus::Surface(surface) => surface_image(surface),
         };
-        let touched = self.globals.capture.cursor_changed(SourceId::Port(port), image);
-        self.globals.screencopy.pointer_damaged(port, &touched);
-        self.serve_captures(port);
+        let touched = self.globals.capture.cursor_changed(id, image);
+        self.pointer_touched(&touched);
+        if let Some(port) = port {
+            self.serve_captures(port);
+        }
+    }
+
+    /// Pictures with pointers painted in look different there.
+    pub(crate) fn pointer_touched(&mut self, touched: &[(SourceId, Rect)]) {
+        for (source, rect) in touched {
+            if let SourceId::Port(port) = source {
+                self.globals.screencopy.pointer_damaged(*port, &[*rect]);
+            }
+        }
     }
 
     /// A surface that may be a pointer's picture committed something.
     pub(crate) fn cursor_committed(&mut self, surface: &WlSurface) {
-        let ports: Vec<PortId> = self.ports.iter().map(|(id, _)| id).collect();
-        for port in ports {
-            let is_cursor = self.seats.get(port).is_some_and(
-                |s| matches!(&s.cursor, CursorImageStatus::Surface(c) if c == surface),
-            );
-            if is_cursor {
-                self.cursor_changed(port);
+        let is_cursor = |cursor: &CursorImageStatus| matches!(cursor, CursorImageStatus::Surface(c) if c == surface);
+        let seats = self.seats.iter().filter(|(_, s)| is_cursor(&s.cursor));
+        let seats: Vec<(SeatId, Option<PortId>)> = seats.map(|(id, s)| (id, s.port)).collect();
+        for (id, port) in seats {
+            self.cursor_changed(id);
+            if let Some(port) = port {
                 self.tick_wanted(port);
             }
         }

@@ -68,7 +68,7 @@ impl State {
         let ports: Vec<PortId> = self.ports.iter().map(|(id, _)| id).collect();
         for id in ports {
             self.change_splash(id, splash.as_ref());
-            self.refresh_keymap(id);
+            self.refresh_keymaps(id);
             self.damage_port(id);
         }
         let programs = self.config.programs.clone();
@@ -97,7 +97,7 @@ impl State {
         }
         for id in &added {
             if let Some(port) = device.port(*id) {
-                self.seats.add(&self.display, *id, port.name.as_str());
+                self.seats.add_port(&self.display, *id, port.name.as_str());
             }
         }
         Ok(added)
@@ -115,7 +115,7 @@ impl State {
     fn remove_port(&mut self, id: PortId) {
         self.globals.capture.removed(SourceId::Port(id));
         self.globals.screencopy.removed(id);
-        self.seats.remove(&self.display, id);
+        self.remove_seats_of(id);
         if let Some(port) = self.ports.remove(&self.display, id) {
             tracing::info!(port = port.name, "removed");
         }

@@ -9,14 +9,17 @@ use porthole_core::{
     model::{Device, PortId},
 };
 use porthole_program::InheritError;
-use smithay::reexports::{
-    calloop::{
-        EventLoop,
-        channel::{self, Channel, Event},
-        ping::{PingSource, make_ping},
-        signals::{Signal, Signals},
+use smithay::{
+    input::SeatState,
+    reexports::{
+        calloop::{
+            EventLoop,
+            channel::{self, Channel, Event},
+            ping::{PingSource, make_ping},
+            signals::{Signal, Signals},
+        },
+        wayland_server::Display,
     },
-    wayland_server::Display,
 };
 
 use crate::{
@@ -77,7 +80,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
         config_path: cli.config.clone(),
         device: Device::new(),
         ports: Ports::new(answers),
-        seats: Seats::new(),
+        seats: Seats::new(SeatState::new()),
         windows: Windows::default(),
         sockets,
         programs: Programs::default(),

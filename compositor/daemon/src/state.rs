@@ -24,6 +24,7 @@ use crate::{
         foreign_toplevel::ForeignToplevels,
         screencopy::ScreencopyState,
         shm::{Releases, ShmState},
+        transient_seat::TransientSeatState,
         virtual_keyboard::VirtualKeyboardState,
         virtual_pointer::VirtualPointerState,
     },
@@ -67,6 +68,7 @@ pub(crate) struct Globals {
     _viewporter: ViewporterState,
     _presentation: PresentationState,
     _output: OutputManagerState,
+    _transient_seats: TransientSeatState,
     _keyboard: VirtualKeyboardState,
     _pointer: VirtualPointerState,
 }
@@ -91,6 +93,7 @@ impl Globals {
             _viewporter: ViewporterState::new::<State>(display),
             _presentation: PresentationState::new::<State>(display, clock::ID),
             _output: OutputManagerState::new(),
+            _transient_seats: TransientSeatState::new::<State>(display, may_input),
             _keyboard: VirtualKeyboardState::new::<State>(display, may_input),
             _pointer: VirtualPointerState::new::<State>(display, may_input),
         }

@@ -155,8 +155,12 @@ dispatch!(WlOutput, |log, _object, event| match event {
     }
     _ => {}
 });
-dispatch!(WlSeat, |log, _object, event| if let wl_seat::Event::Name { name } = event {
-    log.say(format!("seat name {name}"));
+dispatch!(WlSeat, |log, _object, event| match event {
+    wl_seat::Event::Name { name } => log.say(format!("seat name {name}")),
+    wl_seat::Event::Capabilities { capabilities: WEnum::Value(has) } => {
+        log.say(format!("seat has {has:?}"));
+    }
+    _ => {}
 });
 dispatch!(WlBuffer, |log, object, event| if let wl_buffer::Event::Release = event {
     log.say(format!("buffer {} released", object.id().protocol_id()));

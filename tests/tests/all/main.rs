@@ -47,6 +47,8 @@ mod wayland_scene;
 #[cfg(test)]
 mod wayland_screencopy;
 #[cfg(test)]
+mod wayland_seats;
+#[cfg(test)]
 mod wayland_sizing;
 #[cfg(test)]
 mod wayland_toplevels;

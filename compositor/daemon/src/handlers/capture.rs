@@ -1,6 +1,6 @@
 //! Who may capture which port and which toplevel.
 
-use porthole_core::model::PortId;
+use porthole_core::{input::SeatId, model::PortId};
 use porthole_pixel::Size;
 use smithay::{
     input::pointer::PointerHandle,
@@ -85,13 +85,10 @@ impl CaptureHandler for State {
         }
     }
 
-    fn source_of_pointer(&mut self, pointer: &WlPointer) -> Option<SourceId> {
+    fn seat_of_pointer(&mut self, pointer: &WlPointer) -> Option<SeatId> {
         let handle = PointerHandle::<Self>::from_resource(pointer)?;
-        let mut ports = self.ports.iter().map(|(id, _)| id);
-        let port = ports.find(|id| {
-            self.seats.get(*id).and_then(|s| s.seat.get_pointer()).is_some_and(|p| p == handle)
-        });
-        port.map(SourceId::Port)
+        let mut seats = self.seats.iter();
+        seats.find(|(_, s)| s.seat.get_pointer().as_ref() == Some(&handle)).map(|(id, _)| id)
     }
 
     fn capture_wanted(&mut self, source: SourceId) {

@@ -36,7 +36,7 @@ impl Dispatch<Manager, ()> for State {
         match request {
             // smithay gives no object here, which is fatal to the service.
             wp_cursor_shape_manager_v1::Request::GetPointer { cursor_shape_device, pointer }
-                if state.source_of_pointer(&pointer).is_none() =>
+                if state.seat_of_pointer(&pointer).is_none() =>
             {
                 data_init.init(cursor_shape_device, Inert);
             }

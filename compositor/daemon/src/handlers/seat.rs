@@ -1,9 +1,21 @@
 //! Seats.
 
 use smithay::{
-    delegate_seat,
     input::{Seat, SeatHandler, SeatState, pointer::CursorImageStatus},
-    reexports::wayland_server::protocol::wl_surface::WlSurface,
+    reexports::wayland_server::{
+        Client, DataInit, Dispatch, DisplayHandle,
+        backend::ClientId,
+        protocol::{
+            wl_keyboard::WlKeyboard,
+            wl_pointer::WlPointer,
+            wl_seat::{self, WlSeat},
+            wl_surface::WlSurface,
+            wl_touch::WlTouch,
+        },
+    },
+    wayland::seat::{
+        KeyboardUserData, PointerUserData, SeatGlobalData, SeatUserData, TouchUserData,
+    },
 };
 
 use crate::state::State;
@@ -22,12 +34,42 @@ impl SeatHandler for State {
     }
 
     fn cursor_image(&mut self, seat: &Seat<Self>, image: CursorImageStatus) {
-        let Some(port) = self.seats.port_of(seat) else { return };
-        if let Some(seat) = self.seats.get_mut(port) {
+        let Some(id) = self.seats.id_of(seat) else { return };
+        if let Some(seat) = self.seats.get_mut(id) {
             seat.cursor = image;
         }
-        self.cursor_changed(port);
+        self.cursor_changed(id);
     }
 }
 
-delegate_seat!(State);
+impl Dispatch<WlSeat, SeatUserData<State>> for State {
+    fn request(
+        state: &mut Self,
+        client: &Client,
+        object: &WlSeat,
+        request: wl_seat::Request,
+        data: &SeatUserData<State>,
+        display: &DisplayHandle,
+        init: &mut DataInit<'_, Self>,
+    ) {
+        let pointer = matches!(request, wl_seat::Request::GetPointer { .. });
+        <SeatState<Self> as Dispatch<WlSeat, SeatUserData<Self>, Self>>::request(
+            state, client, object, request, data, display, init,
+        );
+        let seat = pointer.then(|| Seat::from_resource(object)).flatten();
+        if let Some(id) = seat.and_then(|seat| state.seats.id_of(&seat)) {
+            state.pointer_bound(id, client);
+        }
+    }
+
+    fn destroyed(state: &mut Self, client: ClientId, object: &WlSeat, data: &SeatUserData<State>) {
+        <SeatState<Self> as Dispatch<WlSeat, SeatUserData<Self>, Self>>::destroyed(
+            state, client, object, data,
+        );
+    }
+}
+
+wayland_server::delegate_global_dispatch!(State: [WlSeat: SeatGlobalData<State>] => SeatState<State>);
+wayland_server::delegate_dispatch!(State: [WlPointer: PointerUserData<State>] => SeatState<State>);
+wayland_server::delegate_dispatch!(State: [WlKeyboard: KeyboardUserData<State>] => SeatState<State>);
+wayland_server::delegate_dispatch!(State: [WlTouch: TouchUserData<State>] => SeatState<State>);

@@ -153,9 +153,8 @@ impl Dispatch<WlDataDevice, DataDeviceUserData> for State {
 impl State {
     /// Whether a client's surface has the pointer of a seat because a button is held on it.
     fn holds_a_button(&self, client: &Client) -> bool {
-        self.ports.iter().any(|(id, _)| {
-            let pointer = self.seats.get(id).and_then(|s| s.seat.get_pointer());
-            let start = pointer.and_then(|p| p.grab_start_data());
+        self.seats.iter().any(|(_, seat)| {
+            let start = seat.seat.get_pointer().and_then(|p| p.grab_start_data());
             let on = start.and_then(|start| start.focus);
             on.is_some_and(|(surface, _)| surface.client().is_some_and(|c| c == *client))
         })

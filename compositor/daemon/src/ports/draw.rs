@@ -111,7 +111,7 @@ impl State {
                 scene.add_layer(pipeline, layer, scale, window.wl_surface(), popups);
             }
         }
-        if let Some(seat) = self.seats.get(id) {
+        for (_, seat) in self.seats.iter().filter(|(_, seat)| seat.port == Some(id)) {
             cursor::take_waiting(&seat.cursor, &mut scene.waiting);
         }
         scene
@@ -157,8 +157,8 @@ impl State {
     /// The captures of a port of this size that can be served from its next picture.
     fn take_captures(&mut self, id: PortId, size: Size) -> Vec<CaptureJob> {
         let mut captures = self.globals.capture.take_ready(SourceId::Port(id));
-        let pointer = self.globals.capture.pointer(SourceId::Port(id));
-        captures.extend(self.globals.screencopy.take_ready(id, size, pointer.as_ref()));
+        let pointers = self.globals.capture.pointers(SourceId::Port(id));
+        captures.extend(self.globals.screencopy.take_ready(id, size, &pointers));
         captures
     }
 

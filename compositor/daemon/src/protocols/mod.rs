@@ -8,6 +8,7 @@ pub(crate) mod dmabuf;
 pub(crate) mod foreign_toplevel;
 pub(crate) mod screencopy;
 pub(crate) mod shm;
+pub(crate) mod transient_seat;
 pub(crate) mod virtual_keyboard;
 pub(crate) mod virtual_pointer;
 pub(crate) mod xdg_output;

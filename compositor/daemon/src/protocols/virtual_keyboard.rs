@@ -9,7 +9,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use porthole_core::model::PortId;
+use porthole_core::input::SeatId;
 use smithay::reexports::wayland_server::{
     Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, New, backend::ClientId,
     protocol::wl_seat::WlSeat,
@@ -26,12 +26,12 @@ const KEY_MAX: u32 = 0x2ff;
 
 /// What the compositor must answer.
 pub(crate) trait VirtualKeyboardHandler {
-    /// The port whose seat this is, when the client may send it input.
-    fn keyboard_port(&mut self, client: &Client, seat: &WlSeat) -> Option<PortId>;
-    /// Whether the client may still send input to this port.
-    fn may_type(&mut self, client: &Client, port: PortId) -> bool;
+    /// The seat, when the client may send it input.
+    fn keyboard_seat(&mut self, client: &Client, seat: &WlSeat) -> Option<SeatId>;
+    /// Whether the client may still send input to this seat.
+    fn may_type(&mut self, client: &Client, seat: SeatId) -> bool;
     /// A key of an evdev code goes down or up.
-    fn virtual_key(&mut self, port: PortId, code: u32, pressed: bool);
+    fn virtual_key(&mut self, seat: SeatId, code: u32, pressed: bool);
 }
 
 /// Data of the global: who sees it.
@@ -48,7 +48,7 @@ impl std::fmt::Debug for VirtualKeyboardGlobal {
 /// One device.
 #[derive(Debug)]
 pub(crate) struct VirtualKeyboardData {
-    port: Option<PortId>,
+    seat: Option<SeatId>,
     held: Mutex<Held>,
 }
 
@@ -115,9 +115,9 @@ where
     ) {
         use smithay::reexports::wayland_server::Resource as _;
         if let manager::Request::CreateVirtualKeyboard { seat, id } = request {
-            let port = state.keyboard_port(client, &seat);
-            init.init(id, VirtualKeyboardData { port, held: Mutex::default() });
-            if port.is_none() {
+            let seat = state.keyboard_seat(client, &seat);
+            init.init(id, VirtualKeyboardData { seat, held: Mutex::default() });
+            if seat.is_none() {
                 resource.post_error(
                     manager::Error::Unauthorized,
                     "this socket has no right 'input:PORT' for the seat's port",
@@ -141,7 +141,7 @@ where
         _: &mut DataInit<'_, D>,
     ) {
         use smithay::reexports::wayland_server::Resource as _;
-        let Some(port) = data.port else { return };
+        let Some(seat) = data.seat else { return };
         match request {
             keyboard::Request::Keymap { .. } => {
                 data.held.lock().unwrap_or_else(PoisonError::into_inner).has_keymap = true;
@@ -149,7 +149,7 @@ where
             keyboard::Request::Key { key, state: down, .. } => {
                 let pressed = down != 0;
                 // The right may be gone since; what is held may be let go all the same.
-                if pressed && !state.may_type(client, port) {
+                if pressed && !state.may_type(client, seat) {
                     return;
                 }
                 let news = {
@@ -162,7 +162,7 @@ where
                         && if pressed { held.codes.insert(key) } else { held.codes.remove(&key) }
                 };
                 if news {
-                    state.virtual_key(port, key, pressed);
+                    state.virtual_key(seat, key, pressed);
                 }
             }
             // The seat counts modifiers from the keys themselves.
@@ -175,8 +175,8 @@ where
             let mut held = data.held.lock().unwrap_or_else(PoisonError::into_inner);
             std::mem::take(&mut held.codes)
         };
-        if let Some(port) = data.port {
-            held.into_iter().for_each(|code| state.virtual_key(port, code, false));
+        if let Some(seat) = data.seat {
+            held.into_iter().for_each(|code| state.virtual_key(seat, code, false));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use porthole_core::model::PortId;
+use porthole_core::input::SeatId;
 use smithay::reexports::wayland_server::{
     Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, New, Resource, WEnum,
     backend::ClientId,
@@ -37,16 +37,16 @@ pub(crate) enum PointerInput {
 
 /// What the compositor must answer.
 pub(crate) trait VirtualPointerHandler {
-    /// The port of this seat or output (the output decides), when the client may send it input.
-    fn pointer_port(
+    /// The seat that is meant by this seat and output, when the client may send it input.
+    fn pointer_seat(
         &mut self,
         client: &Client,
         seat: Option<&WlSeat>,
         output: Option<&WlOutput>,
-    ) -> Option<PortId>;
-    /// Whether the client may still send input to this port.
-    fn may_point(&mut self, client: &Client, port: PortId) -> bool;
-    fn virtual_pointer(&mut self, port: PortId, input: PointerInput);
+    ) -> Option<SeatId>;
+    /// Whether the client may still send input to this seat.
+    fn may_point(&mut self, client: &Client, seat: SeatId) -> bool;
+    fn virtual_pointer(&mut self, seat: SeatId, input: PointerInput);
 }
 
 /// Data of the global: who sees it.
@@ -63,7 +63,7 @@ impl std::fmt::Debug for VirtualPointerGlobal {
 /// One device.
 #[derive(Debug)]
 pub(crate) struct VirtualPointerData {
-    port: Option<PortId>,
+    seat: Option<SeatId>,
     held: Mutex<BTreeSet<u32>>,
 }
 
@@ -129,12 +129,12 @@ where
             }
             _ => return,
         };
-        let port = state.pointer_port(client, seat.as_ref(), output.as_ref());
-        if port.is_none() {
+        let seat = state.pointer_seat(client, seat.as_ref(), output.as_ref());
+        if seat.is_none() {
             // The protocol has no error for it; the device stays and moves nothing.
             tracing::warn!("a virtual pointer without the right 'input:PORT' is ignored");
         }
-        init.init(id, VirtualPointerData { port, held: Mutex::default() });
+        init.init(id, VirtualPointerData { seat, held: Mutex::default() });
     }
 }
 
@@ -198,11 +198,11 @@ where
         _: &DisplayHandle,
         _: &mut DataInit<'_, D>,
     ) {
-        let (Some(port), Some(input)) = (data.port, input(resource, &request)) else { return };
+        let (Some(seat), Some(input)) = (data.seat, input(resource, &request)) else { return };
         // The right may be gone since; what is held may be let go all the same.
         let lets_go =
             matches!(input, PointerInput::Button { pressed: false, .. } | PointerInput::Frame);
-        if !lets_go && !state.may_point(client, port) {
+        if !lets_go && !state.may_point(client, seat) {
             return;
         }
         if let PointerInput::Button { code, pressed } = input {
@@ -214,7 +214,7 @@ where
                 return;
             }
         }
-        state.virtual_pointer(port, input);
+        state.virtual_pointer(seat, input);
     }
 
     fn destroyed(state: &mut D, _: ClientId, _: &Pointer, data: &VirtualPointerData) {
@@ -222,11 +222,11 @@ where
             let mut held = data.held.lock().unwrap_or_else(PoisonError::into_inner);
             std::mem::take(&mut *held)
         };
-        let (Some(port), false) = (data.port, held.is_empty()) else { return };
+        let (Some(seat), false) = (data.seat, held.is_empty()) else { return };
         for code in held {
-            state.virtual_pointer(port, PointerInput::Button { code, pressed: false });
+            state.virtual_pointer(seat, PointerInput::Button { code, pressed: false });
         }
-        state.virtual_pointer(port, PointerInput::Frame);
+        state.virtual_pointer(seat, PointerInput::Frame);
     }
 }
 

@@ -1,7 +1,5 @@
 //! The picture of a port, drawn by pixman. The only place that hands client memory to it.
 
-use std::sync::Arc;
-
 use pixman::{
     Box32, Color as PixmanColor, Filter as PixmanFilter, FormatCode, Image, Operation, Region32,
     Repeat, Solid, Transform as PixmanTransform,
@@ -128,8 +126,7 @@ impl Canvas {
         Ok(())
     }
 
-    /// Copies what a capture wants into its buffer, with a pointer painted over the copy if one is
-    /// given.
+    /// Copies what a capture wants into its buffer, with pointers painted over the copy.
     pub(crate) fn copy_out(&self, job: &CaptureJob) -> std::io::Result<u64> {
         let layout = job.into.layout();
         let area = Rect::from_size(layout.size()).translate(job.origin.0, job.origin.1);
@@ -141,11 +138,8 @@ impl Canvas {
         for rect in job.region.rects().iter().filter_map(|r| r.intersect(area)) {
             written += self.write(job, rect)?;
         }
-        if let Some((pixels, x, y)) = &job.cursor {
-            let pointer = Rect::from_size(pixels.layout().size()).translate(*x, *y);
-            if let Some(pointer) = pointer.intersect(area) {
-                written += self.copy_with_cursor(job, pointer, pixels, (*x, *y))?;
-            }
+        if !job.cursors.is_empty() {
+            written += self.copy_with_cursors(job, area)?;
         }
         Ok(written)
     }
@@ -158,29 +152,33 @@ impl Canvas {
         job.into.write(rect.translate(-job.origin.0, -job.origin.1), from, self.stride())
     }
 
-    fn copy_with_cursor(
-        &self,
-        job: &CaptureJob,
-        area: Rect,
-        pixels: &Arc<Pixels>,
-        at: (i32, i32),
-    ) -> std::io::Result<u64> {
-        // The pointer is small: a copy of the whole rows it touches keeps one way of writing.
+    fn copy_with_cursors(&self, job: &CaptureJob, bounds: Rect) -> std::io::Result<u64> {
+        // One may lie over another, so all are painted before anything is copied.
         let mut copy = Self { size: self.size, words: self.words.clone(), code: self.code };
-        let size = pixels.layout().size();
-        let draw = Draw {
-            pixels: pixels.clone(),
-            mapping: Mapping {
-                source: SourceRect::from_size(size),
-                destination: Rect::from_size(size).translate(at.0, at.1),
-                transform: Transform::Normal,
-            },
-            filter: Filter::Nearest,
-            opacity: 1.0,
-            clip: Region::from_rect(area),
-        };
-        copy.draw_one(&draw).map_err(std::io::Error::other)?;
-        copy.write(job, area)
+        let mut areas = Region::new();
+        for (pixels, x, y) in &job.cursors {
+            let size = pixels.layout().size();
+            let destination = Rect::from_size(size).translate(*x, *y);
+            let Some(area) = destination.intersect(bounds) else { continue };
+            let draw = Draw {
+                pixels: pixels.clone(),
+                mapping: Mapping {
+                    source: SourceRect::from_size(size),
+                    destination,
+                    transform: Transform::Normal,
+                },
+                filter: Filter::Nearest,
+                opacity: 1.0,
+                clip: Region::from_rect(area),
+            };
+            copy.draw_one(&draw).map_err(std::io::Error::other)?;
+            areas.add(area);
+        }
+        let mut written = 0;
+        for area in areas.rects() {
+            written += copy.write(job, *area)?;
+        }
+        Ok(written)
     }
 }
 

@@ -80,8 +80,8 @@ pub(crate) struct CaptureJob {
     pub(crate) origin: (i32, i32),
     /// What to copy, in the picture's pixels.
     pub(crate) region: Region,
-    /// A pointer to paint over the copy: its picture and where its top left corner is.
-    pub(crate) cursor: Option<(Arc<Pixels>, i32, i32)>,
+    /// Pointers to paint over the copy: their pictures and where their top left corners are.
+    pub(crate) cursors: Vec<(Arc<Pixels>, i32, i32)>,
 }
 
 /// What became of a [`CaptureJob`].

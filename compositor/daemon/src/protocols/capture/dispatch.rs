@@ -225,12 +225,10 @@ where
                 open(state, id, object, kind, size);
             }
             manager::Request::CreatePointerCursorSession { session, source, pointer } => {
-                // The pointer must be the one that moves on this source.
-                let source = source_id(&source)
-                    .filter(|s| state.source_of_pointer(&pointer).is_none_or(|p| p == *s));
-                let object = init.init(session, CursorSessionData { source });
-                if let Some(source) = source {
-                    state.capture_state().cursors.add_session(source, object);
+                let of = source_id(&source).zip(state.seat_of_pointer(&pointer));
+                let object = init.init(session, CursorSessionData { of });
+                if let Some(of) = of {
+                    state.capture_state().cursors.add_session(of, object);
                 }
             }
             _ => {}
@@ -257,11 +255,14 @@ where
         if let cursor_session::Request::GetCaptureSession { session } = request {
             let id = state.capture_state().next_id();
             let object = init.init(session, SessionData { id });
-            let kind = data.source.map_or(SessionKind::Stopped, SessionKind::Cursor);
+            let kind = data.of.map_or(SessionKind::Stopped, |(source, seat)| SessionKind::Cursor {
+                source,
+                seat,
+            });
             let capture = state.capture_state();
-            let image = data.source.and_then(|s| capture.cursors.image(s)).cloned();
+            let image = data.of.and_then(|(_, seat)| capture.cursors.image(seat)).cloned();
             // Without a picture there are no constraints yet; they follow with the first one.
-            let size = data.source.map(|_| Size::default());
+            let size = data.of.map(|_| Size::default());
             open(state, id, object, kind, size);
             if let Some(session) = state.capture_state().session(id) {
                 session.cursor_changed(image.as_ref());

@@ -12,7 +12,7 @@ mod session;
 
 use std::{sync::Arc, time::Duration};
 
-use porthole_core::model::PortId;
+use porthole_core::{input::SeatId, model::PortId};
 use porthole_pixel::{Rect, Region, Size};
 use smithay::reexports::{
     wayland_protocols::ext::{
@@ -29,6 +29,7 @@ use smithay::reexports::{
     },
 };
 
+use cursor::Touched;
 pub(crate) use cursor::{CursorImage, CursorSessionData};
 pub(crate) use dispatch::{FrameData, SessionData};
 use session::{Session, SessionKind};
@@ -68,8 +69,8 @@ pub(crate) trait CaptureHandler {
     fn source_of_toplevel(&mut self, client: &Client, handle: &Handle) -> Option<SourceId>;
     /// The size of a source's picture, when it still exists.
     fn source_size(&mut self, source: SourceId) -> Option<Size>;
-    /// The source on whose picture a pointer moves.
-    fn source_of_pointer(&mut self, pointer: &WlPointer) -> Option<SourceId>;
+    /// The seat of a pointer.
+    fn seat_of_pointer(&mut self, pointer: &WlPointer) -> Option<SeatId>;
     /// A frame waits: call [`CaptureState::take_ready`] for this source in good time.
     fn capture_wanted(&mut self, source: SourceId);
 }
@@ -134,12 +135,12 @@ impl CaptureState {
 
     /// The captures of `source` that can be served from its next picture.
     pub(crate) fn take_ready(&mut self, source: SourceId) -> Vec<CaptureJob> {
-        let cursor = self.cursors.painted(source);
+        let cursors = self.cursors.painted(source);
         self.of_source(source)
             .filter_map(|session| {
                 let mut job = session.take_job()?;
                 if let SessionKind::Picture { paint_cursor: true, .. } = session.kind {
-                    job.cursor.clone_from(&cursor);
+                    job.cursors.clone_from(&cursors);
                 }
                 Some(job)
             })
@@ -166,41 +167,52 @@ impl CaptureState {
         for session in self.of_source(source) {
             session.stop();
         }
-        self.cursors.removed(source);
+        self.cursors.source_removed(source);
     }
 
-    /// The picture of the pointer on `source` and where its top left corner is, when it is visible.
-    pub(crate) fn pointer(&self, source: SourceId) -> Option<(Arc<Pixels>, i32, i32)> {
+    /// The pictures of the visible pointers on `source` and where their top left corners are.
+    pub(crate) fn pointers(&self, source: SourceId) -> Vec<(Arc<Pixels>, i32, i32)> {
         self.cursors.painted(source)
     }
 
-    /// The pointer on `source` is at this hot spot, or nowhere. Tells where pictures that show it
-    /// changed.
-    pub(crate) fn cursor_moved(&mut self, source: SourceId, at: Option<(i32, i32)>) -> Vec<Rect> {
-        let touched = self.cursors.moved(source, at);
-        self.cursor_damage(source, &touched);
-        touched
-    }
-
-    /// The pointer on `source` looks like this now, or is hidden. Tells as [`Self::cursor_moved`].
-    pub(crate) fn cursor_changed(
+    /// The pointer of `seat` is on this source, with its hot spot there, or nowhere. Tells where
+    /// pictures that show it changed.
+    pub(crate) fn cursor_moved(
         &mut self,
-        source: SourceId,
-        image: Option<CursorImage>,
-    ) -> Vec<Rect> {
-        let touched = self.cursors.changed(source, image);
-        for session in self.sessions.iter_mut().filter(|s| s.kind.cursor() == Some(source)) {
-            session.cursor_changed(self.cursors.image(source));
-        }
-        self.cursor_damage(source, &touched);
+        seat: SeatId,
+        at: Option<(SourceId, (i32, i32))>,
+    ) -> Touched {
+        let touched = self.cursors.moved(seat, at);
+        self.cursor_damage(&touched);
         touched
     }
 
-    /// Sessions that paint the pointer see it move as damage.
-    fn cursor_damage(&mut self, source: SourceId, touched: &[Rect]) {
-        for session in self.of_source(source) {
-            if let SessionKind::Picture { paint_cursor: true, .. } = session.kind {
-                touched.iter().for_each(|r| session.damage.add(*r));
+    /// The pointer of `seat` looks like this now, or is hidden. Tells as [`Self::cursor_moved`].
+    pub(crate) fn cursor_changed(&mut self, seat: SeatId, image: Option<CursorImage>) -> Touched {
+        let touched = self.cursors.changed(seat, image);
+        for session in self.sessions.iter_mut().filter(|s| s.kind.cursor() == Some(seat)) {
+            session.cursor_changed(self.cursors.image(seat));
+        }
+        self.cursor_damage(&touched);
+        touched
+    }
+
+    /// The seat is gone: the sessions on its pointer are stopped. Tells as [`Self::cursor_moved`].
+    pub(crate) fn cursor_gone(&mut self, seat: SeatId) -> Touched {
+        let touched = self.cursors.seat_removed(seat);
+        for session in self.sessions.iter_mut().filter(|s| s.kind.cursor() == Some(seat)) {
+            session.stop();
+        }
+        self.cursor_damage(&touched);
+        touched
+    }
+
+    /// Sessions that paint pointers see them move as damage.
+    fn cursor_damage(&mut self, touched: &[(SourceId, Rect)]) {
+        for session in &mut self.sessions {
+            if let SessionKind::Picture { source, paint_cursor: true } = session.kind {
+                let own = touched.iter().filter(|(of, _)| *of == source);
+                own.for_each(|(_, rect)| session.damage.add(*rect));
             }
         }
     }
@@ -208,7 +220,7 @@ impl CaptureState {
     /// Stops the sessions of clients that may not capture their source any more.
     pub(crate) fn stop_unless(&mut self, allowed: impl Fn(&Client, SourceId) -> bool) {
         for session in &mut self.sessions {
-            let source = session.kind.picture().or_else(|| session.kind.cursor());
+            let source = session.kind.source();
             let client = session.client();
             if let (Some(source), Some(client)) = (source, client)
                 && !allowed(&client, source)

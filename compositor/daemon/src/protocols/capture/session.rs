@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use porthole_core::input::SeatId;
 use porthole_pixel::{Format, Rect, Region, Size};
 use smithay::reexports::{
     wayland_protocols::ext::image_copy_capture::v1::server::{
@@ -25,8 +26,8 @@ pub(super) const MAX_DAMAGE_RECTS: usize = 64;
 pub(super) enum SessionKind {
     /// The picture of a port or toplevel, with the pointer painted in or not.
     Picture { source: SourceId, paint_cursor: bool },
-    /// The pointer's own picture.
-    Cursor(SourceId),
+    /// The own picture of a seat's pointer on a source.
+    Cursor { source: SourceId, seat: SeatId },
     /// Nothing that exists (any more).
     Stopped,
 }
@@ -42,7 +43,7 @@ impl SessionKind {
     /// The formats of buffers that can be captured into.
     const fn formats(self) -> &'static [Format] {
         match self {
-            Self::Cursor(_) => &[Format::Argb8888],
+            Self::Cursor { .. } => &[Format::Argb8888],
             // A toplevel may be seen through; without alpha it lies on black.
             Self::Picture { source: SourceId::Toplevel(_), .. } => {
                 &[Format::Xrgb8888, Format::Argb8888]
@@ -51,10 +52,18 @@ impl SessionKind {
         }
     }
 
-    pub(super) const fn cursor(self) -> Option<SourceId> {
+    pub(super) const fn cursor(self) -> Option<SeatId> {
         match self {
-            Self::Cursor(source) => Some(source),
+            Self::Cursor { seat, .. } => Some(seat),
             _ => None,
+        }
+    }
+
+    /// What is captured, be it a picture or a pointer on it.
+    pub(super) const fn source(self) -> Option<SourceId> {
+        match self {
+            Self::Picture { source, .. } | Self::Cursor { source, .. } => Some(source),
+            Self::Stopped => None,
         }
     }
 }
@@ -173,7 +182,7 @@ impl Session {
             into,
             origin: (0, 0),
             region,
-            cursor: None,
+            cursors: Vec::new(),
         })
     }
 

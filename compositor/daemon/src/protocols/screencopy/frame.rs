@@ -100,7 +100,7 @@ impl Frame {
     pub(super) fn take_job(
         &mut self,
         news: &mut Region,
-        pointer: Option<&(Arc<Pixels>, i32, i32)>,
+        pointers: &[(Arc<Pixels>, i32, i32)],
     ) -> Option<CaptureJob> {
         let Stage::Waiting { into, with_damage } = &self.stage else { return None };
         let area = self.wanted.area;
@@ -117,7 +117,7 @@ impl Frame {
             into: writer,
             origin: (area.x, area.y),
             region: Region::from_rect(area),
-            cursor: pointer.filter(|_| self.with_pointer).cloned(),
+            cursors: if self.with_pointer { pointers.to_vec() } else { Vec::new() },
         })
     }
 

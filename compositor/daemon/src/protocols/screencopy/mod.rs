@@ -106,13 +106,13 @@ impl ScreencopyState {
         }
     }
 
-    /// The copies of a port of this size that can be served from its next picture. `pointer` is its
-    /// picture and where its top left corner is.
+    /// The copies of a port of this size that can be served from its next picture. `pointers` are its
+    /// pointers: their pictures and where their top left corners are.
     pub(crate) fn take_ready(
         &mut self,
         port: PortId,
         size: Size,
-        pointer: Option<&(Arc<Pixels>, i32, i32)>,
+        pointers: &[(Arc<Pixels>, i32, i32)],
     ) -> Vec<CaptureJob> {
         let Self { frames, news, .. } = self;
         let mut jobs = Vec::new();
@@ -126,7 +126,7 @@ impl ScreencopyState {
             }
             let all = || Region::from_rect(Rect::from_size(size));
             let news = news.entry(frame.key()).or_insert_with(all);
-            if let Some(job) = frame.take_job(news, pointer) {
+            if let Some(job) = frame.take_job(news, pointers) {
                 jobs.push(job);
             }
             true

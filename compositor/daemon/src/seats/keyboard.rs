@@ -1,0 +1,148 @@
+//! Keys of a seat, and which layer of its port has them.
+
+use porthole_core::{
+    config::{Content, Keymap},
+    input::{FocusLayer, SeatId},
+    model::{PipelineId, PortId},
+};
+use smithay::{
+    backend::input::KeyState,
+    input::keyboard::{FilterResult, Keycode, XkbConfig},
+    reexports::wayland_server::{Resource, protocol::wl_surface::WlSurface},
+    utils::SERIAL_COUNTER,
+};
+
+use super::Seats;
+use crate::{clock, state::State};
+
+/// Key repeat that programs are told: per second, and the delay before the first in milliseconds.
+/// Guests repeat keys themselves.
+const REPEAT: (i32, i32) = (25, 600);
+
+fn xkb_config(keymap: &Keymap) -> XkbConfig<'_> {
+    XkbConfig {
+        layout: &keymap.layout,
+        variant: keymap.variant.as_deref().unwrap_or(""),
+        ..XkbConfig::default()
+    }
+}
+
+impl Seats {
+    /// Gives a seat a keyboard if it has none.
+    pub(super) fn want_keyboard(&mut self, id: SeatId) {
+        let Some(seat) = self.get_mut(id).filter(|s| s.seat.get_keyboard().is_none()) else {
+            return;
+        };
+        let config = xkb_config(&seat.keymap);
+        if let Err(error) = seat.seat.add_keyboard(config, REPEAT.1, REPEAT.0) {
+            let name = seat.seat.name();
+            tracing::error!("seat '{name}' has no keyboard: {error}; is xkb-data installed?");
+        }
+    }
+}
+
+impl State {
+    /// A virtual keyboard appeared on a seat.
+    pub(crate) fn add_keyboard(&mut self, id: SeatId) {
+        self.seats.want_keyboard(id);
+        if self.seats.get(id).is_some_and(|s| s.port.is_some()) {
+            self.send_keyboard_focus(id);
+        }
+    }
+
+    /// A device of a seat presses a key of an evdev code, or lets go of it.
+    pub(crate) fn key(&mut self, id: SeatId, code: u32, pressed: bool) {
+        let Some(seat) = self.seats.get_mut(id) else { return };
+        let news = if pressed { seat.keys.press(code) } else { seat.keys.release(code) };
+        if news {
+            self.send_key(id, code, pressed);
+        }
+    }
+
+    pub(super) fn send_key(&mut self, id: SeatId, code: u32, pressed: bool) {
+        let Some(keyboard) = self.seats.get(id).and_then(|s| s.seat.get_keyboard()) else {
+            return;
+        };
+        let state = if pressed { KeyState::Pressed } else { KeyState::Released };
+        let serial = SERIAL_COUNTER.next_serial();
+        // XKB counts from 8.
+        let code = Keycode::new(code.saturating_add(8));
+        keyboard.input::<(), _>(self, code, state, serial, clock::milliseconds(), |_, _, _| {
+            FilterResult::Forward
+        });
+    }
+
+    /// The layers of a port that show something, from the bottom up.
+    pub(super) fn focus_layers(&self, port: PortId) -> Vec<FocusLayer> {
+        let layers = self.device.layers_of(port);
+        let shown = layers.into_iter().filter(|(id, _)| self.windows.shown(*id).is_some());
+        shown.map(|(layer, p)| FocusLayer { layer, keyboard: p.keyboard }).collect()
+    }
+
+    /// Other layers may be shown now, or other toplevels in them.
+    pub(super) fn refresh_keyboard_focus(&mut self, id: SeatId, port: PortId) {
+        let shown = self.focus_layers(port);
+        let moved = self.seats.get_mut(id).is_some_and(|s| s.focus.layers_changed(&shown));
+        // The same layer may have another toplevel: its client restarted.
+        if moved || self.keyboard_surface(id) != self.seat_focus(id) {
+            self.send_keyboard_focus(id);
+        }
+    }
+
+    /// A button went down on a layer: it gets the keyboard, if it may have it.
+    pub(super) fn click_focus(&mut self, id: SeatId, port: PortId, layer: PipelineId) {
+        let shown = self.focus_layers(port);
+        if self.seats.get_mut(id).is_some_and(|s| s.focus.clicked(layer, &shown)) {
+            self.send_keyboard_focus(id);
+        }
+    }
+
+    fn keyboard_surface(&self, id: SeatId) -> Option<WlSurface> {
+        let seat = self.seats.get(id)?;
+        let root = self.windows.shown(seat.focus.layer()?)?.wl_surface();
+        Some(self.grabbing_popup(&seat.seat, root).unwrap_or_else(|| root.clone()))
+    }
+
+    fn seat_focus(&self, id: SeatId) -> Option<WlSurface> {
+        let focus = self.seats.get(id)?.seat.get_keyboard()?.current_focus();
+        focus.filter(Resource::is_alive)
+    }
+
+    fn send_keyboard_focus(&mut self, id: SeatId) {
+        self.refresh_keymap(id);
+        let surface = self.keyboard_surface(id);
+        let keyboard = self.seats.get(id).and_then(|s| s.seat.get_keyboard());
+        if let Some(keyboard) = keyboard {
+            keyboard.set_focus(self, surface, SERIAL_COUNTER.next_serial());
+        }
+    }
+
+    /// Gives every seat of a port the keymap of the guest that has its keyboard.
+    pub(crate) fn refresh_keymaps(&mut self, port: PortId) {
+        self.seats.at_port(port).into_iter().for_each(|id| self.refresh_keymap(id));
+    }
+
+    fn refresh_keymap(&mut self, id: SeatId) {
+        let layer = self.seats.get(id).and_then(|s| s.focus.layer());
+        let keymap = layer.map(|layer| self.keymap_of(layer)).unwrap_or_default();
+        let Some(seat) = self.seats.get_mut(id) else { return };
+        let Some(keyboard) = seat.seat.get_keyboard() else { return };
+        if seat.keymap != keymap {
+            seat.keymap.clone_from(&keymap);
+            if let Err(error) = keyboard.set_xkb_config(self, xkb_config(&keymap)) {
+                tracing::error!("keymap '{keymap}' cannot be used: {error}");
+            }
+        }
+    }
+
+    /// The keyboard that the guest of a layer believes to have.
+    fn keymap_of(&self, layer: PipelineId) -> Keymap {
+        let source = self.device.pipeline(layer).and_then(|p| p.source);
+        match source.and_then(|s| self.device.source(s)).map(|s| &s.content) {
+            Some(Content::Guest { guest, .. }) => {
+                self.config.guest(guest.as_str()).map(|g| g.keymap.clone()).unwrap_or_default()
+            }
+            _ => Keymap::default(),
+        }
+    }
+}

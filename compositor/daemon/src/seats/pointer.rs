@@ -1,0 +1,230 @@
+//! The pointer of a seat: where it is, and what is under it.
+
+use porthole_core::{input::SeatId, model::PortId, scene::Point};
+use smithay::{
+    backend::input::{Axis, AxisSource, ButtonState},
+    input::pointer::{AxisFrame, ButtonEvent, MotionEvent, PointerHandle},
+    reexports::wayland_server::{
+        Client, Resource,
+        protocol::{wl_pointer, wl_surface::WlSurface},
+    },
+    utils::{Logical, Point as SmithayPoint, SERIAL_COUNTER},
+};
+
+use super::Seats;
+use crate::{clock, protocols::virtual_pointer::PointerInput, scene::surface_at, state::State};
+
+const fn smithay_point(p: Point) -> SmithayPoint<f64, Logical> {
+    SmithayPoint::new(p.x, p.y)
+}
+
+impl Seats {
+    /// Gives a seat a pointer if it has none.
+    pub(super) fn want_pointer(&mut self, id: SeatId) {
+        if let Some(seat) = self.get_mut(id).filter(|s| s.seat.get_pointer().is_none()) {
+            seat.seat.add_pointer();
+        }
+    }
+}
+
+impl State {
+    /// A virtual pointer appeared on a seat.
+    pub(crate) fn add_pointer(&mut self, id: SeatId) {
+        self.seats.want_pointer(id);
+        // An arrow, until a client says otherwise.
+        self.cursor_changed(id);
+    }
+
+    /// A pointing device of a seat did something.
+    pub(crate) fn pointer_input(&mut self, id: SeatId, input: PointerInput) {
+        match input {
+            PointerInput::MotionAbsolute { x, y } => {
+                if let Some(size) = self.port_of_seat(id).map(|p| p.size) {
+                    let (w, h) = (f64::from(size.width), f64::from(size.height));
+                    self.move_pointer(id, Point { x: x * w, y: y * h });
+                }
+            }
+            PointerInput::Motion { dx, dy } => {
+                let at = self.seats.get(id).and_then(|s| s.at).unwrap_or_default();
+                self.move_pointer(id, Point { x: at.x + dx, y: at.y + dy });
+            }
+            PointerInput::Button { code, pressed } => self.button(id, code, pressed),
+            PointerInput::Axis { axis, value, steps } => {
+                let Some(axis) = our_axis(axis) else { return };
+                self.with_axis(id, |frame| {
+                    let frame = frame.value(axis, value);
+                    steps.map_or(frame, |n| frame.v120(axis, n.saturating_mul(120)))
+                });
+            }
+            PointerInput::AxisSource(source) => {
+                if let Some(source) = our_source(source) {
+                    self.with_axis(id, |frame| frame.source(source));
+                }
+            }
+            PointerInput::AxisStop(axis) => {
+                if let Some(axis) = our_axis(axis) {
+                    self.with_axis(id, |frame| frame.stop(axis));
+                }
+            }
+            PointerInput::Frame => self.pointer_frame(id),
+        }
+    }
+
+    /// The port that a seat is at.
+    fn port_of_seat(&self, id: SeatId) -> Option<&crate::ports::Port> {
+        self.ports.get(self.seats.get(id)?.port?)
+    }
+
+    fn with_axis(&mut self, id: SeatId, change: impl FnOnce(AxisFrame) -> AxisFrame) {
+        if let Some(seat) = self.seats.get_mut(id) {
+            let frame = seat.axis.take().unwrap_or_else(|| AxisFrame::new(clock::milliseconds()));
+            seat.axis = Some(change(frame));
+        }
+    }
+
+    pub(super) fn pointer_frame(&mut self, id: SeatId) {
+        let Some(seat) = self.seats.get_mut(id) else { return };
+        let axis = seat.axis.take();
+        let Some(pointer) = seat.seat.get_pointer() else { return };
+        if let Some(axis) = axis {
+            pointer.axis(self, axis);
+        }
+        pointer.frame(self);
+    }
+
+    fn move_pointer(&mut self, id: SeatId, to: Point) {
+        let Some(size) = self.port_of_seat(id).map(|p| p.size) else { return };
+        // The last pixel is the farthest that a pointer gets.
+        let clamp = |v: f64, len: u32| v.clamp(0.0, f64::from(len) - 1.0 / 256.0);
+        let to = Point { x: clamp(to.x, size.width), y: clamp(to.y, size.height) };
+        if let Some(seat) = self.seats.get_mut(id) {
+            seat.at = Some(to);
+        }
+        self.send_motion(id);
+        self.cursor_moved(id);
+    }
+
+    /// The surface that the pointer is over, and the point in its own coordinates.
+    fn under_pointer(&self, id: SeatId) -> Option<(&crate::scene::InputSurface, Point)> {
+        let at = self.seats.get(id)?.at?;
+        surface_at(&self.port_of_seat(id)?.input, at)
+    }
+
+    /// Tells the surface under the pointer where the pointer is.
+    fn send_motion(&mut self, id: SeatId) {
+        let Some(seat) = self.seats.get(id) else { return };
+        let (Some(at), Some(pointer)) = (seat.at, seat.seat.get_pointer()) else { return };
+        // smithay subtracts the surface's origin from the location. A layer may be scaled, so the
+        // origin is chosen such that the difference is the point in the surface's own coordinates.
+        let focus = self.under_pointer(id).map(|(found, local)| {
+            let origin = Point { x: at.x - local.x, y: at.y - local.y };
+            (found.surface.clone(), smithay_point(origin))
+        });
+        let event = MotionEvent {
+            location: smithay_point(at),
+            serial: SERIAL_COUNTER.next_serial(),
+            time: clock::milliseconds(),
+        };
+        pointer.motion(self, focus, &event);
+    }
+
+    /// Takes a pointer away from the surface that has it.
+    pub(super) fn point_nowhere(&mut self, pointer: &PointerHandle<Self>) {
+        let event = MotionEvent {
+            location: pointer.current_location(),
+            serial: SERIAL_COUNTER.next_serial(),
+            time: clock::milliseconds(),
+        };
+        pointer.motion(self, None, &event);
+        pointer.frame(self);
+    }
+
+    fn button(&mut self, id: SeatId, code: u32, pressed: bool) {
+        let Some(seat) = self.seats.get_mut(id) else { return };
+        let news = if pressed { seat.buttons.press(code) } else { seat.buttons.release(code) };
+        if !news {
+            return;
+        }
+        if pressed && let Some(port) = seat.port {
+            let seat = seat.seat.clone();
+            let under =
+                self.under_pointer(id).map(|(on, _)| (on.surface.clone(), on.element.layer));
+            self.clicked_outside(&seat, under.as_ref().map(|(surface, _)| surface));
+            if let Some((_, layer)) = under {
+                self.click_focus(id, port, layer);
+            }
+        }
+        self.send_button(id, code, pressed);
+    }
+
+    pub(super) fn send_button(&mut self, id: SeatId, code: u32, pressed: bool) {
+        let pointer = self.seats.get(id).and_then(|s| s.seat.get_pointer());
+        let Some(pointer) = pointer else { return };
+        let state = if pressed { ButtonState::Pressed } else { ButtonState::Released };
+        let event = ButtonEvent {
+            serial: SERIAL_COUNTER.next_serial(),
+            time: clock::milliseconds(),
+            button: code,
+            state,
+        };
+        pointer.button(self, &event);
+    }
+
+    /// What a port shows may have changed under its pointers, and who may have its keyboards.
+    pub(crate) fn refresh_input(&mut self, port: PortId) {
+        for id in self.seats.at_port(port) {
+            self.refresh_keyboard_focus(id, port);
+            self.refresh_pointer_focus(id);
+        }
+    }
+
+    fn refresh_pointer_focus(&mut self, id: SeatId) {
+        let Some(seat) = self.seats.get(id) else { return };
+        let (Some(_), Some(pointer)) = (seat.at, seat.seat.get_pointer()) else { return };
+        let under = self.under_pointer(id).map(|(found, _)| found.surface.clone());
+        // A held button keeps its surface until it is released.
+        if under != pointer.current_focus() && !pointer.is_grabbed() {
+            self.send_motion(id);
+            pointer.frame(self);
+        }
+    }
+
+    /// A client asked for the pointer of a seat. If the pointer is over its surface already, which
+    /// smithay does not look at, it is told now: the seat of somebody who just came is heard of with
+    /// the first motion.
+    pub(crate) fn pointer_bound(&mut self, id: SeatId, client: &Client) {
+        let Some(handle) = self.seats.get(id).and_then(|s| s.seat.get_pointer()) else { return };
+        let (Some(focus), Some(serial)) = (handle.current_focus(), handle.last_enter()) else {
+            return;
+        };
+        let of_client = |surface: &WlSurface| surface.client().is_some_and(|c| c == *client);
+        let Some((on, local)) = self.under_pointer(id) else { return };
+        if on.surface != focus || !of_client(&focus) {
+            return;
+        }
+        if let Some(object) = handle.client_pointers(client).last() {
+            object.enter(serial.into(), &focus, local.x, local.y);
+            if object.version() >= wl_pointer::EVT_FRAME_SINCE {
+                object.frame();
+            }
+        }
+    }
+}
+
+const fn our_axis(axis: wl_pointer::Axis) -> Option<Axis> {
+    match axis {
+        wl_pointer::Axis::HorizontalScroll => Some(Axis::Horizontal),
+        wl_pointer::Axis::VerticalScroll => Some(Axis::Vertical),
+        _ => None,
+    }
+}
+
+const fn our_source(source: wl_pointer::AxisSource) -> Option<AxisSource> {
+    Some(match source {
+        wl_pointer::AxisSource::Wheel => AxisSource::Wheel,
+        wl_pointer::AxisSource::Finger => AxisSource::Finger,
+        wl_pointer::AxisSource::Continuous => AxisSource::Continuous,
+        wl_pointer::AxisSource::WheelTilt => AxisSource::WheelTilt,
+        _ => return None,
+    })
+}

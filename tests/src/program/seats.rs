@@ -1,0 +1,138 @@
+//! Seats that a program makes for people, and what their pointers look like.
+
+use wayland_client::{
+    Connection, Dispatch, Proxy, QueueHandle, delegate_noop,
+    protocol::{wl_output::WlOutput, wl_pointer::WlPointer, wl_seat::WlSeat},
+};
+use wayland_protocols::ext::{
+    image_copy_capture::v1::client::{
+        ext_image_copy_capture_cursor_session_v1::{
+            self as cursor, ExtImageCopyCaptureCursorSessionV1 as CursorSession,
+        },
+        ext_image_copy_capture_manager_v1::Options,
+        ext_image_copy_capture_session_v1::ExtImageCopyCaptureSessionV1,
+    },
+    transient_seat::v1::client::{
+        ext_transient_seat_manager_v1::ExtTransientSeatManagerV1 as Manager,
+        ext_transient_seat_v1::{self as transient, ExtTransientSeatV1},
+    },
+};
+use wayland_protocols_wlr::virtual_pointer::v1::client::{
+    zwlr_virtual_pointer_manager_v1::ZwlrVirtualPointerManagerV1,
+    zwlr_virtual_pointer_v1::ZwlrVirtualPointerV1,
+};
+
+use super::{CaptureManagers, Log, Program};
+use crate::failure::{Failure, Result};
+
+/// A seat that this program made, and its devices.
+#[derive(Debug)]
+pub struct OwnSeat {
+    /// What keeps it.
+    pub transient: ExtTransientSeatV1,
+    /// The seat, as everybody may bind it.
+    pub seat: WlSeat,
+}
+
+impl Program {
+    /// Asks for a seat; the log says `seat name NAME`.
+    ///
+    /// # Errors
+    /// When it is denied.
+    pub fn own_seat(&mut self) -> Result<OwnSeat> {
+        let manager: Manager = self.bind()?;
+        let mark = self.log.len();
+        let transient = manager.create(self.handle(), ());
+        self.wait_for("an answer", mark, |line| line.starts_with("transient seat "))?;
+        let lines = self.log.since(mark).iter();
+        let name = lines.filter_map(|l| l.strip_prefix("transient seat ready ")).next_back();
+        let name: u32 = name
+            .and_then(|name| name.parse().ok())
+            .ok_or_else(|| Failure::new("the seat was denied"))?;
+        let seat = self.globals.registry().bind(name, 9, &self.handle, ());
+        self.roundtrip()?;
+        Ok(OwnSeat { transient, seat })
+    }
+
+    /// A virtual pointer on a seat and output.
+    ///
+    /// # Errors
+    /// When the socket does not show the global.
+    pub fn virtual_pointer_of(
+        &self,
+        seat: &WlSeat,
+        output: &WlOutput,
+    ) -> Result<ZwlrVirtualPointerV1> {
+        let manager: ZwlrVirtualPointerManagerV1 = self.bind()?;
+        let handle = self.handle();
+        Ok(manager.create_virtual_pointer_with_output(Some(seat), Some(output), handle, ()))
+    }
+
+    /// A capture session on an output with pointers painted in; waits for its constraints.
+    ///
+    /// # Errors
+    /// When the service does not answer.
+    pub fn capture_painted(
+        &mut self,
+        managers: &CaptureManagers,
+        output: &WlOutput,
+    ) -> Result<ExtImageCopyCaptureSessionV1> {
+        let source = managers.sources.create_source(output, self.handle(), ());
+        let options = Options::PaintCursors;
+        let session = managers.manager.create_session(&source, options, self.handle(), ());
+        let mark = self.log.len();
+        self.wait_for("the session's constraints", mark, |line| line == "capture done")?;
+        Ok(session)
+    }
+
+    /// Watches a seat's pointer on an output; the log says `cursor enter` and so on.
+    pub fn watch_cursor(
+        &self,
+        managers: &CaptureManagers,
+        output: &WlOutput,
+        pointer: &WlPointer,
+    ) -> CursorSession {
+        let source = managers.sources.create_source(output, self.handle(), ());
+        managers.manager.create_pointer_cursor_session(&source, pointer, self.handle(), ())
+    }
+}
+
+impl Dispatch<ExtTransientSeatV1, ()> for Log {
+    fn event(
+        log: &mut Self,
+        _: &ExtTransientSeatV1,
+        event: transient::Event,
+        (): &(),
+        _: &Connection,
+        _: &QueueHandle<Self>,
+    ) {
+        match event {
+            transient::Event::Ready { global_name } => {
+                log.say(format!("transient seat ready {global_name}"));
+            }
+            transient::Event::Denied => log.say("transient seat denied"),
+            _ => {}
+        }
+    }
+}
+
+impl Dispatch<CursorSession, ()> for Log {
+    fn event(
+        log: &mut Self,
+        _: &CursorSession,
+        event: <CursorSession as Proxy>::Event,
+        (): &(),
+        _: &Connection,
+        _: &QueueHandle<Self>,
+    ) {
+        match event {
+            cursor::Event::Enter => log.say("cursor enter"),
+            cursor::Event::Leave => log.say("cursor leave"),
+            cursor::Event::Position { x, y } => log.say(format!("cursor at {x} {y}")),
+            cursor::Event::Hotspot { x, y } => log.say(format!("cursor hotspot {x} {y}")),
+            _ => {}
+        }
+    }
+}
+
+delegate_noop!(Log: Manager);
