@@ -10,6 +10,7 @@ mod events;
 mod looks;
 mod memory;
 mod seats;
+mod pacing;
 mod toplevels;
 
 use std::{

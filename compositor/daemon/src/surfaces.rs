@@ -23,7 +23,10 @@ use smithay::{
     },
 };
 
-use crate::protocols::shm::{Pixels, Releases, ShmBuffer};
+use crate::protocols::{
+    pacing,
+    shm::{Pixels, Releases, ShmBuffer},
+};
 
 /// Damage with more pieces than this is kept as coarser pieces.
 const MAX_DAMAGE_RECTS: usize = 64;
@@ -283,6 +286,8 @@ pub(crate) fn region(attributes: &RegionAttributes, bounds: Rect) -> Region {
 pub(crate) struct Waiting {
     pub(crate) callbacks: Vec<WlCallback>,
     pub(crate) feedback: Vec<PresentationFeedbackCallback>,
+    /// What holds up the commits behind those that it shows.
+    pub(crate) held: Vec<pacing::Held>,
 }
 
 impl Waiting {
@@ -293,5 +298,7 @@ impl Waiting {
         drop(attributes);
         let mut feedback = states.cached_state.get::<PresentationFeedbackCachedState>();
         self.feedback.append(&mut feedback.current().callbacks);
+        drop(feedback);
+        self.held.extend(pacing::take_shown(states));
     }
 }

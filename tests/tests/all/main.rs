@@ -41,6 +41,8 @@ mod wayland_memory;
 #[cfg(test)]
 mod wayland_outputs;
 #[cfg(test)]
+mod wayland_pacing;
+#[cfg(test)]
 mod wayland_popup;
 #[cfg(test)]
 mod wayland_scene;

@@ -74,6 +74,7 @@ impl CompositorHandler for State {
     fn commit(&mut self, surface: &WlSurface) {
         with_states(surface, |states| surfaces::commit(surface, states, &self.released));
         self.cursor_committed(surface);
+        self.pace_commit(surface);
         if self.answer_first_commit(surface) {
             return;
         }

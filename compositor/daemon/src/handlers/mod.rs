@@ -7,6 +7,7 @@ pub(crate) mod foreign_toplevel;
 pub(crate) mod idle;
 mod input;
 mod outputs;
+pub(crate) mod pacing;
 mod screencopy;
 mod seat;
 mod selection;

@@ -32,8 +32,9 @@ impl State {
 
     /// The end of a turn: ports that were damaged in it plan a frame now, or at their next tick.
     pub(crate) fn refresh_ports(&mut self) {
-        // Planning tells clients of their input focus, which damages nothing: once is enough.
-        for id in std::mem::take(&mut self.ports.damaged) {
+        // A frame that changes nothing is over at once, and a commit that waited for it may damage
+        // the port again; it is drawn at the port's next tick, so that this ends.
+        while let Some(id) = self.ports.damaged.pop_first() {
             if let Some(port) = self.ports.get_mut(id) {
                 let action = port.redraw.damage(clock::now());
                 self.redraw_action(id, action);
@@ -84,11 +85,13 @@ impl State {
 
     /// Answers frame callbacks of clients that changed nothing.
     fn tick_port(&mut self, id: PortId) {
-        let scene = self.build_scene(id);
+        let mut scene = self.build_scene(id);
+        let held = std::mem::take(&mut scene.waiting.held);
         self.released.send();
         if let Some(port) = self.ports.get(id) {
             present(port, scene.waiting, clock::now());
         }
+        self.release_shown(held);
     }
 
     /// Lists what the port shows now.
@@ -217,13 +220,15 @@ impl State {
         self.serve_captures(id);
     }
 
-    fn present_in_flight(&mut self, id: PortId, waiting: Waiting, at: Duration) {
+    fn present_in_flight(&mut self, id: PortId, mut waiting: Waiting, at: Duration) {
+        let held = std::mem::take(&mut waiting.held);
         // A client that is told to draw again looks for a buffer that it may draw into.
         self.released.send();
         let Some(port) = self.ports.get_mut(id) else { return };
         present(port, waiting, at);
         let action = port.redraw.drawn(clock::now());
         self.redraw_action(id, action);
+        self.release_shown(held);
     }
 }
 

@@ -6,6 +6,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     io,
     sync::Arc,
+    time::Duration,
 };
 
 use porthole_core::{
@@ -156,6 +157,11 @@ impl Ports {
 }
 
 impl Port {
+    /// The time from one frame to the next.
+    pub(crate) const fn period(&self) -> Duration {
+        self.refresh.period()
+    }
+
     /// Gives the port another size or rate; true when its picture begins anew.
     pub(crate) fn set_mode(&mut self, mode: model::Mode) -> bool {
         set_mode(&self.output, mode);
