@@ -9,8 +9,8 @@ mod desktop;
 mod events;
 mod looks;
 mod memory;
-mod seats;
 mod pacing;
+mod seats;
 mod toplevels;
 
 use std::{
