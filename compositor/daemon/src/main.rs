@@ -12,6 +12,7 @@ mod cursor;
 mod cursor_theme;
 mod desktop;
 mod handlers;
+mod limits;
 mod popups;
 mod ports;
 mod programs;

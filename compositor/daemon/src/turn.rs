@@ -11,7 +11,7 @@ use smithay::reexports::{
     wayland_server::Display,
 };
 
-use crate::{relay::Relay, state::State};
+use crate::{limits, relay::Relay, state::State};
 
 /// What a turn needs beside the state.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl Turn {
         display: Display<State>,
         handle: LoopHandle<'static, State>,
     ) -> io::Result<Self> {
-        let relay = Relay::new()?;
+        let relay = Relay::new(limits::OBJECTS)?;
         // The turn after each wake-up does the work.
         let source = Generic::new(relay.poll()?, Interest::READ, Mode::Level);
         handle

@@ -35,6 +35,8 @@ mod wayland_flood;
 #[cfg(test)]
 mod wayland_input;
 #[cfg(test)]
+mod wayland_limits;
+#[cfg(test)]
 mod wayland_looks;
 #[cfg(test)]
 mod wayland_memory;

@@ -1,10 +1,9 @@
 //! Surfaces, their memory, and the small protocols around them.
 
 use smithay::{
-    delegate_compositor, delegate_presentation, delegate_viewporter,
+    delegate_presentation, delegate_viewporter,
     reexports::wayland_server::{
         Client, Resource,
-        backend::{ClientData, ClientId, DisconnectReason},
         protocol::wl_surface::{self, WlSurface},
     },
     wayland::compositor::{
@@ -13,34 +12,8 @@ use smithay::{
     },
 };
 
-use crate::{
-    protocols::shm::{ShmBuffer, ShmState},
-    scene::MAX_DEPTH,
-    sockets::ClientState,
-    state::State,
-    surfaces,
-};
-
-impl ClientData for ClientState {
-    fn initialized(&self, _: ClientId) {}
-
-    fn disconnected(&self, _: ClientId, reason: DisconnectReason) {
-        self.party.end();
-        let socket = self.socket_name();
-        match reason {
-            DisconnectReason::ConnectionClosed if self.party.has_left() => {
-                tracing::info!(socket, "a client left");
-            }
-            DisconnectReason::ConnectionClosed => {
-                let why = "it sent what is no request, or made more events than it can be sent";
-                tracing::warn!(socket, "a client was disconnected: {why}");
-            }
-            DisconnectReason::ProtocolError(error) => {
-                tracing::warn!(socket, "a client was disconnected: {error}");
-            }
-        }
-    }
-}
+use super::pending::committed;
+use crate::{scene::MAX_DEPTH, sockets::ClientState, state::State, surfaces};
 
 /// What a client has that smithay did not give it: nothing can be asked of it.
 fn no_client_state() -> &'static CompositorClientState {
@@ -72,6 +45,7 @@ impl CompositorHandler for State {
     }
 
     fn commit(&mut self, surface: &WlSurface) {
+        committed(surface);
         with_states(surface, |states| surfaces::commit(surface, states, &self.released));
         self.cursor_committed(surface);
         self.pace_commit(surface);
@@ -110,23 +84,5 @@ fn height(surface: &WlSurface) -> u32 {
     height
 }
 
-delegate_compositor!(State);
 delegate_presentation!(State);
 delegate_viewporter!(State);
-
-/// `wl_shm` is ours.
-mod shm {
-    use std::sync::Arc;
-
-    use smithay::reexports::wayland_server::protocol::{
-        wl_buffer::WlBuffer, wl_shm::WlShm, wl_shm_pool::WlShmPool,
-    };
-
-    use super::{ShmBuffer, ShmState, State};
-    use crate::protocols::shm::Pool;
-
-    wayland_server::delegate_global_dispatch!(State: [WlShm: ()] => ShmState);
-    wayland_server::delegate_dispatch!(State: [WlShm: ()] => ShmState);
-    wayland_server::delegate_dispatch!(State: [WlShmPool: Arc<Pool>] => ShmState);
-    wayland_server::delegate_dispatch!(State: [WlBuffer: ShmBuffer] => ShmState);
-}

@@ -5,7 +5,7 @@
 
 use std::{
     os::fd::OwnedFd,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use porthole_pixel::{Format, Layout, LayoutError, Size};
@@ -20,7 +20,7 @@ use smithay::reexports::{
     },
 };
 
-use super::shm::{Pool, ShmBuffer};
+use super::shm::{Account, Pool, ShmBuffer, ShmHandler};
 
 /// `DRM_FORMAT_MOD_LINEAR`: row behind row.
 const LINEAR: u64 = 0;
@@ -91,6 +91,7 @@ impl ParamsData {
         [width, height]: [i32; 2],
         format: u32,
         flags: u32,
+        account: &Arc<Account>,
     ) -> Result<ShmBuffer, Refused> {
         let mut description = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if std::mem::replace(&mut description.used, true) {
@@ -119,7 +120,8 @@ impl ParamsData {
             return Err(Refused::Unusable(format!("flags {flags:#x}")));
         }
         let size = rustix::fs::fstat(&plane.fd).map_or(0, |stat| stat.st_size);
-        let pool = Pool::new(plane.fd, u64::try_from(size).unwrap_or(0));
+        let pool = Pool::new(plane.fd, u64::try_from(size).unwrap_or(0), account)
+            .map_err(|over| Refused::Unusable(over.to_string()))?;
         let layout = Layout::new(
             format,
             Size::new(width, height),
@@ -176,10 +178,10 @@ where
 
 impl<D> Dispatch<Params, ParamsData, D> for DmabufState
 where
-    D: Dispatch<Params, ParamsData> + Dispatch<WlBuffer, ShmBuffer> + 'static,
+    D: Dispatch<Params, ParamsData> + Dispatch<WlBuffer, ShmBuffer> + ShmHandler + 'static,
 {
     fn request(
-        _: &mut D,
+        state: &mut D,
         client: &Client,
         params: &Params,
         request: params::Request,
@@ -200,7 +202,7 @@ where
                 }
             }
             params::Request::Create { width, height, format, flags } => {
-                match data.make([width, height], format, bits(flags)) {
+                match data.make([width, height], format, bits(flags), &state.account(client)) {
                     Ok(buffer) => {
                         match client.create_resource::<WlBuffer, ShmBuffer, D>(display, 1, buffer) {
                             Ok(buffer) => params.created(&buffer),
@@ -215,7 +217,7 @@ where
                 }
             }
             params::Request::CreateImmed { buffer_id, width, height, format, flags } => {
-                match data.make([width, height], format, bits(flags)) {
+                match data.make([width, height], format, bits(flags), &state.account(client)) {
                     Ok(buffer) => {
                         data_init.init(buffer_id, buffer);
                     }

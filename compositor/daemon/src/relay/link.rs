@@ -18,6 +18,7 @@ use smithay::reexports::wayland_server::backend::{Backend, ClientId};
 use super::{
     CHUNK, Fault, Party,
     bucket::Bucket,
+    census::{Census, Limits},
     descriptors,
     output::Output,
     socket,
@@ -33,6 +34,11 @@ const BYTES_BURST: u64 = 256 << 10;
 const REQUESTS_PER_SECOND: u64 = 100_000;
 /// As many as the shortest requests in a burst of bytes.
 const REQUESTS_BURST: u64 = BYTES_BURST / 8;
+/// Microseconds of the thread's time that its requests may take each second, so that dear ones, such
+/// as showing large pictures that must be copied, leave at least as much to others.
+const MICROS_PER_SECOND: u64 = 500_000;
+/// And at once: many windows that are opened together.
+const MICROS_BURST: u64 = 100_000;
 /// Descriptors ahead of the requests that take them. Libraries send at most 28 ahead; some send
 /// those of a full buffer of requests together.
 const DESCRIPTORS_AHEAD: usize = 512;
@@ -69,6 +75,8 @@ pub(super) struct Link {
     output: Output,
     bytes: Bucket,
     requests: Bucket,
+    micros: Bucket,
+    census: Census,
     /// What the poll listens for now.
     pub(super) interest: EventFlags,
 }
@@ -92,6 +100,8 @@ impl Link {
             output: Output::default(),
             bytes: Bucket::new(BYTES_PER_SECOND, BYTES_BURST, now),
             requests: Bucket::new(REQUESTS_PER_SECOND, REQUESTS_BURST, now),
+            micros: Bucket::new(MICROS_PER_SECOND, MICROS_BURST, now),
+            census: Census::default(),
             interest: EventFlags::empty(),
         }
     }
@@ -106,7 +116,7 @@ impl Link {
 
     /// When the client may send again; `None` when it may now.
     pub(super) fn paused(&self, now: Instant) -> Option<Instant> {
-        self.bytes.wait(now).max(self.requests.wait(now))
+        self.bytes.wait(now).max(self.requests.wait(now)).max(self.micros.wait(now))
     }
 
     /// What to listen for on the client's socket.
@@ -126,6 +136,7 @@ impl Link {
         &mut self,
         backend: &mut Backend<D>,
         state: &mut D,
+        limits: &Limits,
         now: Instant,
     ) -> Result<Goes, Fault> {
         let mut buffer = [0; CHUNK];
@@ -142,16 +153,27 @@ impl Link {
         }
         self.input.extend(buffer.iter().take(received.bytes));
         self.bytes.take(received.bytes as u64, now);
-        self.pass_on(backend, state, now)
+        let start = Instant::now();
+        let (outcome, requests) = self.pass_on(backend, state);
+        let took = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.micros.take(took, now);
+        self.requests.take(requests as u64, now);
+        if outcome == Ok(Goes::On)
+            && let Some(excess) =
+                self.census.note(requests, &backend.handle(), &self.client, limits)
+        {
+            return Err(Fault::Objects(excess));
+        }
+        outcome
     }
 
-    /// Passes on every whole request, with the descriptors that it takes.
+    /// Passes on every whole request, with the descriptors that it takes. Tells how many there were.
     fn pass_on<D>(
         &mut self,
         backend: &mut Backend<D>,
         state: &mut D,
-        now: Instant,
-    ) -> Result<Goes, Fault> {
+    ) -> (Result<Goes, Fault>, usize) {
+        let mut requests = 0;
         loop {
             // While descriptors wait, each request is looked at alone.
             let (len, count, taken) = if self.descriptors.is_empty() {
@@ -163,27 +185,29 @@ impl Link {
                 let taken = descriptors::taken_by(&handle, &self.client, object, opcode);
                 (header.len, 1, taken)
             } else {
-                break;
+                (0, 0, 0)
             };
             if count == 0 {
-                break;
+                let outcome = match wire::next(&self.input) {
+                    Next::Wrong(len) => Err(Fault::Length(len)),
+                    Next::Part | Next::Whole(_) => Ok(Goes::On),
+                };
+                return (outcome, requests);
             }
-            if taken > self.descriptors.len() {
-                return Err(Fault::DescriptorMissing);
-            }
-            self.requests.take(count as u64, now);
-            self.count_waiting(len, taken)?;
-            if self.dispatch(backend, state, (len, count, taken))? == Goes::Over {
-                return Ok(Goes::Over);
+            requests += count;
+            let outcome = self
+                .count_waiting(len, taken)
+                .and_then(|()| self.dispatch(backend, state, (len, count, taken)));
+            if outcome != Ok(Goes::On) {
+                return (outcome, requests);
             }
         }
-        if let Next::Wrong(len) = wire::next(&self.input) {
-            return Err(Fault::Length(len));
-        }
-        Ok(Goes::On)
     }
 
     fn count_waiting(&mut self, len: usize, taken: usize) -> Result<(), Fault> {
+        if taken > self.descriptors.len() {
+            return Err(Fault::DescriptorMissing);
+        }
         let idle = taken == 0 && !self.descriptors.is_empty();
         self.waited = if idle { self.waited + len } else { 0 };
         if self.waited > BYTES_AHEAD || self.descriptors.len() > DESCRIPTORS_AHEAD {

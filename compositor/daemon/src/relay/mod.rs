@@ -10,6 +10,7 @@
 //! Only whole requests go on, each with the descriptors that it takes and no others.
 
 mod bucket;
+mod census;
 mod descriptors;
 mod link;
 mod output;
@@ -47,6 +48,8 @@ use smithay::reexports::wayland_server::{
     },
 };
 
+use census::Excess;
+pub(crate) use census::Limits;
 use link::{Goes, Link};
 
 /// What is taken from a client in one turn, in bytes: one buffer of the usual libraries.
@@ -56,6 +59,7 @@ const READY: usize = 64;
 
 /// Errors of `wl_display`, by the protocol's numbers.
 const INVALID_METHOD: u32 = 1;
+pub(crate) const NO_MEMORY: u32 = 2;
 const IMPLEMENTATION: u32 = 3;
 
 /// The library looks objects up by the name of their interface.
@@ -73,6 +77,8 @@ enum Fault {
     DescriptorsIdle,
     #[error("more file descriptors came at once than are taken")]
     DescriptorsLost,
+    #[error("there are too many {} objects; a client may have {}", .0.what, .0.most)]
+    Objects(Excess),
     #[error("{0} bytes of events stay unread")]
     Unread(usize),
 }
@@ -108,6 +114,7 @@ impl Party {
 /// All clients' links.
 #[derive(Debug)]
 pub(crate) struct Relay {
+    limits: Limits,
     links: BTreeMap<u64, Link>,
     next: u64,
     /// Clients' sockets: requests that came, and room for events.
@@ -117,10 +124,10 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    /// A relay without clients.
-    pub(crate) fn new() -> io::Result<Self> {
+    /// A relay without clients, each of which may have so many objects.
+    pub(crate) fn new(limits: Limits) -> io::Result<Self> {
         let make = || epoll::create(CreateFlags::CLOEXEC);
-        Ok(Self { links: BTreeMap::new(), next: 0, outside: make()?, inside: make()? })
+        Ok(Self { limits, links: BTreeMap::new(), next: 0, outside: make()?, inside: make()? })
     }
 
     /// What becomes readable when there is something to do in the next turn.
@@ -157,7 +164,7 @@ impl Relay {
             }
             if flags.intersects(EventFlags::IN | EventFlags::HUP | EventFlags::ERR) {
                 let backend = display.backend();
-                let outcome = link.receive(backend, state, now);
+                let outcome = link.receive(backend, state, &self.limits, now);
                 settle(backend, link, |_| outcome);
             }
         }
@@ -241,7 +248,10 @@ fn settle<D>(
             };
             handle.kill_client(link.client.clone(), DisconnectReason::ProtocolError(error));
         }
-        Err(fault) => post_display_error(&handle, &link.client, INVALID_METHOD, &fault.to_string()),
+        Err(fault) => {
+            let code = if matches!(fault, Fault::Objects(_)) { NO_MEMORY } else { INVALID_METHOD };
+            post_display_error(&handle, &link.client, code, &fault.to_string());
+        }
     }
     link.party.end();
 }

@@ -3,6 +3,7 @@
 //! smithay's own guards one read at a time on one thread and maps every pool writable. Here a sealed
 //! memfd is mapped once and read freely; any other pool is copied at commit by `pread`.
 
+mod account;
 mod mapping;
 mod pixels;
 mod pool;
@@ -19,10 +20,21 @@ use smithay::reexports::wayland_server::{
     },
 };
 
+pub(crate) use account::{Account, OverLimit};
 use mapping::Access;
 use pixels::BufferUse;
 pub(crate) use pixels::{Pixels, Releases};
+use pool::GrowError;
 pub(crate) use pool::Pool;
+
+/// What the service answers.
+pub(crate) trait ShmHandler {
+    /// Where a client's memory is counted.
+    fn account(&self, client: &Client) -> Arc<Account>;
+
+    /// Ends a client that wants too much.
+    fn no_memory(&self, client: &Client, why: OverLimit);
+}
 
 /// The `wl_shm` global.
 #[derive(Debug)]
@@ -73,9 +85,9 @@ impl ShmBuffer {
             return Pixels::mapped(self.layout, map, in_use)
                 .ok_or_else(|| std::io::Error::other("the buffer lies outside of its pool"));
         }
-        let words = self.pool.copy_out(&self.layout)?;
+        let copy = self.pool.copy_out(&self.layout)?;
         buffer.release();
-        Pixels::owned(self.layout.format(), self.layout.size(), words)
+        Pixels::copied(self.layout.format(), self.layout.size(), copy)
             .ok_or_else(|| std::io::Error::other("the copied picture is incomplete"))
     }
 
@@ -154,11 +166,11 @@ where
 
 impl<D> Dispatch<WlShm, (), D> for ShmState
 where
-    D: Dispatch<WlShm, ()> + Dispatch<WlShmPool, Arc<Pool>> + 'static,
+    D: Dispatch<WlShm, ()> + Dispatch<WlShmPool, Arc<Pool>> + ShmHandler + 'static,
 {
     fn request(
-        _: &mut D,
-        _: &Client,
+        state: &mut D,
+        client: &Client,
         shm: &WlShm,
         request: wl_shm::Request,
         (): &(),
@@ -167,9 +179,12 @@ where
     ) {
         if let wl_shm::Request::CreatePool { id, fd, size } = request {
             match u64::try_from(size) {
-                Ok(len @ 1..) => {
-                    data_init.init(id, Arc::new(Pool::new(fd, len)));
-                }
+                Ok(len @ 1..) => match Pool::new(fd, len, &state.account(client)) {
+                    Ok(pool) => {
+                        data_init.init(id, Arc::new(pool));
+                    }
+                    Err(over) => state.no_memory(client, over),
+                },
                 _ => shm.post_error(
                     wl_shm::Error::InvalidStride,
                     format!("a pool of {size} bytes; it must have at least 1"),
@@ -181,11 +196,11 @@ where
 
 impl<D> Dispatch<WlShmPool, Arc<Pool>, D> for ShmState
 where
-    D: Dispatch<WlShmPool, Arc<Pool>> + Dispatch<WlBuffer, ShmBuffer> + 'static,
+    D: Dispatch<WlShmPool, Arc<Pool>> + Dispatch<WlBuffer, ShmBuffer> + ShmHandler + 'static,
 {
     fn request(
-        _: &mut D,
-        _: &Client,
+        state: &mut D,
+        client: &Client,
         resource: &WlShmPool,
         request: wl_shm_pool::Request,
         pool: &Arc<Pool>,
@@ -202,13 +217,15 @@ where
                     Err((code, why)) => resource.post_error(code, why),
                 }
             }
-            wl_shm_pool::Request::Resize { size }
-                if !u64::try_from(size).is_ok_and(|len| pool.grow(len)) =>
-            {
-                resource.post_error(
-                    wl_shm::Error::InvalidFd,
-                    format!("resize to {size} bytes; a pool of {} can only grow", pool.len()),
-                );
+            wl_shm_pool::Request::Resize { size } => {
+                // A negative number is smaller than any pool.
+                match pool.grow(u64::try_from(size).unwrap_or_default()) {
+                    Ok(()) => {}
+                    Err(GrowError::Over(over)) => state.no_memory(client, over),
+                    Err(shrinks @ GrowError::Shrinks { .. }) => {
+                        resource.post_error(wl_shm::Error::InvalidFd, shrinks.to_string());
+                    }
+                }
             }
             _ => {}
         }

@@ -8,7 +8,7 @@ use smithay::reexports::{
     wayland_server::{Resource, protocol::wl_buffer::WlBuffer},
 };
 
-use super::mapping::Mapping;
+use super::{account::Charge, mapping::Mapping};
 
 /// Buffers that nobody reads any more. Any thread adds to them; the state thread tells the clients,
 /// at the latest when the ping wakes it, and always before it tells them to draw again.
@@ -62,7 +62,7 @@ pub(crate) struct Pixels {
 #[derive(Debug)]
 enum Memory {
     Mapped { map: Arc<Mapping>, _in_use: Arc<BufferUse> },
-    Owned(Vec<u32>),
+    Owned { words: Vec<u32>, _charge: Option<Charge> },
 }
 
 impl Pixels {
@@ -81,7 +81,20 @@ impl Pixels {
         let row = size.width.checked_mul(format.bytes_per_pixel())?;
         let stride = row.checked_next_multiple_of(4)?;
         let layout = Layout::new(format, size, stride, 0, words.len() as u64 * 4).ok()?;
-        Some(Self { layout, memory: Memory::Owned(words) })
+        Some(Self { layout, memory: Memory::Owned { words, _charge: None } })
+    }
+
+    /// The same for a picture that was copied out of a client's pool.
+    pub(super) fn copied(
+        format: Format,
+        size: Size,
+        (words, charge): (Vec<u32>, Charge),
+    ) -> Option<Self> {
+        let mut pixels = Self::owned(format, size, words)?;
+        if let Memory::Owned { _charge, .. } = &mut pixels.memory {
+            *_charge = Some(charge);
+        }
+        Some(pixels)
     }
 
     /// Size, format and stride. The offset counts from the start of the pool, see [`Self::start`].
@@ -96,7 +109,7 @@ impl Pixels {
             Memory::Mapped { map, .. } => map
                 .range(self.layout.offset(), self.layout.byte_len())
                 .unwrap_or_else(std::ptr::null),
-            Memory::Owned(words) => words.as_ptr().cast(),
+            Memory::Owned { words, .. } => words.as_ptr().cast(),
         }
     }
 

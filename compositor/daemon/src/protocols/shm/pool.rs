@@ -14,7 +14,10 @@ use std::{
 use porthole_pixel::{Layout, Rect};
 use rustix::fs::SealFlags;
 
-use super::mapping::{Access, Mapping};
+use super::{
+    account::{Account, Charge, Kind, OverLimit},
+    mapping::{Access, Mapping},
+};
 
 /// The largest picture that is copied out of an unsealed pool, in bytes: one at 8192 x 8192.
 pub(crate) const MAX_COPY: u64 = 256 << 20;
@@ -33,16 +36,27 @@ pub(crate) struct Pool {
     maps: Mutex<Maps>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Maps {
     len: u64,
+    charge: Charge,
     read: Option<Arc<Mapping>>,
     write: Option<Arc<Mapping>>,
 }
 
+/// Why a pool cannot have another size.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub(crate) enum GrowError {
+    #[error("resize to {len} bytes; a pool of {from} can only grow")]
+    Shrinks { len: u64, from: u64 },
+    #[error("{0}")]
+    Over(#[from] OverLimit),
+}
+
 impl Pool {
     /// Takes a pool of `len` bytes.
-    pub(crate) fn new(fd: OwnedFd, len: u64) -> Self {
+    pub(crate) fn new(fd: OwnedFd, len: u64, account: &Arc<Account>) -> Result<Self, OverLimit> {
+        let charge = Charge::new(account, Kind::Pool, len)?;
         let kind = rustix::fs::fstatfs(&fd).ok().and_then(|fs| u64::try_from(fs.f_type).ok());
         let sealed = || {
             rustix::fs::fcntl_get_seals(&fd).is_ok_and(|seals| seals.contains(SealFlags::SHRINK))
@@ -52,7 +66,8 @@ impl Pool {
             Some(TMPFS_MAGIC) => sealed(),
             _ => false,
         };
-        Self { fd, mappable, maps: Mutex::new(Maps { len, ..Maps::default() }) }
+        let maps = Mutex::new(Maps { len, charge, read: None, write: None });
+        Ok(Self { fd, mappable, maps })
     }
 
     /// Bytes that the client gave to the pool.
@@ -60,15 +75,22 @@ impl Pool {
         self.maps.lock().unwrap_or_else(PoisonError::into_inner).len
     }
 
-    /// Grows the pool; false when it would shrink.
-    pub(crate) fn grow(&self, len: u64) -> bool {
+    /// Grows the pool.
+    pub(crate) fn grow(&self, len: u64) -> Result<(), GrowError> {
         let mut maps = self.maps.lock().unwrap_or_else(PoisonError::into_inner);
         if len < maps.len {
-            return false;
+            return Err(GrowError::Shrinks { len, from: maps.len });
         }
+        maps.charge.grow(len)?;
+        maps.len = len;
         // Buffers in use keep the old mapping alive; it stays valid, as the file cannot shrink.
-        *maps = Maps { len, ..Maps::default() };
-        true
+        (maps.read, maps.write) = (None, None);
+        Ok(())
+    }
+
+    /// Where the client's memory is counted.
+    pub(super) fn account(&self) -> Arc<Account> {
+        self.maps.lock().unwrap_or_else(PoisonError::into_inner).charge.account().clone()
     }
 
     /// The mapping, or nothing for a pool that must be copied.
@@ -98,7 +120,7 @@ impl Pool {
     }
 
     /// Copies the picture out, row behind row without gaps, as words of four bytes.
-    pub(crate) fn copy_out(&self, layout: &Layout) -> io::Result<Vec<u32>> {
+    pub(crate) fn copy_out(&self, layout: &Layout) -> io::Result<(Vec<u32>, Charge)> {
         let row_bytes = layout.row_bytes() as usize;
         let row_words = row_bytes.div_ceil(4);
         let total = row_words as u64 * 4 * u64::from(layout.size().height);
@@ -108,6 +130,7 @@ impl Pool {
                  seal the memfd with F_SEAL_SHRINK"
             )));
         }
+        let charge = Charge::new(&self.account(), Kind::Copy, total).map_err(io::Error::other)?;
         let mut words = Vec::new();
         let mut row = vec![0_u8; row_words * 4];
         for y in 0..layout.size().height {
@@ -116,7 +139,7 @@ impl Pool {
             self.read_row(offset, bytes)?;
             words.extend(row.as_chunks::<4>().0.iter().map(|b| u32::from_ne_bytes(*b)));
         }
-        Ok(words)
+        Ok((words, charge))
     }
 
     fn read_row(&self, mut offset: u64, mut into: &mut [u8]) -> io::Result<()> {
@@ -183,6 +206,10 @@ mod tests {
 
     use super::*;
 
+    fn pool(fd: OwnedFd, len: u64) -> Pool {
+        Pool::new(fd, len, &Arc::new(Account::new(1 << 20, 1 << 20))).unwrap()
+    }
+
     fn memfd(len: u64, seals: SealFlags) -> OwnedFd {
         let fd =
             rustix::fs::memfd_create("pool-test", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)
@@ -198,15 +225,15 @@ mod tests {
 
     #[test]
     fn sealed_pools_are_mapped_and_others_are_not() {
-        let sealed = Pool::new(memfd(64, SealFlags::SHRINK), 64);
+        let sealed = pool(memfd(64, SealFlags::SHRINK), 64);
         assert!(sealed.mapping(Access::Read).unwrap().is_some());
-        let open = Pool::new(memfd(64, SealFlags::empty()), 64);
+        let open = pool(memfd(64, SealFlags::empty()), 64);
         assert!(open.mapping(Access::Read).unwrap().is_none());
     }
 
     #[test]
     fn a_pool_longer_than_its_file_is_refused() {
-        let pool = Pool::new(memfd(63, SealFlags::SHRINK), 64);
+        let pool = pool(memfd(63, SealFlags::SHRINK), 64);
         let error = pool.mapping(Access::Read).unwrap_err().to_string();
         assert!(error.contains("has only 63"), "{error}");
     }
@@ -214,8 +241,8 @@ mod tests {
     #[test]
     fn a_file_cut_short_is_an_error_not_a_signal() {
         let fd = memfd(64, SealFlags::empty());
-        let pool = Pool::new(fd.try_clone().unwrap(), 64);
-        assert_eq!(pool.copy_out(&layout()).unwrap().len(), 6);
+        let pool = pool(fd.try_clone().unwrap(), 64);
+        assert_eq!(pool.copy_out(&layout()).unwrap().0.len(), 6);
         rustix::fs::ftruncate(&fd, 30).unwrap();
         let error = pool.copy_out(&layout()).unwrap_err().to_string();
         assert!(error.contains("ends before byte 30"), "{error}");
@@ -225,7 +252,7 @@ mod tests {
     fn captures_reach_the_file_both_ways() {
         for seals in [SealFlags::SHRINK, SealFlags::empty()] {
             let fd = memfd(64, seals);
-            let pool = Pool::new(fd.try_clone().unwrap(), 64);
+            let pool = pool(fd.try_clone().unwrap(), 64);
             let from: Vec<u8> = (0..24).collect();
             let n = pool.copy_in(&layout(), Rect::new(1, 0, 5, 2), &from, 12).unwrap();
             assert_eq!(n, 16);
@@ -241,7 +268,7 @@ mod tests {
     #[test]
     fn writing_needs_a_writable_file() {
         let fd = memfd(64, SealFlags::SHRINK | SealFlags::WRITE);
-        let pool = Pool::new(fd, 64);
+        let pool = pool(fd, 64);
         pool.copy_in(&layout(), Rect::new(0, 0, 3, 2), &[0; 24], 12).unwrap_err();
     }
 }

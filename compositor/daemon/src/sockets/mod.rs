@@ -1,90 +1,32 @@
 //! A socket for each guest and each group of programs. The socket is the identity of its clients.
 
+mod client;
+
 use std::{
-    collections::BTreeSet,
     io,
-    os::unix::{
-        fs::{DirBuilderExt, PermissionsExt},
-        net::{UnixListener, UnixStream},
+    os::{
+        fd::OwnedFd,
+        unix::{
+            fs::{DirBuilderExt, PermissionsExt},
+            net::{UnixListener, UnixStream},
+        },
     },
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, PoisonError},
 };
 
 use porthole_core::{Name, config::Config, rights::SocketRights};
 use rustix::fs::{FlockOperation, OFlags};
-use smithay::{
-    reexports::{
-        calloop::{Interest, LoopHandle, Mode, PostAction, RegistrationToken, generic::Generic},
-        wayland_server::{Client, DisplayHandle, backend::DisconnectReason},
-    },
-    wayland::compositor::CompositorClientState,
+use smithay::reexports::{
+    calloop::{Interest, LoopHandle, Mode, PostAction, RegistrationToken, generic::Generic},
+    wayland_server::{DisplayHandle, backend::DisconnectReason},
 };
 
-use crate::{relay::Party, state::State};
+use crate::{limits, state::State};
+pub(crate) use client::{ClientState, SocketInfo, SocketKind, socket_of};
 
 /// The file in each socket's folder, as `WAYLAND_DISPLAY` commonly names it.
 const FILE: &str = "wayland-0";
-
-/// Who connects to a socket.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum SocketKind {
-    /// The device processes of one guest.
-    Guest,
-    /// Viewers and ordinary programs.
-    Programs,
-}
-
-/// What is known of the clients of a socket.
-#[derive(Debug)]
-pub(crate) struct SocketInfo {
-    pub(crate) name: Name,
-    pub(crate) kind: SocketKind,
-    rights: Mutex<SocketRights>,
-}
-
-impl SocketInfo {
-    /// Asks what its clients may do now; a reload may change it.
-    pub(crate) fn with_rights<T>(&self, ask: impl FnOnce(&SocketRights) -> T) -> T {
-        ask(&self.rights.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// Data of every client.
-#[derive(Debug, Default)]
-pub(crate) struct ClientState {
-    pub(crate) compositor: CompositorClientState,
-    pub(crate) socket: Option<Arc<SocketInfo>>,
-    pub(crate) party: Arc<Party>,
-    /// The ports whose clipboard it was let into by right.
-    pub(crate) clipboards: Clipboards,
-}
-
-impl ClientState {
-    /// The socket's name, for the log.
-    pub(crate) fn socket_name(&self) -> &str {
-        self.socket.as_ref().map_or("none", |s| s.name.as_str())
-    }
-}
-
-/// Names of ports.
-#[derive(Debug, Default)]
-pub(crate) struct Clipboards(Mutex<BTreeSet<String>>);
-
-impl Clipboards {
-    pub(crate) fn add(&self, port: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(port.to_owned());
-    }
-
-    pub(crate) fn any(&self, is: impl Fn(&str) -> bool) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|port| is(port))
-    }
-}
-
-/// The socket that a client came through.
-pub(crate) fn socket_of(client: &Client) -> Option<&Arc<SocketInfo>> {
-    client.get_data::<ClientState>()?.socket.as_ref()
-}
 
 /// Why sockets cannot be had. Each says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -115,8 +57,10 @@ pub(crate) struct Sockets {
     dir: PathBuf,
     listening: Vec<Listening>,
     arrivals: Vec<(UnixStream, ClientState)>,
+    /// Given up for a moment when descriptors are short.
+    spare: Option<OwnedFd>,
     /// Held for as long as the service runs, so that a second one is told.
-    _lock: rustix::fd::OwnedFd,
+    _lock: OwnedFd,
 }
 
 /// A socket as the configuration wants it.
@@ -158,7 +102,13 @@ impl Sockets {
         )
         .map_err(|e| error(e.into()))?;
         match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { dir, listening: Vec::new(), arrivals: Vec::new(), _lock: lock }),
+            Ok(()) => Ok(Self {
+                dir,
+                listening: Vec::new(),
+                arrivals: Vec::new(),
+                spare: spare(),
+                _lock: lock,
+            }),
             Err(rustix::io::Errno::WOULDBLOCK) => Err(SocketError::Busy(dir.display().to_string())),
             Err(e) => Err(error(e.into())),
         }
@@ -226,6 +176,14 @@ impl Sockets {
         self.arrivals.push((stream, data));
     }
 
+    /// Turns a connection away for which there is no descriptor: it would be found again at once,
+    /// and the loop would never rest.
+    fn drop_one(&mut self, listener: &UnixListener) {
+        self.spare = None;
+        let _ = listener.accept();
+        self.spare = spare();
+    }
+
     /// The connections that came since the last call.
     pub(crate) fn take_arrivals(&mut self) -> Vec<(UnixStream, ClientState)> {
         std::mem::take(&mut self.arrivals)
@@ -248,11 +206,7 @@ impl Sockets {
         let listener = UnixListener::bind(&path).map_err(error)?;
         listener.set_nonblocking(true).map_err(error)?;
         set_mode(&path, want.mode);
-        let info = Arc::new(SocketInfo {
-            name: want.name.clone(),
-            kind: want.kind,
-            rights: Mutex::new(want.rights.clone()),
-        });
+        let info = Arc::new(SocketInfo::new(want.name, want.kind, want.rights.clone()));
         let of_clients = info.clone();
         let source = Generic::new(listener, Interest::READ, Mode::Level);
         let token = handle
@@ -276,13 +230,21 @@ impl Drop for Sockets {
 fn accept(listener: &UnixListener, info: &Arc<SocketInfo>, state: &mut State) {
     let socket = info.name.as_str();
     match listener.accept() {
-        Ok((stream, _)) => {
-            let data = ClientState { socket: Some(info.clone()), ..ClientState::default() };
-            state.sockets.admit(stream, data);
-            tracing::info!(socket, "a client connected");
-        }
+        Ok((stream, _)) => match ClientState::new(info) {
+            Some(data) => {
+                tracing::info!(socket, "a client connected");
+                state.sockets.admit(stream, data);
+            }
+            None => {
+                let most = limits::CLIENTS;
+                tracing::warn!(socket, "a client was refused: there are {most} already");
+            }
+        },
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-        Err(error) => tracing::warn!(socket, "a connection was not accepted: {error}"),
+        Err(error) => {
+            tracing::warn!(socket, "a connection was not accepted: {error}");
+            state.sockets.drop_one(listener);
+        }
     }
 }
 
@@ -309,6 +271,10 @@ pub(crate) fn end_clients(
 fn close(handle: &LoopHandle<'static, State>, listening: &Listening) {
     handle.remove(listening.token);
     let _ = std::fs::remove_file(&listening.path);
+}
+
+fn spare() -> Option<OwnedFd> {
+    rustix::fs::open("/dev/null", OFlags::CLOEXEC, 0.into()).ok()
 }
 
 /// A folder for its owner alone; one that is there is made so.

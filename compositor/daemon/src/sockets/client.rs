@@ -1,0 +1,143 @@
+//! What is known of a socket and of each of its clients.
+
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, AtomicUsize, Ordering},
+    },
+};
+
+use porthole_core::{Name, rights::SocketRights};
+use smithay::{
+    reexports::wayland_server::{
+        Client,
+        backend::{ClientData, ClientId, DisconnectReason},
+    },
+    wayland::compositor::CompositorClientState,
+};
+
+use crate::{limits, protocols::shm::Account, relay::Party};
+
+/// Who connects to a socket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum SocketKind {
+    /// The device processes of one guest.
+    Guest,
+    /// Viewers and ordinary programs.
+    Programs,
+}
+
+/// What is known of the clients of a socket.
+#[derive(Debug)]
+pub(crate) struct SocketInfo {
+    pub(crate) name: Name,
+    pub(crate) kind: SocketKind,
+    pub(super) rights: Mutex<SocketRights>,
+    clients: AtomicUsize,
+}
+
+impl SocketInfo {
+    pub(super) fn new(name: &Name, kind: SocketKind, rights: SocketRights) -> Self {
+        let (name, rights) = (name.clone(), Mutex::new(rights));
+        Self { name, kind, rights, clients: AtomicUsize::new(0) }
+    }
+
+    /// Asks what its clients may do now; a reload may change it.
+    pub(crate) fn with_rights<T>(&self, ask: impl FnOnce(&SocketRights) -> T) -> T {
+        ask(&self.rights.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Data of every client.
+#[derive(Debug)]
+pub(crate) struct ClientState {
+    pub(crate) compositor: CompositorClientState,
+    pub(crate) socket: Option<Arc<SocketInfo>>,
+    pub(crate) party: Arc<Party>,
+    /// What its pictures take.
+    pub(crate) account: Arc<Account>,
+    /// Commits of its subsurfaces that were not applied.
+    pub(crate) waiting_commits: Arc<AtomicU32>,
+    /// The ports whose clipboard it was let into by right.
+    pub(crate) clipboards: Clipboards,
+}
+
+impl Default for ClientState {
+    fn default() -> Self {
+        Self::of(None)
+    }
+}
+
+impl Drop for ClientState {
+    fn drop(&mut self) {
+        if let Some(socket) = &self.socket {
+            socket.clients.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl ClientState {
+    /// Data of one more client of a socket; `None` when there are too many.
+    pub(super) fn new(socket: &Arc<SocketInfo>) -> Option<Self> {
+        let more = |count: usize| (count < limits::CLIENTS).then_some(count + 1);
+        socket.clients.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
+        Some(Self::of(Some(socket.clone())))
+    }
+
+    fn of(socket: Option<Arc<SocketInfo>>) -> Self {
+        Self {
+            compositor: CompositorClientState::default(),
+            socket,
+            party: Arc::default(),
+            account: Arc::new(Account::new(limits::POOL_BYTES, limits::COPIED_BYTES)),
+            waiting_commits: Arc::default(),
+            clipboards: Clipboards::default(),
+        }
+    }
+
+    /// The socket's name, for the log.
+    pub(crate) fn socket_name(&self) -> &str {
+        self.socket.as_ref().map_or("none", |s| s.name.as_str())
+    }
+}
+
+/// Names of ports.
+#[derive(Debug, Default)]
+pub(crate) struct Clipboards(Mutex<BTreeSet<String>>);
+
+impl Clipboards {
+    pub(crate) fn add(&self, port: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(port.to_owned());
+    }
+
+    pub(crate) fn any(&self, is: impl Fn(&str) -> bool) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|port| is(port))
+    }
+}
+
+/// The socket that a client came through.
+pub(crate) fn socket_of(client: &Client) -> Option<&Arc<SocketInfo>> {
+    client.get_data::<ClientState>()?.socket.as_ref()
+}
+
+impl ClientData for ClientState {
+    fn initialized(&self, _: ClientId) {}
+
+    fn disconnected(&self, _: ClientId, reason: DisconnectReason) {
+        self.party.end();
+        let socket = self.socket_name();
+        match reason {
+            DisconnectReason::ConnectionClosed if self.party.has_left() => {
+                tracing::info!(socket, "a client left");
+            }
+            DisconnectReason::ConnectionClosed => {
+                let why = "it sent what is no request, or made more events than it can be sent";
+                tracing::warn!(socket, "a client was disconnected: {why}");
+            }
+            DisconnectReason::ProtocolError(error) => {
+                tracing::warn!(socket, "a client was disconnected: {error}");
+            }
+        }
+    }
+}
