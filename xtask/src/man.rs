@@ -29,7 +29,13 @@ pub(crate) fn run(folder: &Path) -> Result<()> {
     use porthole_rig::progress::say;
 
     std::fs::create_dir_all(folder).at("make", folder)?;
-    for command in [porthole::Cli::command(), porthole_gpu::command(), porthole_vnc::command()] {
+    let commands = [
+        porthole::Cli::command(),
+        porthole_gpu::command(),
+        porthole_vnc::command(),
+        porthole_shot::command(),
+    ];
+    for command in commands {
         let path = folder.join(format!("{}.1", command.get_name()));
         let mut page = Vec::new();
         let written = clap_mangen::Man::new(command).render(&mut page);

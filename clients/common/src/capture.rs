@@ -8,6 +8,7 @@ mod cursor;
 mod dispatch;
 mod session;
 mod slots;
+pub mod still;
 
 use std::{collections::VecDeque, io};
 

@@ -16,11 +16,25 @@ pub use inherit::{InheritError, inherit, ready_fd};
 /// The exit code of a wrong command line, as clap has it.
 const USAGE: u8 = 2;
 
+/// The exit code of a program that failed.
+const FAILURE: u8 = 1;
+
 /// Runs a program to its end: 0 when it is done, 1 when it failed, 2 when `log` is no log level.
 ///
 /// `log` is what `--log` says: a level for our own words (the libraries only warn), or directives as
 /// in `RUST_LOG`. Logs and the final error go to standard error; an error is told with its causes.
 pub fn run<E: Error>(name: &str, log: &str, program: impl FnOnce() -> Result<(), E>) -> ExitCode {
+    run_for_status(name, log, FAILURE, || program().map(|()| 0))
+}
+
+/// Runs a program whose exit code is its answer: what it returns, `failure` when it failed, 2 when
+/// `log` is no log level. Everything else is as in [`run`].
+pub fn run_for_status<E: Error>(
+    name: &str,
+    log: &str,
+    failure: u8,
+    program: impl FnOnce() -> Result<u8, E>,
+) -> ExitCode {
     let filter = match EnvFilter::try_new(directives(log)) {
         Ok(filter) => filter,
         Err(error) => {
@@ -36,10 +50,10 @@ pub fn run<E: Error>(name: &str, log: &str, program: impl FnOnce() -> Result<(),
         .init();
     raise_descriptor_limit();
     match program() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => ExitCode::from(status),
         Err(error) => {
             tell(&format!("{name}: {}", with_causes(&error)));
-            ExitCode::FAILURE
+            ExitCode::from(failure)
         }
     }
 }

@@ -21,6 +21,8 @@ mod rig;
 #[cfg(test)]
 mod second_viewer;
 #[cfg(test)]
+mod shot;
+#[cfg(test)]
 mod two_guests;
 #[cfg(test)]
 mod wayland_capture;

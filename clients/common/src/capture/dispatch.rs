@@ -39,7 +39,7 @@ use super::{PortView, Role, ViewError, ViewEvent, session::Outcome};
 use crate::seat::{Keymap, NamedOutput, NamedSeat};
 
 /// The first version of `wl_output` that tells its name.
-const OUTPUT_NAME: u32 = 4;
+pub(super) const OUTPUT_NAME: u32 = 4;
 /// The first version of `wl_seat` that tells its name, and the newest one that is of use.
 const SEAT_NAME: u32 = 2;
 const SEAT_NEWEST: u32 = 7;
