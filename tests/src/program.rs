@@ -9,6 +9,7 @@ mod desktop;
 mod events;
 mod looks;
 mod memory;
+mod outputs;
 mod pacing;
 mod seats;
 mod toplevels;

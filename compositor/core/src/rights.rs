@@ -14,16 +14,18 @@ pub enum Right {
     Input(Name),
     /// Read and set what is copied on this port, without having its keyboard.
     Clipboard(Name),
+    /// Give this port another size, where its configuration lets viewers do so.
+    Resize(Name),
 }
 
 /// Why a text is not a [`Right`].
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum RightError {
     /// There is no `:` between what is allowed and where.
-    #[error("a right is written 'capture:PORT', 'input:PORT' or 'clipboard:PORT'")]
+    #[error("a right is written 'capture:PORT', 'input:PORT', 'clipboard:PORT' or 'resize:PORT'")]
     Shape,
     /// The word before the `:` is no right.
-    #[error("there is no right '{0}'; the rights are 'capture', 'input' and 'clipboard'")]
+    #[error("there is no right '{0}'; the rights are 'capture', 'input', 'clipboard' and 'resize'")]
     Unknown(String),
     /// The word after the `:` is no name.
     #[error("'{0}' is not a port's name: {1}")]
@@ -31,7 +33,7 @@ pub enum RightError {
 }
 
 impl Right {
-    /// Reads `capture:PORT`, `input:PORT` or `clipboard:PORT`.
+    /// Reads `capture:PORT`, `input:PORT`, `clipboard:PORT` or `resize:PORT`.
     ///
     /// # Errors
     /// Says which half is wrong. Whether the port exists is the configuration's check.
@@ -41,6 +43,7 @@ impl Right {
             "capture" => Self::Capture,
             "input" => Self::Input,
             "clipboard" => Self::Clipboard,
+            "resize" => Self::Resize,
             _ => return Err(RightError::Unknown(verb.to_owned())),
         };
         Name::new(port).map(make).map_err(|error| RightError::Port(port.to_owned(), error))
@@ -50,7 +53,10 @@ impl Right {
     #[must_use]
     pub const fn port(&self) -> &Name {
         match self {
-            Self::Capture(port) | Self::Input(port) | Self::Clipboard(port) => port,
+            Self::Capture(port)
+            | Self::Input(port)
+            | Self::Clipboard(port)
+            | Self::Resize(port) => port,
         }
     }
 }
@@ -61,6 +67,7 @@ impl fmt::Display for Right {
             Self::Capture(port) => write!(f, "capture:{port}"),
             Self::Input(port) => write!(f, "input:{port}"),
             Self::Clipboard(port) => write!(f, "clipboard:{port}"),
+            Self::Resize(port) => write!(f, "resize:{port}"),
         }
     }
 }
@@ -92,6 +99,18 @@ impl SocketRights {
     #[must_use]
     pub fn may_clipboard(&self, port: &str) -> bool {
         self.0.iter().any(|right| matches!(right, Right::Clipboard(p) if p == port))
+    }
+
+    /// Whether `port` may be given another size.
+    #[must_use]
+    pub fn may_resize(&self, port: &str) -> bool {
+        self.0.iter().any(|right| matches!(right, Right::Resize(p) if p == port))
+    }
+
+    /// Whether any port may be given another size; decides whether output management is shown at all.
+    #[must_use]
+    pub fn may_resize_any(&self) -> bool {
+        self.0.iter().any(|right| matches!(right, Right::Resize(_)))
     }
 
     /// Whether any port may be captured; decides whether the capture globals are shown at all.
@@ -130,7 +149,9 @@ mod tests {
 
     #[test]
     fn prints_what_it_reads() {
-        for text in ["capture:main", "input:main", "clipboard:main", "capture:left-2"] {
+        for text in
+            ["capture:main", "input:main", "clipboard:main", "resize:main", "capture:left-2"]
+        {
             assert_eq!(Right::parse(text).unwrap().to_string(), text);
         }
     }

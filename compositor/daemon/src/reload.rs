@@ -3,11 +3,13 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use porthole_core::{
-    config::{Changes, Config, ConfigErrors},
+    Name,
+    config::{Changes, Config, ConfigErrors, ResizedBy},
     model::{self, Device, PortId},
 };
 
 use crate::{
+    handlers::output_management::ViewerSizes,
     protocols::{capture::SourceId, shm::Pixels},
     sockets::SocketError,
     splash::{self, SplashError},
@@ -46,9 +48,8 @@ impl State {
     fn apply(&mut self, config: Config) -> Result<(), ApplyError> {
         // Everything that can fail comes first and changes nothing that is seen.
         let splash = config.splash.as_deref().map(splash::load).transpose()?;
-        let mut device = self.device.clone();
-        let pending = device.prepare(&config)?;
-        device.commit(pending)?;
+        let viewer_sizes = kept(&self.viewer_sizes, &config);
+        let device = self.resized(&config, &viewer_sizes)?;
         let added = self.add_ports(&device, splash.as_ref())?;
         if let Err(error) = self.sockets.apply(&self.handle, &self.display, &config) {
             added.into_iter().for_each(|id| self.remove_port(id));
@@ -59,6 +60,7 @@ impl State {
         let changes = Changes::between(&self.config, &config);
         tracing::info!("taking the configuration: {changes}");
         self.config = config;
+        self.viewer_sizes = viewer_sizes;
         self.stop_forbidden_captures();
         self.end_forbidden_clipboards();
         self.drop_ports();
@@ -71,9 +73,43 @@ impl State {
             self.refresh_keymaps(id);
             self.damage_port(id);
         }
+        self.tell_outputs();
         let programs = self.config.programs.clone();
         self.apply_programs(&programs);
         Ok(())
+    }
+
+    /// The device after a configuration with these sizes of ports.
+    fn resized(&self, config: &Config, sizes: &ViewerSizes) -> Result<Device, model::CommitError> {
+        let mut config = config.clone();
+        for (port, size) in sizes {
+            config = config.with_port_size(port.as_str(), *size);
+        }
+        let mut device = self.device.clone();
+        let pending = device.prepare(&config)?;
+        device.commit(pending)?;
+        Ok(device)
+    }
+
+    /// Whether ports can have these sizes; with `apply` they get them, in one frame.
+    pub(crate) fn resize_ports(&mut self, sizes: ViewerSizes, apply: bool) -> bool {
+        let device = match self.resized(&self.config, &sizes) {
+            Ok(device) => device,
+            Err(error) => {
+                tracing::info!("a viewer's wish for another size is refused: {error}");
+                return false;
+            }
+        };
+        if apply {
+            let before = std::mem::replace(&mut self.device, device);
+            self.viewer_sizes = sizes;
+            self.change_modes(&before);
+            self.place_all_toplevels();
+            let ports: Vec<PortId> = self.ports.iter().map(|(id, _)| id).collect();
+            ports.into_iter().for_each(|id| self.damage_port(id));
+            self.tell_outputs();
+        }
+        true
     }
 
     /// Makes the outputs of a device that are not there yet; on failure none of them.
@@ -145,4 +181,12 @@ impl State {
             }
         }
     }
+}
+
+/// The sizes that viewers may still choose under a configuration.
+fn kept(sizes: &ViewerSizes, config: &Config) -> ViewerSizes {
+    let may = |name: &Name| {
+        config.port(name.as_str()).is_some_and(|port| port.resized_by == ResizedBy::Viewers)
+    };
+    sizes.iter().filter(|(name, _)| may(name)).map(|(name, size)| (name.clone(), *size)).collect()
 }

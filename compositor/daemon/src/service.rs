@@ -25,6 +25,7 @@ use smithay::{
 use crate::{
     cli::Cli,
     cursor,
+    handlers::output_management::ViewerSizes,
     ports::Ports,
     programs::Programs,
     protocols::shm::Releases,
@@ -78,6 +79,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
         handle: event_loop.handle(),
         signal: event_loop.get_signal(),
         config_path: cli.config.clone(),
+        viewer_sizes: ViewerSizes::new(),
         device: Device::new(),
         ports: Ports::new(answers),
         seats: Seats::new(SeatState::new()),

@@ -17,11 +17,13 @@ use smithay::{
 use crate::{
     clock,
     desktop::Desktop,
+    handlers::output_management::ViewerSizes,
     ports::Ports,
     programs::Programs,
     protocols::{
         capture::{CaptureState, CursorImage},
         foreign_toplevel::ForeignToplevels,
+        output_management::OutputManagementState,
         screencopy::ScreencopyState,
         shm::{Releases, ShmState},
         transient_seat::TransientSeatState,
@@ -41,6 +43,8 @@ pub(crate) struct State {
     pub(crate) signal: LoopSignal,
     pub(crate) config: Config,
     pub(crate) config_path: PathBuf,
+    /// Sizes of ports that viewers asked for, over those of the configuration.
+    pub(crate) viewer_sizes: ViewerSizes,
     pub(crate) device: Device,
     pub(crate) globals: Globals,
     pub(crate) ports: Ports,
@@ -63,6 +67,7 @@ pub(crate) struct Globals {
     pub(crate) capture: CaptureState,
     pub(crate) foreign_toplevels: ForeignToplevels,
     pub(crate) screencopy: ScreencopyState,
+    pub(crate) output_management: OutputManagementState,
     pub(crate) desktop: Desktop,
     _shm: ShmState,
     _viewporter: ViewporterState,
@@ -82,12 +87,16 @@ impl Globals {
         let may_input = |client: &Client| {
             socket_of(client).is_some_and(|s| s.with_rights(SocketRights::may_input_any))
         };
+        let may_resize = |client: &Client| {
+            socket_of(client).is_some_and(|s| s.with_rights(SocketRights::may_resize_any))
+        };
         Self {
             compositor: CompositorState::new_v6::<State>(display),
             xdg_shell: XdgShellState::new::<State>(display),
             capture: CaptureState::new::<State>(display, may_capture),
             foreign_toplevels: ForeignToplevels::new::<State>(display, may_capture),
             screencopy: ScreencopyState::new::<State>(display, may_capture),
+            output_management: OutputManagementState::new::<State>(display, may_resize),
             desktop: Desktop::new(display),
             _shm: ShmState::new::<State>(display),
             _viewporter: ViewporterState::new::<State>(display),

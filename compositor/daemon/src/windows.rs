@@ -13,7 +13,8 @@ use porthole_pixel::Size;
 use smithay::{
     reexports::wayland_server::{Resource, protocol::wl_surface::WlSurface},
     wayland::{
-        compositor::with_states,
+        compositor::{TraversalAction, get_parent, with_states, with_surface_tree_upward},
+        fractional_scale::with_fractional_scale,
         shell::xdg::{ToplevelSurface, XdgToplevelSurfaceData},
     },
 };
@@ -174,6 +175,7 @@ impl State {
             _ => {}
         }
         configure(toplevel, size);
+        self.tell_scale(surface);
         for pipeline in before.into_iter().chain(now) {
             self.layer_changed(pipeline);
         }
@@ -183,10 +185,35 @@ impl State {
     /// it the choice.
     fn wanted_size(&self, toplevel: &ToplevelSurface, pipeline: &Pipeline) -> Option<Size> {
         let port = self.ports.get(pipeline.port)?;
-        let scale = scale_for(toplevel, port.scale);
+        let scale = scale_for(toplevel.wl_surface(), port.scale);
         let size = pipeline.destination.size();
         let asked = Size::new(scale.to_surface(size.width), scale.to_surface(size.height));
         (pipeline.sizing.lead == Lead::Layer).then_some(asked)
+    }
+
+    /// The scale at which a surface is drawn; that of the first port until it has a layer.
+    pub(crate) fn scale_of(&self, surface: &WlSurface) -> Scale {
+        let mut root = surface.clone();
+        while let Some(parent) = get_parent(&root) {
+            root = parent;
+        }
+        let root = self.popup_root(root);
+        let layer = self.windows.layer_of(&root);
+        let port = layer.and_then(|layer| self.port_of_layer(layer));
+        let port = port.or_else(|| self.ports.iter().next().map(|(_, port)| port));
+        port.map_or_else(Scale::default, |port| scale_for(&root, port.scale))
+    }
+
+    /// Tells a toplevel and its subsurfaces at which scale they are drawn; only what changed is sent.
+    fn tell_scale(&self, root: &WlSurface) {
+        let scale = self.scale_of(root).factor();
+        with_surface_tree_upward(
+            root,
+            (),
+            |_, _, ()| TraversalAction::DoChildren(()),
+            |_, states, ()| with_fractional_scale(states, |told| told.set_preferred_scale(scale)),
+            |_, _, ()| true,
+        );
     }
 
     /// A toplevel was destroyed, or its client died.
@@ -276,8 +303,8 @@ impl State {
 }
 
 /// The scale at which a toplevel draws on a port of this scale. Guests count in pixels.
-pub(crate) fn scale_for(toplevel: &ToplevelSurface, port: Scale) -> Scale {
-    let client = toplevel.wl_surface().client();
+pub(crate) fn scale_for(toplevel: &WlSurface, port: Scale) -> Scale {
+    let client = toplevel.client();
     let socket = client.as_ref().and_then(crate::sockets::socket_of);
     match socket.map(|socket| socket.kind) {
         Some(SocketKind::Guest) => Scale::default(),

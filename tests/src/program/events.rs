@@ -55,6 +55,7 @@ pub struct Log {
     lines: Vec<String>,
     pub(super) handles: super::toplevels::Handles,
     pub(super) clipboard: Clipboard,
+    pub(super) heads: super::outputs::Heads,
     /// The serial of the last button, key or focus.
     pub(super) serial: Option<u32>,
     /// A buffer that the service made.

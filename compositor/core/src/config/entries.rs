@@ -180,7 +180,8 @@ pub(super) fn socket(report: &mut Report<'_>, table: &Table<'_>) -> Option<Socke
         match Right::parse(text) {
             Ok(right) => rights.push(right),
             Err(why) => {
-                let remedy = "write \"capture:PORT\", \"input:PORT\" or \"clipboard:PORT\"";
+                let remedy =
+                    "write \"capture:PORT\", \"input:PORT\", \"clipboard:PORT\" or \"resize:PORT\"";
                 report.add(at, format!("'{text}' is not a right: {why}"), remedy);
             }
         }

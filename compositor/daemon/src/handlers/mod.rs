@@ -6,6 +6,7 @@ mod cursor_shape;
 pub(crate) mod foreign_toplevel;
 pub(crate) mod idle;
 mod input;
+pub(crate) mod output_management;
 mod outputs;
 pub(crate) mod pacing;
 mod pending;

@@ -26,12 +26,15 @@ impl XdgOutputHandler for State {
 fn view(output: &WlOutput) -> Option<OutputView> {
     let output = Output::from_resource(output)?;
     let size = output.current_mode()?.size;
+    let scale = output.current_scale().fractional_scale();
+    #[expect(clippy::cast_possible_truncation, reason = "the cast saturates, which is wanted")]
+    let logical = |pixels: i32| (f64::from(pixels) / scale).round() as i32;
     // Ports are apart from each other: each begins at the origin.
     Some(OutputView {
         name: output.name(),
         description: output.description(),
         position: (0, 0),
-        size: (size.w, size.h),
+        size: (logical(size.w), logical(size.h)),
     })
 }
 

@@ -23,9 +23,9 @@ impl BufferHandler for State {
 
 impl FractionalScaleHandler for State {
     fn new_fractional_scale(&mut self, surface: WlSurface) {
-        // Ports have no scale: a pixel of a program is a pixel of its layer.
+        let scale = self.scale_of(&surface).factor();
         with_states(&surface, |states| {
-            with_fractional_scale(states, |scale| scale.set_preferred_scale(1.0));
+            with_fractional_scale(states, |told| told.set_preferred_scale(scale));
         });
     }
 }

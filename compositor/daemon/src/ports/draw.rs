@@ -110,7 +110,7 @@ impl State {
         for (pipeline, layer) in layers {
             if let Some(window) = windows.shown(pipeline) {
                 let popups = self.globals.xdg_shell.popup_surfaces();
-                let scale = windows::scale_for(window, port.scale).factor();
+                let scale = windows::scale_for(window.wl_surface(), port.scale).factor();
                 scene.add_layer(pipeline, layer, scale, window.wl_surface(), popups);
             }
         }

@@ -127,7 +127,7 @@ pub(super) const ALL: &[(&str, &str, &str)] = &[
     (
         "\"capture:main\"",
         "\"record:main\"",
-        "f.toml:33: 'record:main' is not a right: there is no right 'record'; the rights are 'capture', 'input' and 'clipboard'; write \"capture:PORT\", \"input:PORT\" or \"clipboard:PORT\"",
+        "f.toml:33: 'record:main' is not a right: there is no right 'record'; the rights are 'capture', 'input', 'clipboard' and 'resize'; write \"capture:PORT\", \"input:PORT\", \"clipboard:PORT\" or \"resize:PORT\"",
     ),
     (
         "\"capture:main\"",
