@@ -4,6 +4,7 @@
 //! line for each event, so that a test says what it expects in the protocol's words.
 
 mod buffers;
+mod constraints;
 mod copies;
 mod desktop;
 mod events;

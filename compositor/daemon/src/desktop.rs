@@ -8,6 +8,8 @@ use smithay::{
         cursor_shape::CursorShapeManagerState,
         fractional_scale::FractionalScaleManagerState,
         idle_inhibit::IdleInhibitManagerState,
+        pointer_constraints::PointerConstraintsState,
+        relative_pointer::RelativePointerManagerState,
         selection::{
             data_device::DataDeviceState, ext_data_control,
             primary_selection::PrimarySelectionState, wlr_data_control,
@@ -55,6 +57,8 @@ pub(crate) struct Desktop {
     _fifo: FifoState,
     _fractional_scale: FractionalScaleManagerState,
     _idle_inhibit: IdleInhibitManagerState,
+    _constraints: PointerConstraintsState,
+    _relative_pointer: RelativePointerManagerState,
     _single_pixel: SinglePixelBufferState,
 }
 
@@ -89,6 +93,8 @@ impl Desktop {
             _fifo: FifoState::new::<State>(display),
             _fractional_scale: FractionalScaleManagerState::new::<State>(display),
             _idle_inhibit: IdleInhibitManagerState::new::<State>(display),
+            _constraints: PointerConstraintsState::new::<State>(display),
+            _relative_pointer: RelativePointerManagerState::new::<State>(display),
             _single_pixel: SinglePixelBufferState::new::<State>(display),
         }
     }

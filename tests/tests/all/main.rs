@@ -31,6 +31,8 @@ mod wayland_capture_toplevel;
 #[cfg(test)]
 mod wayland_clipboard;
 #[cfg(test)]
+mod wayland_constraints;
+#[cfg(test)]
 mod wayland_dmabuf;
 #[cfg(test)]
 mod wayland_flood;

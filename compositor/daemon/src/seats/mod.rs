@@ -4,6 +4,7 @@
 //! know nothing of seats. A client that may send input makes a seat for each person it stands for
 //! (`ext-transient-seat-v1`): pointer, keyboard focus, keymap, clipboard and cursor are that person's.
 
+mod constraint;
 mod keyboard;
 mod pointer;
 
@@ -62,6 +63,8 @@ pub(crate) struct OneSeat {
     pub(crate) port: Option<PortId>,
     /// The pointer, in port pixels; nowhere until something moves it.
     at: Option<Point>,
+    /// Where its absolute pointing device is, in port pixels.
+    device: Option<Point>,
     focus: KeyboardFocus,
     keymap: Keymap,
     keys: Held,
@@ -137,6 +140,7 @@ impl Seats {
             global,
             port,
             at: None,
+            device: None,
             focus: KeyboardFocus::default(),
             keymap: Keymap::default(),
             keys: Held::default(),

@@ -14,7 +14,7 @@ use smithay::{
 use super::Seats;
 use crate::{clock, protocols::virtual_pointer::PointerInput, scene::surface_at, state::State};
 
-const fn smithay_point(p: Point) -> SmithayPoint<f64, Logical> {
+pub(super) const fn smithay_point(p: Point) -> SmithayPoint<f64, Logical> {
     SmithayPoint::new(p.x, p.y)
 }
 
@@ -41,12 +41,16 @@ impl State {
             PointerInput::MotionAbsolute { x, y } => {
                 if let Some(size) = self.port_of_seat(id).map(|p| p.size) {
                     let (w, h) = (f64::from(size.width), f64::from(size.height));
-                    self.move_pointer(id, Point { x: x * w, y: y * h });
+                    let to = Point { x: x * w, y: y * h };
+                    let from = self.seats.get_mut(id).and_then(|s| s.device.replace(to));
+                    let from = from.unwrap_or(to);
+                    self.move_pointer(id, to, Point { x: to.x - from.x, y: to.y - from.y });
                 }
             }
             PointerInput::Motion { dx, dy } => {
                 let at = self.seats.get(id).and_then(|s| s.at).unwrap_or_default();
-                self.move_pointer(id, Point { x: at.x + dx, y: at.y + dy });
+                let to = Point { x: at.x + dx, y: at.y + dy };
+                self.move_pointer(id, to, Point { x: dx, y: dy });
             }
             PointerInput::Button { code, pressed } => self.button(id, code, pressed),
             PointerInput::Axis { axis, value, steps } => {
@@ -92,7 +96,8 @@ impl State {
         pointer.frame(self);
     }
 
-    fn move_pointer(&mut self, id: SeatId, to: Point) {
+    fn move_pointer(&mut self, id: SeatId, to: Point, by: Point) {
+        let Some(to) = self.constrained(id, to, by) else { return };
         let Some(size) = self.port_of_seat(id).map(|p| p.size) else { return };
         // The last pixel is the farthest that a pointer gets.
         let clamp = |v: f64, len: u32| v.clamp(0.0, f64::from(len) - 1.0 / 256.0);
@@ -101,11 +106,12 @@ impl State {
             seat.at = Some(to);
         }
         self.send_motion(id);
+        self.begin_constraint(id);
         self.cursor_moved(id);
     }
 
     /// The surface that the pointer is over, and the point in its own coordinates.
-    fn under_pointer(&self, id: SeatId) -> Option<(&crate::scene::InputSurface, Point)> {
+    pub(super) fn under_pointer(&self, id: SeatId) -> Option<(&crate::scene::InputSurface, Point)> {
         let at = self.seats.get(id)?.at?;
         surface_at(&self.port_of_seat(id)?.input, at)
     }
