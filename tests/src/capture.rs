@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use porthole_client::capture::{PortView, ViewEvent};
+use porthole_client::capture::{Pointers, PortView, ViewEvent};
 use porthole_client::connection;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use wayland_client::backend::WaylandError;
@@ -36,7 +36,8 @@ impl Capture {
     /// When the socket or the port is not there, or the socket has no right to capture it.
     pub fn start(socket: &Path, port: &str) -> Result<Capture> {
         let connection = connection::connect(Some(socket)).or_fail("connect a capture")?;
-        let (mut view, queue) = PortView::open(&connection, port).or_fail("capture a port")?;
+        let (mut view, queue) =
+            PortView::open(&connection, port, Pointers::Apart).or_fail("capture a port")?;
         view.want_frames(true);
         let (screen, stop) = (Screen::default(), Arc::new(AtomicBool::new(false)));
         let (theirs, stopped) = (screen.clone(), Arc::clone(&stop));

@@ -1,24 +1,27 @@
-//! A port as a viewer sees it: its picture by `ext-image-copy-capture-v1`, its cursor, and a way
-//! to make virtual input for its seat.
+//! A port as a viewer sees it: its picture by `ext-image-copy-capture-v1`, and for each person who
+//! looks at it a seat with a cursor and virtual input.
 //!
 //! [`PortView`] is the state of one Wayland event queue. Its owner dispatches the queue and then
 //! takes [`ViewEvent`]s; nothing here waits.
 
 mod cursor;
 mod dispatch;
+mod person;
 mod session;
 mod slots;
 pub mod still;
 
-use std::{collections::VecDeque, io};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    io,
+};
 
 use porthole_pixel::Size;
 use wayland_client::{
     Connection, DispatchError, EventQueue, QueueHandle,
     globals::{GlobalError, GlobalList, registry_queue_init},
     protocol::{
-        wl_keyboard::WlKeyboard, wl_output::WlOutput, wl_pointer::WlPointer, wl_seat::WlSeat,
-        wl_shm::WlShm,
+        wl_display::WlDisplay, wl_output::WlOutput, wl_registry::WlRegistry, wl_shm::WlShm,
     },
 };
 use wayland_protocols::ext::{
@@ -27,19 +30,21 @@ use wayland_protocols::ext::{
         ext_image_copy_capture_manager_v1::{ExtImageCopyCaptureManagerV1, Options},
         ext_image_copy_capture_session_v1::ExtImageCopyCaptureSessionV1 as SessionProxy,
     },
+    transient_seat::v1::client::ext_transient_seat_manager_v1::ExtTransientSeatManagerV1,
 };
 use wayland_protocols_misc::zwp_virtual_keyboard_v1::client::zwp_virtual_keyboard_manager_v1::ZwpVirtualKeyboardManagerV1;
 use wayland_protocols_wlr::virtual_pointer::v1::client::zwlr_virtual_pointer_manager_v1::ZwlrVirtualPointerManagerV1;
 
 pub use cursor::CursorPicture;
+pub use person::PersonId;
 pub use session::Frame;
 
 use crate::{
     connection::{MissingGlobal, bind},
-    seat::{Keymap, Names},
-    virtual_input::VirtualInput,
+    seat::Names,
 };
 use cursor::Cursor;
+use person::Person;
 use session::Session;
 
 const NEEDS_CAPTURE: &str = "; does this socket have the right to capture ports?";
@@ -88,21 +93,32 @@ pub enum ViewError {
 pub enum ViewEvent {
     /// A new frame; it can be seen with [`PortView::with_pictures`].
     Frame(Frame),
-    /// The cursor has a new image or a new hotspot.
-    CursorImage(CursorPicture),
-    /// The cursor is at this pixel of the port; `None` where it is not seen.
-    CursorAt(Option<(i32, i32)>),
-    /// The seat has a keymap; see [`PortView::keymap`].
-    Keymap,
+    /// A person's cursor has a new image or a new hotspot.
+    CursorImage(PersonId, CursorPicture),
+    /// A person's cursor is at this pixel of the port; `None` where it is not seen.
+    CursorAt(PersonId, Option<(i32, i32)>),
+    /// A person's seat has a keymap; see [`PortView::keymap`].
+    Keymap(PersonId),
+    /// A person can send input; see [`PortView::take_input`].
+    PersonReady(PersonId),
     /// Nothing more will come.
     Failed(ViewError),
+}
+
+/// How the pointers of people are seen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pointers {
+    /// Each person's apart from the picture, so that its viewer can draw it without delay.
+    Apart,
+    /// All of them as a part of the picture.
+    Painted,
 }
 
 /// Whose capture an object belongs to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Role {
     Picture,
-    Cursor,
+    Cursor(PersonId),
 }
 
 impl Role {
@@ -111,7 +127,7 @@ impl Role {
     const fn buffer_count(self) -> usize {
         match self {
             Self::Picture => 3,
-            Self::Cursor => 1,
+            Self::Cursor(_) => 1,
         }
     }
 }
@@ -119,11 +135,13 @@ impl Role {
 /// See the module's text.
 #[derive(Debug)]
 pub struct PortView {
+    display: WlDisplay,
+    registry: WlRegistry,
     queue: QueueHandle<Self>,
     names: Names,
     port: Option<Port>,
     events: VecDeque<ViewEvent>,
-    keymap: Option<Keymap>,
+    people: BTreeMap<PersonId, Person>,
     wanted: bool,
     /// Frames were wanted and then not.
     paused: bool,
@@ -139,11 +157,12 @@ struct Port {
     captures: ExtImageCopyCaptureManagerV1,
     options: Options,
     output: WlOutput,
-    seat: Option<WlSeat>,
+    /// The global of the port's own seat.
+    seat: Option<u32>,
+    seats: Option<ExtTransientSeatManagerV1>,
     keyboards: Option<ZwpVirtualKeyboardManagerV1>,
     pointers: Option<ZwlrVirtualPointerManagerV1>,
     picture: Session,
-    cursor: Option<Cursor>,
 }
 
 impl Port {
@@ -165,26 +184,34 @@ impl PortView {
     pub fn open(
         connection: &Connection,
         port: &str,
+        pointers: Pointers,
     ) -> Result<(Self, EventQueue<Self>), ViewError> {
         let (globals, mut queue) = registry_queue_init::<Self>(connection)?;
         let handle = queue.handle();
         let mut view = Self {
+            display: connection.display(),
+            registry: globals.registry().clone(),
             queue: handle,
             names: Names::default(),
             port: None,
             events: VecDeque::new(),
-            keymap: None,
+            people: BTreeMap::new(),
             wanted: false,
             paused: false,
             size_before: None,
         };
         view.bind_named(&globals);
         queue.roundtrip(&mut view)?;
-        view.start(&globals, port)?;
+        view.start(&globals, port, pointers)?;
         Ok((view, queue))
     }
 
-    fn start(&mut self, globals: &GlobalList, name: &str) -> Result<(), ViewError> {
+    fn start(
+        &mut self,
+        globals: &GlobalList,
+        name: &str,
+        pointers: Pointers,
+    ) -> Result<(), ViewError> {
         let queue = &self.queue;
         let shm = bind::<WlShm, Self>(globals, queue, 1..=1, "")?;
         let sources = bind::<ExtOutputImageCaptureSourceManagerV1, Self>(
@@ -200,22 +227,11 @@ impl PortView {
         let output = self.names.output(name).ok_or_else(no_port)?.clone();
         let seat = self.names.seat(name);
         let source = sources.create_source(&output, queue, ());
-        let pointer: Option<WlPointer> =
-            seat.filter(|seat| seat.has_pointer).map(|seat| seat.proxy.get_pointer(queue, ()));
-        // The keyboard is there for its keymap; no key comes to a client without a surface.
-        let _keyboard: Option<WlKeyboard> =
-            seat.filter(|seat| seat.has_keyboard).map(|seat| seat.proxy.get_keyboard(queue, ()));
-        // A cursor that cannot be captured apart is better seen late than not at all.
-        let options = if pointer.is_some() { Options::empty() } else { Options::PaintCursors };
+        let options = match pointers {
+            Pointers::Apart => Options::empty(),
+            Pointers::Painted => Options::PaintCursors,
+        };
         let session = captures.create_session(&source, options, queue, Role::Picture);
-        let cursor = pointer.map(|pointer| {
-            let cursor = captures.create_pointer_cursor_session(&source, &pointer, queue, ());
-            let session = cursor.get_capture_session(queue, Role::Cursor);
-            let mut cursor = Cursor::new(cursor, Session::new(session, Role::Cursor));
-            // No constraints are known yet, so nothing is allocated that could fail.
-            let _ = cursor.session.resume(&shm, queue);
-            cursor
-        });
         source.destroy();
         self.port = Some(Port {
             shm,
@@ -223,11 +239,11 @@ impl PortView {
             captures,
             options,
             output,
-            seat: seat.map(|seat| seat.proxy.clone()),
+            seat,
+            seats: globals.bind(queue, 1..=1, ()).ok(),
             keyboards: globals.bind(queue, 1..=1, ()).ok(),
             pointers: globals.bind(queue, 2..=2, ()).ok(),
             picture: Session::new(session, Role::Picture),
-            cursor,
         });
         Ok(())
     }
@@ -271,12 +287,6 @@ impl PortView {
         self.port.as_ref()?.picture.size().or(self.size_before)
     }
 
-    /// The seat's keymap, once the compositor has told it.
-    #[must_use]
-    pub const fn keymap(&self) -> Option<&Keymap> {
-        self.keymap.as_ref()
-    }
-
     /// Lends the newest frame and, where it is still whole, the one before it: the size, and rows
     /// of `0xXXRRGGBB` words without gaps. `None` before the first frame.
     pub fn with_pictures<R>(
@@ -284,32 +294,6 @@ impl PortView {
         look: impl FnOnce(Size, &[u8], Option<&[u8]>) -> R,
     ) -> Option<R> {
         self.port.as_ref()?.picture.with_pictures(look)
-    }
-
-    /// Makes a keyboard and a pointer on the port's seat. Where the compositor offers none, or
-    /// has no seat, the input goes nowhere.
-    #[must_use]
-    pub fn create_input(&self) -> VirtualInput {
-        let Some(port) = &self.port else { return VirtualInput::new(None, None) };
-        let queue = &self.queue;
-        let keyboard = port
-            .keyboards
-            .as_ref()
-            .zip(port.seat.as_ref())
-            .map(|(keyboards, seat)| keyboards.create_virtual_keyboard(seat, queue, ()));
-        let pointer = port.pointers.as_ref().map(|pointers| {
-            pointers.create_virtual_pointer_with_output(
-                port.seat.as_ref(),
-                Some(&port.output),
-                queue,
-                (),
-            )
-        });
-        let mut input = VirtualInput::new(keyboard, pointer);
-        if let Some(keymap) = &self.keymap {
-            input.set_keymap(keymap);
-        }
-        input
     }
 }
 

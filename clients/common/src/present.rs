@@ -13,6 +13,7 @@ mod buffers;
 mod commit;
 mod cursor;
 mod dispatch;
+mod hands;
 mod link;
 mod pointer;
 mod seats;

@@ -15,13 +15,13 @@ pub(crate) struct NamedOutput {
     pub(crate) name: Option<String>,
 }
 
-/// A seat, its name, and what it has: asking for a device that it lacks is a protocol error.
+/// A seat with the name that it told.
 #[derive(Debug)]
 pub(crate) struct NamedSeat {
     pub(crate) proxy: WlSeat,
     pub(crate) name: Option<String>,
-    pub(crate) has_pointer: bool,
-    pub(crate) has_keyboard: bool,
+    /// The number of its global.
+    pub(crate) global: u32,
 }
 
 /// Everything with a name that the compositor has.
@@ -39,10 +39,10 @@ impl Names {
             .map(|output| &output.proxy)
     }
 
-    /// The seat of this name, or the first one.
-    pub(crate) fn seat(&self, name: &str) -> Option<&NamedSeat> {
+    /// The global of the seat of this name, or of the first one.
+    pub(crate) fn seat(&self, name: &str) -> Option<u32> {
         let index = position(self.seats.iter().map(|seat| seat.name.as_deref()), name);
-        self.seats.get(index.unwrap_or(0))
+        self.seats.get(index.unwrap_or(0)).map(|seat| seat.global)
     }
 
     /// The names of all outputs, for messages.

@@ -1,5 +1,5 @@
-//! A virtual keyboard and pointer of one seat. Each remote user has an own pair, so that what
-//! one holds is released when that one goes.
+//! A virtual keyboard and pointer of one seat. Each person has an own pair, so that what one holds is
+//! released when that one goes.
 
 use porthole_pixel::Size;
 pub use wayland_client::protocol::wl_pointer::Axis;

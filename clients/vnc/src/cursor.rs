@@ -1,4 +1,4 @@
-//! The port's cursor, and the part of it that is painted for viewers that draw none.
+//! A viewer's cursor, which is painted for viewers that draw none.
 
 use porthole_client::capture::CursorPicture;
 use porthole_pixel::{Rect, Region};

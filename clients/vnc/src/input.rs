@@ -1,7 +1,7 @@
-//! One viewer's keyboard and pointer, from RFB's events to the port's seat.
+//! One viewer's keyboard and pointer, from RFB's events to that viewer's seat.
 
 use porthole_client::{
-    capture::PortView,
+    seat,
     virtual_input::{Axis, VirtualInput},
 };
 use porthole_keys::{KeyChange, Keyboard, evdev_from_xt};
@@ -26,23 +26,21 @@ pub(crate) struct Input {
 }
 
 impl Input {
-    pub(crate) fn new(view: &PortView, keymap: Option<&Keymap>) -> Self {
+    pub(crate) fn new(devices: VirtualInput) -> Self {
         Self {
-            devices: view.create_input(),
+            devices,
             keyboard: Keyboard::new(),
-            state: keymap.map(Keymap::state),
+            state: None,
             pointer: Pointer::default(),
             moved: None,
         }
     }
 
     /// The seat has another keymap; what is held under the old one is released.
-    pub(crate) fn set_keymap(&mut self, view: &PortView, keymap: &Keymap) {
+    pub(crate) fn set_keymap(&mut self, told: &seat::Keymap, keymap: &Keymap) {
         let changes = self.keyboard.release_all().to_vec();
         self.send_keys(&changes);
-        if let Some(told) = view.keymap() {
-            self.devices.set_keymap(told);
-        }
+        self.devices.set_keymap(told);
         self.state = Some(keymap.state());
     }
 

@@ -8,7 +8,7 @@ use calloop::{
     timer::{TimeoutAction, Timer},
 };
 use porthole_client::{
-    capture::PortView,
+    capture::{Pointers, PortView},
     connection::{ConnectError, connect, socket_path},
 };
 use wayland_client::Connection;
@@ -36,7 +36,9 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
     let listener = Listener::bind(&cli.listen)?;
     let Some(connection) = wait_for_compositor(cli.wayland.as_deref())? else { return Ok(()) };
     let fail = |source| Failure::View { port: cli.port.clone(), source };
-    let (view, queue) = PortView::open(&connection, &cli.port).map_err(fail)?;
+    // Who only looks has no pointer, and sees those of the others.
+    let pointers = if cli.view_only { Pointers::Painted } else { Pointers::Apart };
+    let (view, queue) = PortView::open(&connection, &cli.port, pointers).map_err(fail)?;
     let options = Options {
         port: cli.port.clone(),
         name: cli.name.clone().unwrap_or_else(|| cli.port.clone()),

@@ -7,14 +7,14 @@
 mod moves;
 mod viewers;
 
-use std::{collections::BTreeMap, os::fd::OwnedFd};
+use std::{collections::BTreeMap, os::fd::OwnedFd, rc::Rc};
 
 use calloop::{
     EventLoop, LoopHandle, LoopSignal, RegistrationToken,
     signals::{Signal, Signals},
 };
 use calloop_wayland_source::WaylandSource;
-use porthole_client::capture::{Frame, PortView, ViewError, ViewEvent};
+use porthole_client::capture::{Frame, PersonId, PortView, ViewError, ViewEvent};
 use porthole_pixel::Region;
 use porthole_rfb::{Encoding, Move, Password};
 use wayland_client::{Connection, EventQueue};
@@ -41,8 +41,8 @@ pub(crate) struct Service {
     handle: LoopHandle<'static, Self>,
     signal: LoopSignal,
     view: PortView,
-    keymap: Option<Keymap>,
-    cursor: Cursor,
+    /// The newest keymap and its text: most people's are the same.
+    keymap: Option<(String, Rc<Keymap>)>,
     viewers: BTreeMap<u64, Entry>,
     next_viewer: u64,
     /// Kept here until the port's size is known, which viewers are told first.
@@ -79,7 +79,6 @@ impl Service {
             signal: event_loop.get_signal(),
             view,
             keymap: None,
-            cursor: Cursor::default(),
             viewers: BTreeMap::new(),
             next_viewer: 0,
             starting: Some((listener, ready)),
@@ -140,15 +139,12 @@ impl Service {
     fn view_event(&mut self, event: ViewEvent) {
         match event {
             ViewEvent::Frame(_) => {}
-            ViewEvent::CursorImage(picture) => {
-                let touched = self.cursor.set_image(picture);
-                self.show_cursor(&touched);
+            ViewEvent::CursorImage(id, picture) => {
+                self.change_cursor(id, |cursor| cursor.set_image(picture));
             }
-            ViewEvent::CursorAt(at) => {
-                let touched = self.cursor.set_place(at);
-                self.show_cursor(&touched);
-            }
-            ViewEvent::Keymap => self.take_keymap(),
+            ViewEvent::CursorAt(id, at) => self.change_cursor(id, |cursor| cursor.set_place(at)),
+            ViewEvent::Keymap(id) => self.take_keymap(id),
+            ViewEvent::PersonReady(id) => self.person_ready(id),
             ViewEvent::Failed(source) => self.end_view(source),
         }
     }
@@ -157,30 +153,44 @@ impl Service {
         self.fail(Failure::View { port: self.options.port.clone(), source });
     }
 
-    fn take_keymap(&mut self) {
-        let text = self.view.keymap().map(porthole_client::seat::Keymap::text);
-        let Some(keymap) = text.and_then(Keymap::compile) else {
-            tracing::warn!("the seat's keymap cannot be read; keys without scancodes do nothing");
-            return;
-        };
-        for entry in self.viewers.values_mut() {
-            if let Some(input) = &mut entry.input {
-                input.set_keymap(&self.view, &keymap);
+    fn take_keymap(&mut self, PersonId(id): PersonId) {
+        let Some(told) = self.view.keymap(PersonId(id)) else { return };
+        let known = self.keymap.as_ref().filter(|(text, _)| text == told.text());
+        let keymap = match known {
+            Some((_, keymap)) => Rc::clone(keymap),
+            None => {
+                let Some(keymap) = Keymap::compile(told.text()) else {
+                    tracing::warn!(
+                        "the seat's keymap cannot be read; keys without scancodes do nothing"
+                    );
+                    return;
+                };
+                let keymap = Rc::new(keymap);
+                self.keymap = Some((told.text().to_owned(), Rc::clone(&keymap)));
+                keymap
             }
+        };
+        let Some(entry) = self.viewers.get_mut(&id) else { return };
+        if let Some(input) = &mut entry.input {
+            input.set_keymap(told, &keymap);
         }
-        self.keymap = Some(keymap);
+        entry.keymap = Some(keymap);
     }
 
-    /// Tells viewers about the cursor: those that draw it get the image, for the others it is
-    /// painted, and `touched` looks different.
-    fn show_cursor(&mut self, touched: &Region) {
-        let Some(shown) = self.cursor.shown() else { return };
-        for entry in self.viewers.values_mut() {
-            let server = entry.viewer.server_mut();
-            server.set_cursor(shown.clone());
-            if !server.offers(Encoding::Cursor) {
-                server.damage(touched);
-            }
+    /// A viewer's cursor changed. A viewer that draws it gets the image, for another one it is
+    /// painted.
+    fn change_cursor(
+        &mut self,
+        PersonId(id): PersonId,
+        change: impl FnOnce(&mut Cursor) -> Region,
+    ) {
+        let Some(entry) = self.viewers.get_mut(&id) else { return };
+        let touched = change(&mut entry.cursor);
+        let Some(shown) = entry.cursor.shown() else { return };
+        let server = entry.viewer.server_mut();
+        server.set_cursor(shown);
+        if !server.offers(Encoding::Cursor) {
+            server.damage(&touched);
         }
     }
 

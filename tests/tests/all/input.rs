@@ -13,6 +13,7 @@ const EV_KEY: u16 = 1;
 const EV_REL: u16 = 2;
 const EV_ABS: u16 = 3;
 const KEY_A: u16 = 30;
+const KEY_B: u16 = 48;
 const KEY_LEFTSHIFT: u16 = 42;
 const KEY_F5: u16 = 63;
 const BTN_LEFT: u16 = 272;
@@ -62,6 +63,40 @@ fn keys_reach_the_guest() -> Result<()> {
     // The viewer goes away while it holds a key: the guest must not be left with it.
     drop(viewer);
     guest.wait_event(EV_KEY, KEY_F5, 0)?;
+    guest.power_off()
+}
+
+#[test]
+fn two_people_at_one_guest_do_not_mix_keys_and_clicks() -> Result<()> {
+    let (service, capture) = start()?;
+    let server = service.vnc("main")?;
+    let (ann, ben) = (Viewer::connect(&server.address)?, Viewer::connect(&server.address)?);
+    let mut guest = shown(&service, &capture)?;
+    // Ann holds Shift, Ben types a small letter.
+    ann.key(0xffe1, true)?;
+    guest.wait_event(EV_KEY, KEY_LEFTSHIFT, 1)?;
+    ben.key(0x62, true)?;
+    guest.wait_event(EV_KEY, KEY_LEFTSHIFT, 0)?;
+    guest.wait_event(EV_KEY, KEY_B, 1)?;
+    ben.key(0x62, false)?;
+    guest.wait_event(EV_KEY, KEY_B, 0)?;
+    // She still holds it, and types a capital one.
+    ann.key(0x41, true)?;
+    guest.wait_event(EV_KEY, KEY_LEFTSHIFT, 1)?;
+    guest.wait_event(EV_KEY, KEY_A, 1)?;
+    ann.key(0x41, false)?;
+    ann.key(0xffe1, false)?;
+    guest.wait_event(EV_KEY, KEY_LEFTSHIFT, 0)?;
+    // Both hold a letter; it is up when the second lets go, here by leaving.
+    ann.key(0x61, true)?;
+    guest.wait_event(EV_KEY, KEY_A, 1)?;
+    ben.key(0x61, true)?;
+    ann.key(0x61, false)?;
+    ann.key(0x62, true)?;
+    guest.wait_event(EV_KEY, KEY_B, 1)?;
+    assert!(!guest.events().iter().any(|event| event.ends_with(" 1 30 0")), "it is still held");
+    drop(ben);
+    guest.wait_event(EV_KEY, KEY_A, 0)?;
     guest.power_off()
 }
 
@@ -151,12 +186,23 @@ fn viewers_get_the_guests_cursor_as_a_cursor() -> Result<()> {
     })?;
     // It is a cursor, not part of the picture.
     local.expect("cursor-not-painted", &scene().picture(), SHORT)?;
-    // A viewer that knows no cursors gets it painted, its hot spot at the pointer.
+    // A viewer that knows no cursors gets it painted, its hot spot at its own pointer; the other
+    // one's is not seen.
     let plain = Viewer::connect(&server.address)?;
-    plain.pointer(300, 300, 0)?;
+    plain.pointer(500, 350, 0)?;
     let (left, top, ..) = LAYER;
     let at = |port: i32, edge: u32, hot: i32| port - i32::try_from(edge).unwrap_or(0) - hot;
-    let painted = with_cursor(3, (at(300, left, 5), at(300, top, 7)));
+    let painted = with_cursor(3, (at(500, left, 5), at(350, top, 7)));
     plain.expect("cursor-painted", &painted, SHORT)?;
+    local.expect("cursor-of-another", &scene().picture(), SHORT)?;
+    // Hidden by the guest, it is hidden for both.
+    guest.order(&Order::CursorHide { head: 0 })?;
+    plain.expect("cursor-hidden-for-plain", &scene().picture(), SHORT)?;
+    let unseen = |(width, height, pixels): (u16, u16, Vec<u8>)| {
+        width * height == 0 || pixels.chunks_exact(4).all(|pixel| pixel[3] == 0)
+    };
+    wait_until("no cursor at the viewer", SHORT, || {
+        Ok(local.cursor().is_none_or(unseen).then_some(()))
+    })?;
     guest.power_off()
 }

@@ -6,7 +6,7 @@ use wayland_protocols::ext::image_copy_capture::v1::client::ext_image_copy_captu
     Event, ExtImageCopyCaptureCursorSessionV1 as CursorProxy,
 };
 
-use super::{ViewEvent, session::Session};
+use super::session::Session;
 
 /// Cursors with a larger side are not shown.
 const MAX_SIDE: u32 = 512;
@@ -35,15 +35,16 @@ impl Cursor {
         Self { proxy, session, inside: false, hotspot: (0, 0) }
     }
 
-    pub(super) fn event(&mut self, event: &Event) -> Option<ViewEvent> {
+    /// Takes an event; where the cursor is now, if that is news.
+    pub(super) fn event(&mut self, event: &Event) -> Option<Option<(i32, i32)>> {
         match *event {
             Event::Enter => self.inside = true,
             Event::Leave => {
                 self.inside = false;
-                return Some(ViewEvent::CursorAt(None));
+                return Some(None);
             }
             Event::Position { x, y } if self.inside => {
-                return Some(ViewEvent::CursorAt(Some((x, y))));
+                return Some(Some((x, y)));
             }
             // It counts with the next image.
             Event::Hotspot { x, y } => self.hotspot = (x, y),

@@ -1,11 +1,12 @@
 //! Routes Wayland events to the parts of a [`PortView`].
 
+use std::collections::BTreeMap;
+
 use wayland_client::{
-    Connection, Dispatch, Proxy, QueueHandle, WEnum, delegate_noop,
+    Connection, Dispatch, Proxy, QueueHandle, delegate_noop,
     globals::{GlobalList, GlobalListContents},
     protocol::{
         wl_buffer::WlBuffer,
-        wl_keyboard::{self, WlKeyboard},
         wl_output::{self, WlOutput},
         wl_pointer::WlPointer,
         wl_registry::{self, WlRegistry},
@@ -20,11 +21,11 @@ use wayland_protocols::ext::{
         ext_output_image_capture_source_manager_v1::ExtOutputImageCaptureSourceManagerV1,
     },
     image_copy_capture::v1::client::{
-        ext_image_copy_capture_cursor_session_v1::{self, ExtImageCopyCaptureCursorSessionV1},
         ext_image_copy_capture_frame_v1::{self, ExtImageCopyCaptureFrameV1},
         ext_image_copy_capture_manager_v1::ExtImageCopyCaptureManagerV1,
         ext_image_copy_capture_session_v1::{self, ExtImageCopyCaptureSessionV1},
     },
+    transient_seat::v1::client::ext_transient_seat_manager_v1::ExtTransientSeatManagerV1,
 };
 use wayland_protocols_misc::zwp_virtual_keyboard_v1::client::{
     zwp_virtual_keyboard_manager_v1::ZwpVirtualKeyboardManagerV1,
@@ -35,8 +36,12 @@ use wayland_protocols_wlr::virtual_pointer::v1::client::{
     zwlr_virtual_pointer_v1::ZwlrVirtualPointerV1,
 };
 
-use super::{PortView, Role, ViewError, ViewEvent, session::Outcome};
-use crate::seat::{Keymap, NamedOutput, NamedSeat};
+use super::{
+    PersonId, PortView, Role, ViewError, ViewEvent,
+    person::Person,
+    session::{Outcome, Session},
+};
+use crate::seat::{NamedOutput, NamedSeat};
 
 /// The first version of `wl_output` that tells its name.
 pub(super) const OUTPUT_NAME: u32 = 4;
@@ -55,12 +60,7 @@ impl PortView {
             } else if global.interface == WlSeat::interface().name && global.version >= SEAT_NAME {
                 let version = global.version.min(SEAT_NEWEST);
                 let proxy = registry.bind(global.name, version, queue, ());
-                self.names.seats.push(NamedSeat {
-                    proxy,
-                    name: None,
-                    has_pointer: false,
-                    has_keyboard: false,
-                });
+                self.names.seats.push(NamedSeat { proxy, name: None, global: global.name });
             }
         }
     }
@@ -73,24 +73,24 @@ impl PortView {
                 self.ask_again(role);
                 self.events.push_back(ViewEvent::Frame(frame));
             }
-            (Role::Cursor, Outcome::Frame(_)) => {
-                let cursor = self.port.as_ref().and_then(|port| port.cursor.as_ref());
+            (Role::Cursor(id), Outcome::Frame(_)) => {
+                let cursor = self.people.get(&id).and_then(|person| person.cursor.as_ref());
                 let picture = cursor.and_then(super::Cursor::picture);
-                self.events.extend(picture.map(ViewEvent::CursorImage));
+                self.events.extend(picture.map(|picture| ViewEvent::CursorImage(id, picture)));
                 self.ask_again(role);
             }
             (Role::Picture, Outcome::Failed(error)) => {
                 self.events.push_back(ViewEvent::Failed(error));
             }
-            (Role::Cursor, Outcome::Failed(error)) => self.give_up_cursor(&error),
+            (Role::Cursor(id), Outcome::Failed(error)) => self.give_up_cursor(id, &error),
         }
     }
 
     fn ask_again(&mut self, role: Role) {
-        let Some(port) = &mut self.port else { return };
+        let Self { port: Some(port), people, .. } = self else { return };
         let session = match role {
             Role::Picture => Some(&mut port.picture),
-            Role::Cursor => port.cursor.as_mut().map(|cursor| &mut cursor.session),
+            Role::Cursor(id) => of_cursor(people, id),
         };
         let asked = session.map(|session| session.ask(&port.shm, &self.queue));
         if let Some(Err(error)) = asked {
@@ -98,14 +98,18 @@ impl PortView {
         }
     }
 
-    /// The picture is worth showing without its cursor.
-    fn give_up_cursor(&mut self, error: &ViewError) {
-        tracing::debug!(%error, "the cursor is not captured");
-        if let Some(mut cursor) = self.port.as_mut().and_then(|port| port.cursor.take()) {
+    /// The picture is worth showing without a cursor.
+    fn give_up_cursor(&mut self, id: PersonId, error: &ViewError) {
+        tracing::debug!(%error, "a cursor is not captured");
+        if let Some(mut cursor) = self.people.get_mut(&id).and_then(|p| p.cursor.take()) {
             cursor.destroy();
-            self.events.push_back(ViewEvent::CursorAt(None));
+            self.events.push_back(ViewEvent::CursorAt(id, None));
         }
     }
+}
+
+fn of_cursor(people: &mut BTreeMap<PersonId, Person>, id: PersonId) -> Option<&mut Session> {
+    people.get_mut(&id)?.cursor.as_mut().map(|cursor| &mut cursor.session)
 }
 
 impl Dispatch<WlRegistry, GlobalListContents> for PortView {
@@ -150,36 +154,8 @@ impl Dispatch<WlSeat, ()> for PortView {
         let Some(seat) = view.names.seats.iter_mut().find(|known| known.proxy == *proxy) else {
             return;
         };
-        match event {
-            wl_seat::Event::Name { name } => seat.name = Some(name),
-            wl_seat::Event::Capabilities { capabilities: WEnum::Value(has) } => {
-                seat.has_pointer = has.contains(wl_seat::Capability::Pointer);
-                seat.has_keyboard = has.contains(wl_seat::Capability::Keyboard);
-            }
-            _ => {}
-        }
-    }
-}
-
-impl Dispatch<WlKeyboard, ()> for PortView {
-    fn event(
-        view: &mut Self,
-        _: &WlKeyboard,
-        event: wl_keyboard::Event,
-        (): &(),
-        _: &Connection,
-        _: &QueueHandle<Self>,
-    ) {
-        let wl_keyboard::Event::Keymap { format, fd, size } = event else { return };
-        if format != WEnum::Value(wl_keyboard::KeymapFormat::XkbV1) {
-            return;
-        }
-        match Keymap::read(fd, size) {
-            Some(keymap) => {
-                view.keymap = Some(keymap);
-                view.events.push_back(ViewEvent::Keymap);
-            }
-            None => tracing::warn!(size, "the compositor's keymap cannot be read"),
+        if let wl_seat::Event::Name { name } = event {
+            seat.name = Some(name);
         }
     }
 }
@@ -193,10 +169,10 @@ impl Dispatch<ExtImageCopyCaptureSessionV1, Role> for PortView {
         _: &Connection,
         queue: &QueueHandle<Self>,
     ) {
-        let Some(port) = &mut view.port else { return };
+        let Self { port: Some(port), people, .. } = view else { return };
         let session = match role {
             Role::Picture => Some(&mut port.picture),
-            Role::Cursor => port.cursor.as_mut().map(|cursor| &mut cursor.session),
+            Role::Cursor(id) => of_cursor(people, *id),
         };
         let Some(session) = session.filter(|session| session.is(proxy)) else { return };
         let outcome = session.session_event(&event, &port.shm, queue);
@@ -213,29 +189,14 @@ impl Dispatch<ExtImageCopyCaptureFrameV1, Role> for PortView {
         _: &Connection,
         queue: &QueueHandle<Self>,
     ) {
-        let Some(port) = &mut view.port else { return };
+        let Self { port: Some(port), people, .. } = view else { return };
         let session = match role {
             Role::Picture => Some(&mut port.picture),
-            Role::Cursor => port.cursor.as_mut().map(|cursor| &mut cursor.session),
+            Role::Cursor(id) => of_cursor(people, *id),
         };
         let Some(session) = session else { return };
         let outcome = session.frame_event(proxy, &event, &port.shm, queue);
         view.outcome(*role, outcome);
-    }
-}
-
-impl Dispatch<ExtImageCopyCaptureCursorSessionV1, ()> for PortView {
-    fn event(
-        view: &mut Self,
-        _: &ExtImageCopyCaptureCursorSessionV1,
-        event: ext_image_copy_capture_cursor_session_v1::Event,
-        (): &(),
-        _: &Connection,
-        _: &QueueHandle<Self>,
-    ) {
-        let cursor = view.port.as_mut().and_then(|port| port.cursor.as_mut());
-        let told = cursor.and_then(|cursor| cursor.event(&event));
-        view.events.extend(told);
     }
 }
 
@@ -246,6 +207,7 @@ delegate_noop!(PortView: WlShmPool);
 delegate_noop!(PortView: ExtOutputImageCaptureSourceManagerV1);
 delegate_noop!(PortView: ExtImageCaptureSourceV1);
 delegate_noop!(PortView: ExtImageCopyCaptureManagerV1);
+delegate_noop!(PortView: ExtTransientSeatManagerV1);
 delegate_noop!(PortView: ZwpVirtualKeyboardManagerV1);
 delegate_noop!(PortView: ZwpVirtualKeyboardV1);
 delegate_noop!(PortView: ZwlrVirtualPointerManagerV1);

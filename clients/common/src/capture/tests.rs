@@ -16,8 +16,9 @@ use wayland_client::{EventQueue, backend::WaylandError};
 use wayland_protocols::ext::image_copy_capture::v1::server::ext_image_copy_capture_frame_v1::FailureReason;
 
 use self::server::{Compositor, State};
-use super::{CursorPicture, Frame, PortView, ViewError, ViewEvent};
+use super::{CursorPicture, Frame, PersonId, Pointers, PortView, ViewError, ViewEvent};
 
+const HER: PersonId = PersonId(7);
 const DEADLINE: Duration = Duration::from_secs(10);
 
 struct Rig {
@@ -29,7 +30,7 @@ struct Rig {
 impl Rig {
     fn new(port: &str) -> Self {
         let compositor = Compositor::start();
-        let (view, queue) = PortView::open(&compositor.connection, port).unwrap();
+        let (view, queue) = PortView::open(&compositor.connection, port, Pointers::Apart).unwrap();
         Self { compositor, view, queue }
     }
 
@@ -78,7 +79,7 @@ impl Rig {
         let start = Instant::now();
         loop {
             match self.view.next_event() {
-                Some(ViewEvent::Keymap) => {}
+                Some(ViewEvent::Keymap(_) | ViewEvent::PersonReady(_)) => {}
                 Some(event) => return event,
                 None => {
                     assert!(start.elapsed() < DEADLINE);
@@ -191,7 +192,7 @@ fn after_a_pause_a_new_session_shows_the_picture_of_now() {
         rig.pump();
     }
     rig.view.want_frames(true);
-    rig.until(|state| state.created == 2 && state.sessions.len() == 2);
+    rig.until(|state| state.created == 2 && state.sessions.len() == 1);
     assert_eq!(rig.view.size(), Some(Size::new(9, 4)));
     rig.tell(|state| state.constrain(false, 9, 4));
     rig.until(|state| state.frame(false).is_some());
@@ -203,6 +204,7 @@ fn after_a_pause_a_new_session_shows_the_picture_of_now() {
 #[test]
 fn the_cursor_comes_apart() {
     let mut rig = Rig::new("main");
+    rig.view.add_person(HER);
     rig.until(|state| state.sessions.len() == 2);
     rig.tell(|state| {
         state.cursors[0].enter();
@@ -210,29 +212,35 @@ fn the_cursor_comes_apart() {
         state.cursors[0].hotspot(1, 99);
         state.constrain(true, 2, 2);
     });
-    assert!(matches!(rig.event(), ViewEvent::CursorAt(Some((-3, 4)))));
+    assert!(matches!(rig.event(), ViewEvent::CursorAt(HER, Some((-3, 4)))));
     rig.until(|state| state.frame(true).is_some());
     rig.tell(|state| state.finish(true, 0x8040_2010, [0, 0, 2, 2]));
-    let ViewEvent::CursorImage(picture) = rig.event() else { panic!("no image") };
+    let ViewEvent::CursorImage(HER, picture) = rig.event() else { panic!("no image") };
     let pixels = vec![0x8040_2010; 4];
     assert_eq!(picture, CursorPicture { size: Size::new(2, 2), hotspot: (1, 1), pixels });
     rig.tell(|state| state.cursors[0].leave());
-    assert!(matches!(rig.event(), ViewEvent::CursorAt(None)));
+    assert!(matches!(rig.event(), ViewEvent::CursorAt(HER, None)));
     // Without it the picture goes on.
     rig.tell(|state| state.session(true).stopped());
-    assert!(matches!(rig.event(), ViewEvent::CursorAt(None)));
+    assert!(matches!(rig.event(), ViewEvent::CursorAt(HER, None)));
     rig.until(|state| state.sessions.len() == 1);
 }
 
 #[test]
 fn ports_and_seats_are_found_by_name() {
     let compositor = Compositor::start();
-    let error = PortView::open(&compositor.connection, "right").unwrap_err();
+    let error = PortView::open(&compositor.connection, "right", Pointers::Apart).unwrap_err();
     assert!(error.to_string().contains("'right'") && error.to_string().contains("left, main"));
     let mut rig = Rig::new("main");
-    while rig.view.keymap().is_none() {
-        rig.pump();
+    rig.view.add_person(HER);
+    // This compositor makes no seats and has no virtual keyboards: the port's seat serves.
+    loop {
+        match rig.view.next_event() {
+            Some(ViewEvent::PersonReady(id)) => break assert_eq!(id, HER),
+            Some(_) => {}
+            None => rig.pump(),
+        }
     }
-    assert_eq!(rig.view.keymap().unwrap().text(), "keymap of main");
-    assert!(!rig.view.create_input().has_keyboard(), "this compositor has no virtual keyboards");
+    assert_eq!(rig.view.keymap(HER).unwrap().text(), "keymap of main");
+    assert!(!rig.view.take_input(HER).unwrap().has_keyboard());
 }

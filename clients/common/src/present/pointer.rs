@@ -6,8 +6,8 @@ use wayland_client::protocol::wl_surface::WlSurface;
 use wayland_client::{Proxy, WEnum};
 
 use super::Told;
+use super::hands::Hands;
 use super::link::Link;
-use super::seats::Pressed;
 use super::window::Window;
 
 /// Steps of a detent, as everywhere since high-resolution wheels.
@@ -38,8 +38,9 @@ pub(super) struct Pointer {
     pub(super) object: WlPointer,
     /// The window that it is over.
     pub(super) over: Option<usize>,
+    /// The seat's name.
+    seat: u32,
     enter_serial: u32,
-    pressed: Vec<u16>,
     vertical: Turn,
     horizontal: Turn,
     surface: Option<WlSurface>,
@@ -48,12 +49,12 @@ pub(super) struct Pointer {
 }
 
 impl Pointer {
-    pub(super) const fn new(object: WlPointer) -> Self {
+    pub(super) const fn new(seat: u32, object: WlPointer) -> Self {
         Self {
             object,
+            seat,
             over: None,
             enter_serial: 0,
-            pressed: Vec::new(),
             vertical: Turn { fine: None, coarse: None, units: 0.0 },
             horizontal: Turn { fine: None, coarse: None, units: 0.0 },
             surface: None,
@@ -66,25 +67,25 @@ impl Pointer {
         &mut self,
         event: wl_pointer::Event,
         size: impl Fn(usize) -> Option<Size>,
-        pressed: &mut Pressed,
+        hands: &mut Hands,
         told: &mut Vec<Told>,
     ) {
         match event {
             wl_pointer::Event::Enter { serial, surface, surface_x, surface_y } => {
-                self.leave(pressed, told);
+                self.leave(hands, told);
                 self.over = surface.data::<usize>().copied();
                 self.enter_serial = serial;
                 self.worn = None;
-                self.motion((surface_x, surface_y), size, told);
+                self.motion((surface_x, surface_y), size, hands, told);
             }
-            wl_pointer::Event::Leave { .. } => self.leave(pressed, told),
+            wl_pointer::Event::Leave { .. } => self.leave(hands, told),
             wl_pointer::Event::Motion { surface_x, surface_y, .. } => {
-                self.motion((surface_x, surface_y), size, told);
+                self.motion((surface_x, surface_y), size, hands, told);
             }
             wl_pointer::Event::Button { button, state, .. } => {
                 let down = state == WEnum::Value(wl_pointer::ButtonState::Pressed);
                 if let (Some(scanout), Ok(code)) = (self.over, u16::try_from(button)) {
-                    pressed.key(scanout, code, down, &mut self.pressed, told);
+                    hands.button(self.seat, (scanout, code), down, told);
                 }
             }
             wl_pointer::Event::Axis { axis, value, .. } => {
@@ -102,7 +103,7 @@ impl Pointer {
                     turn.fine = Some(turn.fine.unwrap_or(0).saturating_add(value120));
                 }
             }
-            wl_pointer::Event::Frame => self.frame(told),
+            wl_pointer::Event::Frame => self.frame(hands, told),
             _ => {}
         }
     }
@@ -119,15 +120,16 @@ impl Pointer {
         &self,
         place: (f64, f64),
         size: impl Fn(usize) -> Option<Size>,
+        hands: &mut Hands,
         told: &mut Vec<Told>,
     ) {
         let Some(scanout) = self.over else { return };
         if let Some((x, y)) = size(scanout).map(|size| fraction(place, size)) {
-            told.push(Told::Pointer { scanout, x, y });
+            hands.moved(self.seat, (scanout, x, y), told);
         }
     }
 
-    fn frame(&mut self, told: &mut Vec<Told>) {
+    fn frame(&mut self, hands: &mut Hands, told: &mut Vec<Told>) {
         let vertical = std::mem::take(&mut self.vertical).steps();
         let horizontal = std::mem::take(&mut self.horizontal).steps();
         if let Some(scanout) = self.over
@@ -135,14 +137,14 @@ impl Pointer {
         {
             // Wayland counts down as positive, evdev counts up.
             let vertical = vertical.saturating_neg();
-            told.push(Told::Wheel { scanout, vertical, horizontal });
+            hands.wheel(self.seat, (scanout, vertical, horizontal), told);
         }
     }
 
     /// It is over no window any more, or gone.
-    pub(super) fn leave(&mut self, pressed: &mut Pressed, told: &mut Vec<Told>) {
-        if let Some(scanout) = self.over.take() {
-            pressed.release(scanout, &mut self.pressed, told);
+    pub(super) fn leave(&mut self, hands: &mut Hands, told: &mut Vec<Told>) {
+        if self.over.take().is_some() {
+            hands.release_pointer(self.seat, told);
         }
         self.worn = None;
     }

@@ -8,66 +8,18 @@ use wayland_client::protocol::wl_seat::{Capability, WlSeat};
 use wayland_client::protocol::wl_touch::{self, WlTouch};
 use wayland_client::{Proxy, QueueHandle, WEnum};
 
+use super::hands::Hands;
 use super::link::Link;
 use super::pointer::{Pointer, fraction};
 use super::stage::Stage;
 use super::window::Window;
 use super::{Told, Touch};
 
-/// Which keys of which scanout are down, over all seats: a key is released when the last seat lets
-/// go of it.
-#[derive(Default, Debug)]
-pub(super) struct Pressed(BTreeMap<(usize, u16), usize>);
-
-impl Pressed {
-    /// A key of one seat changes; `own` are those that this seat holds.
-    pub(super) fn key(
-        &mut self,
-        scanout: usize,
-        code: u16,
-        down: bool,
-        own: &mut Vec<u16>,
-        told: &mut Vec<Told>,
-    ) {
-        let held = own.iter().position(|held| *held == code);
-        let count = self.0.entry((scanout, code)).or_default();
-        match (down, held) {
-            (true, None) => {
-                own.push(code);
-                *count += 1;
-                if *count == 1 {
-                    told.push(Told::Key { scanout, code, pressed: true });
-                }
-            }
-            (false, Some(index)) => {
-                own.swap_remove(index);
-                *count = count.saturating_sub(1);
-                if *count == 0 {
-                    self.0.remove(&(scanout, code));
-                    told.push(Told::Key { scanout, code, pressed: false });
-                }
-            }
-            // A repeat, or a key that was down before the focus came.
-            _ => {
-                if *count == 0 {
-                    self.0.remove(&(scanout, code));
-                }
-            }
-        }
-    }
-
-    /// A seat lets go of all that it holds.
-    pub(super) fn release(&mut self, scanout: usize, own: &mut Vec<u16>, told: &mut Vec<Told>) {
-        while let Some(code) = own.last().copied() {
-            self.key(scanout, code, false, own, told);
-        }
-    }
-}
-
 struct Keyboard {
     object: WlKeyboard,
+    /// The seat's name.
+    seat: u32,
     focus: Option<usize>,
-    pressed: Vec<u16>,
 }
 
 struct Finger {
@@ -89,7 +41,7 @@ struct Seat {
 #[derive(Default)]
 pub(super) struct Seats {
     seats: Vec<Seat>,
-    pressed: Pressed,
+    hands: Hands,
 }
 
 impl Seats {
@@ -116,12 +68,13 @@ impl Seats {
     fn let_go(&mut self, seat: &mut Seat, told: &mut Vec<Told>) {
         let others = &self.seats;
         if let Some(keyboard) = &mut seat.keyboard {
-            keyboard.leave(&mut self.pressed, others, told);
+            keyboard.leave(&mut self.hands, others, told);
         }
         if let Some(pointer) = &mut seat.pointer {
-            pointer.leave(&mut self.pressed, told);
+            pointer.leave(&mut self.hands, told);
         }
         lift_all(&mut seat.fingers, told);
+        self.hands.remove(seat.name, told);
     }
 
     /// A seat tells what it has.
@@ -138,16 +91,16 @@ impl Seats {
         let wants = has.contains(Capability::Keyboard);
         if wants && seat.keyboard.is_none() {
             let object = seat.object.get_keyboard(queue, name);
-            seat.keyboard = Some(Keyboard { object, focus: None, pressed: Vec::new() });
+            seat.keyboard = Some(Keyboard { object, seat: name, focus: None });
         } else if !wants && let Some(mut keyboard) = seat.keyboard.take() {
-            keyboard.leave(&mut self.pressed, &self.seats, told);
+            keyboard.leave(&mut self.hands, &self.seats, told);
             keyboard.object.release();
         }
         let wants = has.contains(Capability::Pointer);
         if wants && seat.pointer.is_none() {
-            seat.pointer = Some(Pointer::new(seat.object.get_pointer(queue, name)));
+            seat.pointer = Some(Pointer::new(name, seat.object.get_pointer(queue, name)));
         } else if !wants && let Some(mut pointer) = seat.pointer.take() {
-            pointer.leave(&mut self.pressed, told);
+            pointer.leave(&mut self.hands, told);
             pointer.object.release();
         }
         let wants = has.contains(Capability::Touch);
@@ -164,7 +117,7 @@ impl Seats {
         let Some(index) = self.seats.iter().position(|seat| seat.name == name) else { return };
         let mut seat = self.seats.swap_remove(index);
         if let Some(keyboard) = &mut seat.keyboard {
-            keyboard.event(event, &mut self.pressed, &self.seats, told);
+            keyboard.event(event, &mut self.hands, &self.seats, told);
         }
         self.seats.push(seat);
     }
@@ -176,10 +129,10 @@ impl Seats {
         size: impl Fn(usize) -> Option<Size>,
         told: &mut Vec<Told>,
     ) {
-        let Self { seats, pressed } = self;
+        let Self { seats, hands } = self;
         let seat = seats.iter_mut().find(|seat| seat.name == name);
         if let Some(pointer) = seat.and_then(|seat| seat.pointer.as_mut()) {
-            pointer.event(event, size, pressed, told);
+            pointer.event(event, size, hands, told);
         }
     }
 
@@ -249,17 +202,17 @@ impl Keyboard {
     fn event(
         &mut self,
         event: wl_keyboard::Event,
-        pressed: &mut Pressed,
+        hands: &mut Hands,
         others: &[Seat],
         told: &mut Vec<Told>,
     ) {
         match event {
             // Keys that were pressed elsewhere are not the guest's.
             wl_keyboard::Event::Enter { surface, .. } => {
-                self.leave(pressed, others, told);
+                self.leave(hands, others, told);
                 self.focus = surface.data::<usize>().copied();
             }
-            wl_keyboard::Event::Leave { .. } => self.leave(pressed, others, told),
+            wl_keyboard::Event::Leave { .. } => self.leave(hands, others, told),
             wl_keyboard::Event::Key { key, state, .. } => {
                 let down = match state {
                     WEnum::Value(KeyState::Pressed) => true,
@@ -267,7 +220,7 @@ impl Keyboard {
                     _ => return,
                 };
                 if let (Some(scanout), Ok(code)) = (self.focus, u16::try_from(key)) {
-                    pressed.key(scanout, code, down, &mut self.pressed, told);
+                    hands.key(self.seat, (scanout, code), down, told);
                 }
             }
             wl_keyboard::Event::Modifiers {
@@ -286,9 +239,9 @@ impl Keyboard {
         }
     }
 
-    fn leave(&mut self, pressed: &mut Pressed, others: &[Seat], told: &mut Vec<Told>) {
+    fn leave(&mut self, hands: &mut Hands, others: &[Seat], told: &mut Vec<Told>) {
         let Some(scanout) = self.focus.take() else { return };
-        pressed.release(scanout, &mut self.pressed, told);
+        hands.release_keys(self.seat, told);
         let mut keyboards = others.iter().filter_map(|seat| seat.keyboard.as_ref());
         if !keyboards.any(|keyboard| keyboard.focus == Some(scanout)) {
             told.push(Told::FocusLost { scanout });

@@ -7,11 +7,14 @@ use calloop::{
     generic::Generic,
     timer::{TimeoutAction, Timer},
 };
+use porthole_client::capture::PersonId;
 use porthole_rfb::{Config, Encoding, Event, Frame, Move, Server};
 use rustix::io::Errno;
 
 use super::Service;
-use crate::{input::Input, listener::Listener, password, viewer::Viewer};
+use crate::{
+    cursor::Cursor, input::Input, keymap::Keymap, listener::Listener, password, viewer::Viewer,
+};
 
 /// Who has not finished the handshake by then never will.
 const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
@@ -27,6 +30,10 @@ pub(super) struct Entry {
     pub(super) viewer: Viewer,
     /// `None` with `--view-only`, and before the handshake is over.
     pub(super) input: Option<Input>,
+    /// A seat is being made for it; it is not heard before it has one.
+    pub(super) waiting: bool,
+    pub(super) keymap: Option<Rc<Keymap>>,
+    pub(super) cursor: Cursor,
     source: Dispatcher<'static, Generic<Rc<OwnedFd>>, Service>,
     token: RegistrationToken,
     timeout: Option<RegistrationToken>,
@@ -113,7 +120,16 @@ impl Service {
             TimeoutAction::Drop
         })?;
         let viewer = Viewer::new(stream, server);
-        let entry = Entry { viewer, input: None, source, token, timeout: Some(timeout) };
+        let entry = Entry {
+            viewer,
+            input: None,
+            waiting: false,
+            keymap: None,
+            cursor: Cursor::default(),
+            source,
+            token,
+            timeout: Some(timeout),
+        };
         self.viewers.insert(id, entry);
         tracing::info!(viewer = id, "a viewer connects");
         Ok(())
@@ -123,8 +139,17 @@ impl Service {
     fn hear(&mut self, id: u64) {
         let Some(entry) = self.viewers.get_mut(&id) else { return };
         entry.viewer.write();
-        entry.viewer.read();
-        while let Some(event) = self.viewers.get_mut(&id).and_then(|e| e.viewer.next_event()) {
+        if !entry.waiting {
+            entry.viewer.read();
+        }
+        self.understand(id);
+    }
+
+    /// Does what the viewer has said so far.
+    fn understand(&mut self, id: u64) {
+        loop {
+            let entry = self.viewers.get_mut(&id).filter(|entry| !entry.waiting);
+            let Some(event) = entry.and_then(|entry| entry.viewer.next_event()) else { break };
             self.viewer_event(id, event);
         }
         let Some(entry) = self.viewers.get_mut(&id) else { return };
@@ -133,22 +158,35 @@ impl Service {
         }
     }
 
+    /// The viewer has its seat; what it said meanwhile counts now.
+    pub(super) fn person_ready(&mut self, person: PersonId) {
+        let PersonId(id) = person;
+        let Some(entry) = self.viewers.get_mut(&id) else { return };
+        entry.waiting = false;
+        if let Some(devices) = self.view.take_input(person) {
+            let mut input = Input::new(devices);
+            if let (Some(told), Some(keymap)) = (self.view.keymap(person), &entry.keymap) {
+                input.set_keymap(told, keymap);
+            }
+            entry.input = Some(input);
+        }
+        self.understand(id);
+    }
+
     fn viewer_event(&mut self, id: u64, event: Event) {
         let Some(entry) = self.viewers.get_mut(&id) else { return };
         let size = entry.viewer.server().viewer_size();
-        let keymap = self.keymap.as_ref();
+        let keymap = entry.keymap.as_deref();
         match (event, &mut entry.input) {
-            (Event::Ready { .. }, input) => {
+            (Event::Ready { .. }, _) => {
                 if let Some(timeout) = entry.timeout.take() {
                     self.handle.remove(timeout);
                 }
                 if !self.options.view_only {
-                    *input = Some(Input::new(&self.view, keymap));
+                    entry.waiting = true;
+                    self.view.add_person(PersonId(id));
                 }
                 let server = entry.viewer.server_mut();
-                if let Some(shown) = self.cursor.shown() {
-                    server.set_cursor(shown);
-                }
                 // The port may have changed since the connection was made.
                 if let Some(size) = self.view.size() {
                     server.resize(size);
@@ -157,8 +195,9 @@ impl Service {
             }
             (Event::Encodings, _) => {
                 // Who draws the cursor and who has it painted may have changed.
+                let area = entry.cursor.area();
                 let server = entry.viewer.server_mut();
-                server.damage(&porthole_pixel::Region::from_rect(self.cursor.area()));
+                server.damage(&porthole_pixel::Region::from_rect(area));
             }
             (Event::Key { keysym, down }, Some(input)) => input.keysym(keysym, down, keymap, size),
             (Event::ExtendedKey { keysym, scancode, down }, Some(input)) => {
@@ -180,7 +219,7 @@ impl Service {
         if entry.viewer.may_update() {
             let server = entry.viewer.server_mut();
             let overlay =
-                if server.offers(Encoding::Cursor) { None } else { self.cursor.overlay() };
+                if server.offers(Encoding::Cursor) { None } else { entry.cursor.overlay() };
             let update = self.view.with_pictures(|size, bytes, _| {
                 let frame = Frame::new(size, size.width as usize * 4, bytes).ok()?;
                 let frame = overlay.map_or(frame, |overlay| frame.with_overlay(overlay));
@@ -191,8 +230,10 @@ impl Service {
             }
             entry.viewer.write();
         }
-        let interest =
-            Interest { readable: entry.viewer.wants_read(), writable: entry.viewer.wants_write() };
+        let interest = Interest {
+            readable: entry.viewer.wants_read() && !entry.waiting,
+            writable: entry.viewer.wants_write(),
+        };
         let changed = {
             let mut source = entry.source.as_source_mut();
             let before = std::mem::replace(&mut source.interest, interest);
@@ -218,6 +259,9 @@ impl Service {
             if let Some(timeout) = entry.timeout {
                 self.handle.remove(timeout);
             }
+            // Its devices release what they hold before their seat goes.
+            drop(entry.input);
+            self.view.remove_person(PersonId(id));
             tracing::info!(viewer = id, "a viewer has gone");
         }
     }

@@ -64,7 +64,7 @@ fn two_seats_share_a_key() {
         server.keyboards[1].leave(5, server.surface());
     });
     let told = device.until(Told::FocusLost { scanout: 0 });
-    let expected = [key(30, true), key(31, true), key(31, false), key(30, false)];
+    let expected = [key(30, true), key(31, true), key(30, false), key(31, false)];
     assert_eq!(told[..4], expected);
     assert_eq!(told.len(), 5);
 }
