@@ -12,6 +12,7 @@ mod looks;
 mod memory;
 mod outputs;
 mod pacing;
+mod sandbox;
 mod seats;
 mod toplevels;
 

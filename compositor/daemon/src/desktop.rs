@@ -29,6 +29,7 @@ use crate::{
         alpha_modifier::AlphaModifierState,
         dmabuf::DmabufState,
         pacing::{CommitTimingState, FifoState},
+        security_context::SecurityContextState,
         xdg_output::XdgOutputState,
     },
     sockets::{SocketKind, socket_of},
@@ -59,6 +60,7 @@ pub(crate) struct Desktop {
     _idle_inhibit: IdleInhibitManagerState,
     _constraints: PointerConstraintsState,
     _relative_pointer: RelativePointerManagerState,
+    _security_context: SecurityContextState,
     _single_pixel: SinglePixelBufferState,
 }
 
@@ -95,6 +97,9 @@ impl Desktop {
             _idle_inhibit: IdleInhibitManagerState::new::<State>(display),
             _constraints: PointerConstraintsState::new::<State>(display),
             _relative_pointer: RelativePointerManagerState::new::<State>(display),
+            _security_context: SecurityContextState::new::<State>(display, |client| {
+                is_program(client) && socket_of(client).is_some_and(|s| !s.is_sandbox())
+            }),
             _single_pixel: SinglePixelBufferState::new::<State>(display),
         }
     }

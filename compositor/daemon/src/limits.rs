@@ -43,6 +43,8 @@ pub(crate) const OBJECTS: Limits = Limits {
         ("zwlr_data_control_source_v1", 64),
         // Each holds up to four descriptors until it becomes a buffer.
         ("zwp_linux_buffer_params_v1", 256),
+        // Each holds two descriptors.
+        ("wp_security_context_v1", 64),
     ],
 };
 

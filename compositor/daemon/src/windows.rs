@@ -129,7 +129,10 @@ impl State {
                 };
                 Content::Guest { guest: socket.name.clone(), scanout }
             }
-            SocketKind::Programs => Content::App { socket: socket.name.clone(), app_id },
+            SocketKind::Programs => {
+                let app_id = socket.app_id.clone().unwrap_or(app_id);
+                Content::App { socket: socket.name.clone(), app_id }
+            }
         })
     }
 

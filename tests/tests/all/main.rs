@@ -51,6 +51,8 @@ mod wayland_pacing;
 #[cfg(test)]
 mod wayland_popup;
 #[cfg(test)]
+mod wayland_sandbox;
+#[cfg(test)]
 mod wayland_scene;
 #[cfg(test)]
 mod wayland_screencopy;

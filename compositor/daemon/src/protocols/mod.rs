@@ -9,6 +9,7 @@ pub(crate) mod foreign_toplevel;
 pub(crate) mod output_management;
 pub(crate) mod pacing;
 pub(crate) mod screencopy;
+pub(crate) mod security_context;
 pub(crate) mod shm;
 pub(crate) mod transient_seat;
 pub(crate) mod virtual_keyboard;

@@ -34,13 +34,44 @@ pub(crate) struct SocketInfo {
     pub(crate) name: Name,
     pub(crate) kind: SocketKind,
     pub(super) rights: Mutex<SocketRights>,
-    clients: AtomicUsize,
+    clients: Arc<AtomicUsize>,
+    pub(super) sandboxes: AtomicUsize,
+    /// The socket on which the sandbox was made whose clients come through this one.
+    pub(super) parent: Option<Arc<SocketInfo>>,
+    /// The application that its sandbox holds: what its programs call themselves does not count.
+    pub(crate) app_id: Option<String>,
 }
 
 impl SocketInfo {
     pub(super) fn new(name: &Name, kind: SocketKind, rights: SocketRights) -> Self {
         let (name, rights) = (name.clone(), Mutex::new(rights));
-        Self { name, kind, rights, clients: AtomicUsize::new(0) }
+        Self {
+            name,
+            kind,
+            rights,
+            clients: Arc::default(),
+            sandboxes: AtomicUsize::new(0),
+            parent: None,
+            app_id: None,
+        }
+    }
+
+    /// A socket of a sandbox: it is named and counted like the one it was made on, and has no rights.
+    pub(super) fn sandboxed(parent: &Arc<Self>, app_id: Option<String>) -> Self {
+        let made = Self::new(&parent.name, parent.kind, SocketRights::default());
+        let clients = parent.clients.clone();
+        Self { clients, parent: Some(parent.clone()), app_id, ..made }
+    }
+
+    /// True for what comes from a sandbox.
+    pub(crate) const fn is_sandbox(&self) -> bool {
+        self.parent.is_some()
+    }
+
+    /// Whether this is that socket, or that of a sandbox that was made on it.
+    pub(super) fn is_of(&self, other: &Arc<Self>) -> bool {
+        std::ptr::eq(self, Arc::as_ptr(other))
+            || self.parent.as_ref().is_some_and(|parent| Arc::ptr_eq(parent, other))
     }
 
     /// Asks what its clients may do now; a reload may change it.

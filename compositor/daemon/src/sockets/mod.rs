@@ -1,6 +1,7 @@
 //! A socket for each guest and each group of programs. The socket is the identity of its clients.
 
 mod client;
+mod sandbox;
 
 use std::{
     io,
@@ -161,7 +162,7 @@ impl Sockets {
                 None => {
                     close(handle, l);
                     end_clients(display, "its socket is no more", |client| {
-                        client.socket.as_ref().is_some_and(|s| Arc::ptr_eq(s, &l.info))
+                        client.socket.as_ref().is_some_and(|s| s.is_of(&l.info))
                     });
                 }
             }
@@ -169,6 +170,11 @@ impl Sockets {
         });
         self.listening.extend(fresh);
         Ok(())
+    }
+
+    /// Whether a socket is still one of the configuration's.
+    fn listens(&self, info: &Arc<SocketInfo>) -> bool {
+        self.listening.iter().any(|l| Arc::ptr_eq(&l.info, info))
     }
 
     /// Takes a connection in; it is served from the next turn on.
