@@ -7,6 +7,7 @@
 mod cursor;
 mod dispatch;
 mod person;
+mod resize;
 mod session;
 mod slots;
 pub mod still;
@@ -101,6 +102,13 @@ pub enum ViewEvent {
     Keymap(PersonId),
     /// A person can send input; see [`PortView::take_input`].
     PersonReady(PersonId),
+    /// What became of a wish for another size; see [`PortView::request_size`].
+    ResizeAnswered {
+        /// The size that was asked for.
+        size: Size,
+        /// Whether the port has it now; its frame may still be on its way.
+        granted: bool,
+    },
     /// Nothing more will come.
     Failed(ViewError),
 }
@@ -147,11 +155,13 @@ pub struct PortView {
     paused: bool,
     /// The size that the session before had told.
     size_before: Option<Size>,
+    resizer: resize::Resizer,
 }
 
 /// The objects of the port that was found.
 #[derive(Debug)]
 struct Port {
+    name: String,
     shm: WlShm,
     sources: ExtOutputImageCaptureSourceManagerV1,
     captures: ExtImageCopyCaptureManagerV1,
@@ -199,6 +209,7 @@ impl PortView {
             wanted: false,
             paused: false,
             size_before: None,
+            resizer: resize::Resizer::default(),
         };
         view.bind_named(&globals);
         queue.roundtrip(&mut view)?;
@@ -233,7 +244,11 @@ impl PortView {
         };
         let session = captures.create_session(&source, options, queue, Role::Picture);
         source.destroy();
+        // Shown only where the socket may give ports another size.
+        let manager = globals.bind(queue, 1..=4, ()).ok();
+        self.resizer.start(manager);
         self.port = Some(Port {
+            name: name.to_owned(),
             shm,
             sources,
             captures,

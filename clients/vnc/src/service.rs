@@ -145,6 +145,7 @@ impl Service {
             ViewEvent::CursorAt(id, at) => self.change_cursor(id, |cursor| cursor.set_place(at)),
             ViewEvent::Keymap(id) => self.take_keymap(id),
             ViewEvent::PersonReady(id) => self.person_ready(id),
+            ViewEvent::ResizeAnswered { size, granted } => self.resize_answered(size, granted),
             ViewEvent::Failed(source) => self.end_view(source),
         }
     }

@@ -382,7 +382,7 @@ fn cursor_resize_name_and_keys_arrive() {
             server::Event::ExtendedKey { keysym: 0x61, scancode: 0x1e, down: true },
             server::Event::Pointer { x: 3, y: 4, buttons: 1 },
             server::Event::CutText(b"hi".to_vec()),
-            server::Event::ResizeRefused(Size::new(64, 64)),
+            server::Event::ResizeWanted(Size::new(64, 64)),
         ]
     );
 }

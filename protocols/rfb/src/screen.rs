@@ -30,6 +30,8 @@ pub(crate) struct Screen {
     cursor: Option<CursorImage>,
     name: String,
     due: Due,
+    /// The size that the viewer was promised and did not get yet.
+    granted: Option<Size>,
 }
 
 /// Pseudo-rectangles that go out with the next update.
@@ -52,6 +54,8 @@ struct Layout {
 const OWN_LAYOUT: Layout = Layout { reason: 0, status: 0 };
 /// "Resize is administratively prohibited", to the viewer that asked.
 const PROHIBITED: Layout = Layout { reason: 1, status: 1 };
+/// What the viewer asked for came about.
+const GRANTED: Layout = Layout { reason: 1, status: 0 };
 
 impl Screen {
     pub(crate) fn new(size: Size, name: String) -> Self {
@@ -66,6 +70,7 @@ impl Screen {
             cursor: None,
             name,
             due: Due::default(),
+            granted: None,
         }
     }
 
@@ -124,9 +129,18 @@ impl Screen {
         self.request = Some(self.request.map_or(area, |open| open.union(area)));
     }
 
-    /// Answers SetDesktopSize: the size of a port is not a viewer's to choose.
+    /// Answers SetDesktopSize: the picture keeps its size.
     pub(crate) fn refuse_resize(&mut self) {
         self.due.layout = Some(PROHIBITED);
+    }
+
+    /// Answers SetDesktopSize: the picture has this size now, or will have it with the next frame.
+    pub(crate) fn grant_resize(&mut self, size: Size) {
+        if self.picture_size == size && self.viewer_size == size {
+            self.due.layout = Some(GRANTED);
+        } else {
+            self.granted = Some(size);
+        }
     }
 
     pub(crate) fn resize(&mut self, size: Size) {

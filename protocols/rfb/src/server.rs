@@ -77,8 +77,9 @@ pub enum Event {
     },
     /// The viewer's clipboard, Latin-1 (RFC 6143, 7.5.6).
     CutText(Vec<u8>),
-    /// The viewer asked for another size and will be refused.
-    ResizeRefused(Size),
+    /// The viewer asks for another size: answer with [`Server::grant_resize`] or
+    /// [`Server::refuse_resize`].
+    ResizeWanted(Size),
 }
 
 /// What [`Server::update`] wrote.
@@ -240,8 +241,7 @@ impl Server {
                 None
             }
             Message::SetDesktopSize { width, height } => {
-                self.screen.refuse_resize();
-                Some(Event::ResizeRefused(Size::new(u32::from(width), u32::from(height))))
+                Some(Event::ResizeWanted(Size::new(u32::from(width), u32::from(height))))
             }
         }
     }
@@ -295,6 +295,16 @@ impl Server {
     #[must_use]
     pub const fn viewer_size(&self) -> Size {
         self.screen.viewer_size()
+    }
+
+    /// The viewer's wish comes true: the picture has this size, or will have it with the next frame.
+    pub fn grant_resize(&mut self, size: Size) {
+        self.screen.grant_resize(size);
+    }
+
+    /// The viewer's wish for another size does not come true.
+    pub fn refuse_resize(&mut self) {
+        self.screen.refuse_resize();
     }
 
     /// The picture has this size from now on. Sizes that RFB cannot name are left out; no frame

@@ -118,10 +118,41 @@ fn pseudo_rectangles_have_golden_bytes() {
     // A viewer's wish for another size is refused: reason 1, status 1, the size as it is.
     server.feed(&[251, 0, 5, 0, 3, 32, 0, 0]);
     server.feed(&NEXT_REQUEST);
-    assert_eq!(events(&mut server)[0], Event::ResizeRefused(Size::new(1280, 800)));
+    assert_eq!(events(&mut server)[0], Event::ResizeWanted(Size::new(1280, 800)));
+    server.refuse_resize();
     let mut refusal = [&[0, 0, 0, 1][..], &layout].concat();
     (refusal[5], refusal[7]) = (1, 1);
     assert_eq!(update(&mut server, size).unwrap(), refusal);
+}
+
+#[test]
+fn a_granted_size_comes_with_its_frame() {
+    let size = Size::new(2, 1);
+    let mut server = ready(2, 1);
+    let mut hello = vec![2, 0, 0, 1];
+    hello.extend((-308_i32).to_be_bytes());
+    server.feed(&hello);
+    server.feed(&NEXT_REQUEST);
+    events(&mut server);
+    update(&mut server, size).unwrap();
+    // The port had that size all the time: the answer comes with the next update.
+    server.feed(&[251, 0, 0, 2, 0, 1, 0, 0]);
+    server.feed(&NEXT_REQUEST);
+    assert_eq!(events(&mut server)[0], Event::ResizeWanted(size));
+    server.grant_resize(size);
+    assert_eq!(&update(&mut server, size).unwrap()[4..8], [0, 1, 0, 0], "asked by this viewer");
+    // Another size: it waits for the frame, whatever else there is to say.
+    let large = Size::new(4, 3);
+    server.feed(&NEXT_REQUEST);
+    events(&mut server);
+    server.grant_resize(large);
+    assert_eq!(update(&mut server, size), None);
+    let message = update(&mut server, large).unwrap();
+    assert_eq!(&message[..12], [0, 0, 0, 1, 0, 1, 0, 0, 0, 4, 0, 3]);
+    // The next size is the port's own doing.
+    server.feed(&NEXT_REQUEST);
+    events(&mut server);
+    assert_eq!(&update(&mut server, size).unwrap()[4..8], [0, 0, 0, 0]);
 }
 
 #[test]

@@ -25,6 +25,8 @@ mod shot;
 #[cfg(test)]
 mod two_guests;
 #[cfg(test)]
+mod viewer_sizes;
+#[cfg(test)]
 mod wayland_capture;
 #[cfg(test)]
 mod wayland_capture_toplevel;

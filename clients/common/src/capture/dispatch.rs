@@ -71,6 +71,7 @@ impl PortView {
             (_, Outcome::Nothing) => {}
             (Role::Picture, Outcome::Frame(frame)) => {
                 self.ask_again(role);
+                self.resize_frame();
                 self.events.push_back(ViewEvent::Frame(frame));
             }
             (Role::Cursor(id), Outcome::Frame(_)) => {

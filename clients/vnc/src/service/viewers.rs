@@ -8,6 +8,7 @@ use calloop::{
     timer::{TimeoutAction, Timer},
 };
 use porthole_client::capture::PersonId;
+use porthole_pixel::Size;
 use porthole_rfb::{Config, Encoding, Event, Frame, Move, Server};
 use rustix::io::Errno;
 
@@ -34,6 +35,8 @@ pub(super) struct Entry {
     pub(super) waiting: bool,
     pub(super) keymap: Option<Rc<Keymap>>,
     pub(super) cursor: Cursor,
+    /// The size that it asked for and was not told of yet.
+    wish: Option<Size>,
     source: Dispatcher<'static, Generic<Rc<OwnedFd>>, Service>,
     token: RegistrationToken,
     timeout: Option<RegistrationToken>,
@@ -123,6 +126,7 @@ impl Service {
         let entry = Entry {
             viewer,
             input: None,
+            wish: None,
             waiting: false,
             keymap: None,
             cursor: Cursor::default(),
@@ -204,11 +208,31 @@ impl Service {
                 input.scancode(scancode, keysym, down, keymap, size);
             }
             (Event::Pointer { x, y, buttons }, Some(input)) => input.pointer(x, y, buttons, size),
-            (Event::ResizeRefused(wish), _) => {
-                tracing::debug!(viewer = id, "a wish for {wish} is refused");
+            // Who may only look may not change what others see either.
+            (Event::ResizeWanted(_), _) if self.options.view_only => {
+                entry.viewer.server_mut().refuse_resize();
+            }
+            (Event::ResizeWanted(wish), _) => {
+                entry.wish = Some(wish);
+                self.view.request_size(wish);
             }
             // Not even logged: it may be what somebody typed or copied.
             _ => {}
+        }
+    }
+
+    /// The compositor has answered a wish for another size.
+    pub(super) fn resize_answered(&mut self, size: Size, granted: bool) {
+        tracing::debug!(granted, "a viewer's wish for {size} was answered");
+        for entry in self.viewers.values_mut() {
+            if entry.wish.take_if(|wish| *wish == size).is_none() {
+                continue;
+            }
+            if granted {
+                entry.viewer.server_mut().grant_resize(size);
+            } else {
+                entry.viewer.server_mut().refuse_resize();
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use porthole_pixel::{Rect, Region, Size};
 
-use super::{Layout, OWN_LAYOUT, Screen};
+use super::{GRANTED, Layout, OWN_LAYOUT, Screen};
 use crate::encode::Source;
 use crate::frame::Frame;
 use crate::moves::Move;
@@ -118,7 +118,9 @@ impl Screen {
         if self.offers(Encoding::ExtendedDesktopSize) {
             // A refusal that waits stays: it must not be taken for the reason of this size.
             self.due.layout = self.due.layout.filter(|layout| *layout != OWN_LAYOUT);
-            message.layout(OWN_LAYOUT, self.viewer_size);
+            let promised = self.granted.take() == Some(self.viewer_size);
+            let reason = if promised { GRANTED } else { OWN_LAYOUT };
+            message.layout(reason, self.viewer_size);
         } else {
             message.pseudo([0, 0], self.viewer_size, Encoding::DesktopSize);
         }
