@@ -3,6 +3,7 @@
 //! One thread, one connection. Requests are the protocol's own; what the service answers is kept as a
 //! line for each event, so that a test says what it expects in the protocol's words.
 
+mod activation;
 mod buffers;
 mod constraints;
 mod copies;

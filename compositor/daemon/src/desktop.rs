@@ -16,6 +16,7 @@ use smithay::{
         },
         shell::xdg::decoration::XdgDecorationState,
         single_pixel_buffer::SinglePixelBufferState,
+        xdg_activation::XdgActivationState,
     },
 };
 
@@ -40,6 +41,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Desktop {
     pub(crate) data_device: DataDeviceState,
+    pub(crate) activation: XdgActivationState,
     pub(crate) primary: PrimarySelectionState,
     pub(crate) ext_control: ext_data_control::DataControlState,
     pub(crate) wlr_control: wlr_data_control::DataControlState,
@@ -80,6 +82,7 @@ impl Desktop {
                 Some(&primary),
                 may_clipboard_any,
             ),
+            activation: XdgActivationState::new::<State>(display),
             primary,
             outputs: XdgOutputState::new::<State>(display),
             grabs: Grabs::default(),

@@ -1,4 +1,4 @@
-//! Copy and paste, drag and drop: between whom, and between whom not.
+//! Copy and paste, drag and drop, the keyboard: from whom to whom, and from whom not.
 
 use porthole_tests::{
     Result, Service,
@@ -241,5 +241,32 @@ fn what_is_dragged_is_dropped_where_the_button_is_let_go() -> Result<()> {
     offer.finish();
     right.roundtrip()?;
     left.wait_for("the end", 0, |l| l == "source finished")?;
+    Ok(())
+}
+
+#[test]
+fn who_has_the_keyboard_hands_it_on_once() -> Result<()> {
+    let service = service(BOTH)?;
+    let (mut left, _toplevel) = shown(&service, "left")?;
+    left.wait_for("the keyboard", 0, |l| l == "keyboard enter")?;
+    let (mut right, toplevel) = shown(&service, "right")?;
+    // Who has no keyboard gets a token as well, which does nothing.
+    let seat = right.seat("main")?;
+    let stolen = right.activation_token(&seat, left.serial()?)?;
+    right.activate(&toplevel, &stolen)?;
+    assert!(!right.log.since(0).iter().any(|l| l == "keyboard enter"));
+
+    let seat = left.seat("main")?;
+    let token = left.activation_token(&seat, left.serial()?)?;
+    right.activate(&toplevel, &token)?;
+    right.wait_for("the keyboard", 0, |l| l == "keyboard enter")?;
+    // Used once: the left one gets it back, and the same token is worth nothing.
+    let (mut hand, pointer) = hand(&service)?;
+    point(&mut hand, &pointer, 10, 10)?;
+    press(&mut hand, &pointer, ButtonState::Pressed)?;
+    right.wait_for("the loss of it", 0, |l| l == "keyboard leave")?;
+    let mark = right.log.len();
+    right.activate(&toplevel, &token)?;
+    assert!(!right.log.since(mark).iter().any(|l| l == "keyboard enter"));
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! know nothing of seats. A client that may send input makes a seat for each person it stands for
 //! (`ext-transient-seat-v1`): pointer, keyboard focus, keymap, clipboard and cursor are that person's.
 
+mod activation;
 mod constraint;
 mod keyboard;
 mod pointer;
