@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -42,9 +43,14 @@ impl Process {
     /// # Errors
     /// When it cannot be started.
     pub fn start(name: &str, folder: &Path, command: &mut Command) -> Result<Process> {
+        Process::spawn(name, folder, command.stdin(Stdio::null()))
+    }
+
+    /// The same with the standard input that the command has.
+    fn spawn(name: &str, folder: &Path, command: &mut Command) -> Result<Process> {
         let log = folder.join(format!("{name}.log"));
         let file = File::create(&log).or_fail("make a log")?;
-        let child = command.stdin(Stdio::null()).stderr(file).spawn();
+        let child = command.stderr(file).spawn();
         let child = child.or_fail(&format!("start {name}"))?;
         Ok(Process { name: name.to_owned(), child, log })
     }
@@ -59,8 +65,32 @@ impl Process {
         folder: &Path,
         command: &mut Command,
     ) -> Result<(Process, Value)> {
-        command.args(["--ready-fd", "1"]).stdout(Stdio::piped());
-        let mut process = Process::start(name, folder, command)?;
+        Process::spawn_ready(name, folder, command.args(["--ready-fd", "1"]).stdin(Stdio::null()))
+    }
+
+    /// The same for a program that is handed a listening socket, as a service manager does: it finds
+    /// it as descriptor 3 under a name.
+    ///
+    /// # Errors
+    /// As [`Process::start_ready`].
+    pub fn start_handed(
+        name: &str,
+        folder: &Path,
+        command: &Command,
+        (socket, listener): (&str, OwnedFd),
+    ) -> Result<(Process, Value)> {
+        // Only the process itself knows the number that LISTEN_PID must name.
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "exec 3<&0 </dev/null; LISTEN_PID=$$ exec \"$@\"", "sh"]);
+        shell.arg(command.get_program()).args(command.get_args());
+        shell.envs(command.get_envs().filter_map(|(key, value)| Some((key, value?))));
+        shell.env("LISTEN_FDS", "1").env("LISTEN_FDNAMES", socket).stdin(listener);
+        Process::spawn_ready(name, folder, &mut shell)
+    }
+
+    fn spawn_ready(name: &str, folder: &Path, command: &mut Command) -> Result<(Process, Value)> {
+        command.stdout(Stdio::piped());
+        let mut process = Process::spawn(name, folder, command)?;
         let out = process.child.stdout.take();
         let out = out.ok_or_else(|| Failure::new("no standard output"))?;
         let mut line = String::new();

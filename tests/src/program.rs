@@ -119,7 +119,14 @@ impl Program {
     /// # Errors
     /// When nobody answers there.
     pub fn connect(socket: &Path) -> Result<Self> {
-        let stream = UnixStream::connect(socket).or_fail("connect to the service")?;
+        Program::on(UnixStream::connect(socket).or_fail("connect to the service")?)
+    }
+
+    /// Speaks on a connection that is there.
+    ///
+    /// # Errors
+    /// When nobody answers there.
+    pub fn on(stream: UnixStream) -> Result<Self> {
         let connection = Connection::from_socket(stream).or_fail("speak Wayland")?;
         let (globals, queue) = registry_queue_init::<Log>(&connection).or_fail("list globals")?;
         let handle = queue.handle();

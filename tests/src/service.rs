@@ -1,6 +1,7 @@
 //! A running `porthole` with a configuration of its own, and the VNC servers on its ports.
 
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -76,16 +77,38 @@ impl Service {
     /// # Errors
     /// When it does not become ready.
     pub fn start_with_env(text: &str, variables: &[(&str, &str)]) -> Result<Service> {
+        Service::start_handed(text, variables, None)
+    }
+
+    /// The same with a listening socket handed over under a name.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub fn start_handed(
+        text: &str,
+        env: &[(&str, &str)],
+        handed: Option<(&str, OwnedFd)>,
+    ) -> Result<Service> {
         let folder = tempfile::Builder::new().prefix("porthole-").tempdir()?;
         let configuration = folder.path().join("porthole.toml");
         fs::write(&configuration, text)?;
         let runtime = folder.path().join("run");
         fs::create_dir(&runtime)?;
-        let mut command = Command::new(built("porthole")?);
-        command.arg("--config").arg(&configuration).arg("--runtime-dir").arg(&runtime);
-        command.envs(variables.iter().copied());
-        let (process, ready) = Process::start_ready("porthole", folder.path(), &mut command)?;
+        let (process, ready) = launch(folder.path(), env, handed)?;
         Ok(Service { process, ready, runtime, configuration, folder })
+    }
+
+    /// Starts a service that has ended again, in the same place.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub fn start_again(
+        &mut self,
+        env: &[(&str, &str)],
+        handed: Option<(&str, OwnedFd)>,
+    ) -> Result<()> {
+        (self.process, self.ready) = launch(self.folder.path(), env, handed)?;
+        Ok(())
     }
 
     /// The folder for logs and sockets of everything that belongs to this service.
@@ -144,5 +167,22 @@ impl Service {
     pub fn reload(&self, text: &str) -> Result<()> {
         fs::write(&self.configuration, text).or_fail("write the configuration")?;
         self.process.signal(rustix::process::Signal::HUP)
+    }
+}
+
+fn launch(
+    folder: &Path,
+    env: &[(&str, &str)],
+    handed: Option<(&str, OwnedFd)>,
+) -> Result<(Process, Value)> {
+    let mut command = Command::new(built("porthole")?);
+    command.arg("--config").arg(folder.join("porthole.toml"));
+    command.arg("--runtime-dir").arg(folder.join("run")).envs(env.iter().copied());
+    match handed {
+        None => Process::start_ready("porthole", folder, &mut command),
+        Some(handed) => {
+            command.args(["--ready-fd", "1"]);
+            Process::start_handed("porthole", folder, &command, handed)
+        }
     }
 }

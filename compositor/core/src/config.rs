@@ -12,6 +12,7 @@ use porthole_pixel::{Rect, Size};
 
 use crate::color::Color;
 use crate::name::Name;
+use crate::owner::Owner;
 use crate::refresh::Refresh;
 use crate::rights::SocketRights;
 use crate::scale::Scale;
@@ -98,6 +99,8 @@ pub struct Guest {
     pub keymap: Keymap,
     /// How many pictures the guest may show, 1 to 16.
     pub scanouts: u32,
+    /// Who the guest's device processes run as; the service's own user when absent.
+    pub owner: Option<Owner>,
 }
 
 /// An XKB keyboard layout.
@@ -180,6 +183,8 @@ pub struct Socket {
     pub name: Name,
     /// The permission bits of the socket file.
     pub mode: u32,
+    /// Who may connect beside the service's own user.
+    pub owner: Option<Owner>,
     /// What its clients may do beyond showing surfaces.
     pub rights: SocketRights,
 }

@@ -7,7 +7,8 @@
 //! [`config`] (what the file says) is built into a [`model`] (OpenWF Display objects, changed only
 //! by an all-or-nothing commit); the daemon lists a port's surfaces as a [`scene`]; a [`plan`] says
 //! which pixels of the next frame to paint from which surface; [`redraw`] says when. [`input`]
-//! decides who gets a key or a pointer, and [`rights`] what a socket's clients may ask for.
+//! decides who gets a key or a pointer, [`owner`] who may connect to a socket, and [`rights`] what
+//! its clients may ask for.
 
 #![forbid(unsafe_code)]
 
@@ -16,6 +17,7 @@ pub mod config;
 pub mod input;
 pub mod model;
 pub mod name;
+pub mod owner;
 pub mod plan;
 pub mod redraw;
 pub mod refresh;

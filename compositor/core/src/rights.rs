@@ -27,6 +27,9 @@ pub enum RightError {
     /// The word before the `:` is no right.
     #[error("there is no right '{0}'; the rights are 'capture', 'input', 'clipboard' and 'resize'")]
     Unknown(String),
+    /// What the word means is not there yet.
+    #[error("the right '{0}' comes with a later release")]
+    Later(String),
     /// The word after the `:` is no name.
     #[error("'{0}' is not a port's name: {1}")]
     Port(String, NameError),
@@ -38,7 +41,13 @@ impl Right {
     /// # Errors
     /// Says which half is wrong. Whether the port exists is the configuration's check.
     pub fn parse(text: &str) -> Result<Self, RightError> {
-        let (verb, port) = text.split_once(':').ok_or(RightError::Shape)?;
+        let (verb, port) = text.split_once(':').unwrap_or((text, ""));
+        if matches!(verb, "layout" | "power") {
+            return Err(RightError::Later(verb.to_owned()));
+        }
+        if verb.len() == text.len() {
+            return Err(RightError::Shape);
+        }
         let make = match verb {
             "capture" => Self::Capture,
             "input" => Self::Input,
@@ -159,7 +168,10 @@ mod tests {
     #[test]
     fn refuses_what_is_no_right() {
         assert_eq!(Right::parse("capture"), Err(RightError::Shape));
-        assert_eq!(Right::parse("layout:main"), Err(RightError::Unknown("layout".into())));
+        assert_eq!(Right::parse("look:main"), Err(RightError::Unknown("look".into())));
+        for later in ["layout", "layout:main", "power"] {
+            assert!(matches!(Right::parse(later), Err(RightError::Later(_))), "{later}");
+        }
         assert_eq!(Right::parse("input:"), Err(RightError::Port(String::new(), NameError::Length)));
         assert!(matches!(Right::parse("input:a:b"), Err(RightError::Port(_, NameError::Alphabet))));
     }

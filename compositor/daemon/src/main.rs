@@ -54,6 +54,7 @@ fn check(cli: &cli::Cli) -> Result<(), ServiceError> {
     if let Some(path) = &config.splash {
         splash::load(path).map_err(ApplyError::from)?;
     }
+    sockets::check_owners(&config).map_err(ApplyError::from)?;
     let counts = [
         (config.ports.len(), "port"),
         (config.guests.len(), "guest"),

@@ -33,7 +33,7 @@ use crate::{
     reload::ApplyError,
     render::Drawn,
     seats::Seats,
-    sockets::Sockets,
+    sockets::{HandedError, HandedOver, Sockets},
     splash,
     state::{Globals, State, Statistics},
     turn::Turn,
@@ -51,6 +51,8 @@ pub(crate) enum ServiceError {
     Display(String),
     #[error("--ready-fd cannot be used: {0}")]
     ReadyFd(#[from] InheritError),
+    #[error("{0}")]
+    Handed(#[from] HandedError),
     #[error("standard output cannot be written: {0}")]
     Output(std::io::Error),
 }
@@ -58,11 +60,12 @@ pub(crate) enum ServiceError {
 /// Runs the service until it is told to end.
 pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
     let ready_fd = cli.ready_fd.map(porthole_program::ready_fd).transpose()?;
+    let handed = HandedOver::take()?;
     let config = Config::load(&cli.config).map_err(ApplyError::from)?;
     let splash =
         config.splash.as_deref().map(splash::load).transpose().map_err(ApplyError::from)?;
     let device = Device::from_config(&config).map_err(ApplyError::from)?;
-    let sockets = Sockets::new(&runtime_dir(cli)).map_err(ApplyError::from)?;
+    let sockets = Sockets::new(&runtime_dir(cli), handed).map_err(ApplyError::from)?;
 
     let mut event_loop: EventLoop<'static, State> = EventLoop::try_new()?;
     // Before any thread is started, so that all of them leave the signals to this source.

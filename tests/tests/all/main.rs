@@ -63,4 +63,6 @@ mod wayland_seats;
 #[cfg(test)]
 mod wayland_sizing;
 #[cfg(test)]
+mod wayland_sockets;
+#[cfg(test)]
 mod wayland_toplevels;

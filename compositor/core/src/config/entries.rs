@@ -8,6 +8,7 @@ use toml::de::DeValue;
 use super::fields::{Report, Table, integer};
 use super::{Guest, Keymap, Layer, Port, PortKind, Program, ResizedBy, Restart, Socket, limits};
 use crate::color::Color;
+use crate::owner::Owner;
 use crate::refresh::Refresh;
 use crate::rights::{Right, SocketRights};
 use crate::scale::Scale;
@@ -46,7 +47,7 @@ pub(super) fn keys(kind: &str) -> (&'static str, &'static [&'static str]) {
             "[[port]]",
             &["name", "kind", "size", "refresh", "scale", "resize", "background", "pipelines"],
         ),
-        "guest" => ("[[guest]]", &["name", "keymap", "scanouts"]),
+        "guest" => ("[[guest]]", &["name", "keymap", "scanouts", "owner"]),
         "layer" => (
             "[[layer]]",
             &[
@@ -54,7 +55,7 @@ pub(super) fn keys(kind: &str) -> (&'static str, &'static [&'static str]) {
                 "source", "fit", "lead", "pixels", "filter", "keyboard",
             ],
         ),
-        "socket" => ("[[socket]]", &["name", "mode", "rights"]),
+        "socket" => ("[[socket]]", &["name", "mode", "owner", "rights"]),
         _ => ("[[program]]", &["name", "command", "socket", "restart", "env"]),
     }
 }
@@ -142,10 +143,12 @@ pub(super) fn guest(report: &mut Report<'_>, table: &Table<'_>) -> Option<Guest>
         keymap
     });
     let scanouts = table.integer(report, "scanouts", &limits::SCANOUTS);
+    let owner = owner(report, table);
     Some(Guest {
         name: name?,
         keymap: keymap.unwrap_or_default(),
         scanouts: small(scanouts).unwrap_or(1),
+        owner,
     })
 }
 
@@ -163,6 +166,18 @@ fn keymap(text: &str) -> Option<Keymap> {
     }
 }
 
+fn owner(report: &mut Report<'_>, table: &Table<'_>) -> Option<Owner> {
+    let text = match integer(table.value("owner")?.get_ref()) {
+        Some(id) => id.to_string(),
+        None => table.string(report, "owner")?.to_owned(),
+    };
+    let owner = Owner::parse(&text);
+    if owner.is_none() {
+        table.wrong(report, "owner", "write \"USER\" or \"USER:GROUP\", by name or number");
+    }
+    owner
+}
+
 pub(super) fn socket(report: &mut Report<'_>, table: &Table<'_>) -> Option<Socket> {
     let name = table.needed_name(report, "name");
     let mode = table.string(report, "mode").and_then(|text| {
@@ -175,6 +190,7 @@ pub(super) fn socket(report: &mut Report<'_>, table: &Table<'_>) -> Option<Socke
         }
         mode
     });
+    let owner = owner(report, table);
     let mut rights = Vec::new();
     for (text, at) in table.strings(report, "rights").unwrap_or_default() {
         match Right::parse(text) {
@@ -187,7 +203,7 @@ pub(super) fn socket(report: &mut Report<'_>, table: &Table<'_>) -> Option<Socke
         }
     }
     let rights: SocketRights = rights.into_iter().collect();
-    Some(Socket { name: name?, mode: mode.unwrap_or(0o700), rights })
+    Some(Socket { name: name?, mode: mode.unwrap_or(0o700), owner, rights })
 }
 
 pub(super) fn program(report: &mut Report<'_>, table: &Table<'_>) -> Option<Program> {

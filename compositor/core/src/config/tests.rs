@@ -108,6 +108,16 @@ fn layers_go_with_their_port() {
 }
 
 #[test]
+fn owners_are_read_by_name_and_by_number() {
+    let text = GOOD
+        .replace("scanouts = 2\n", "scanouts = 2\nowner = 990\n")
+        .replace("mode = \"0770\"\n", "mode = \"0770\"\nowner = \"anna:video\"\n");
+    let config = Config::parse(&text, "f.toml").unwrap();
+    let owners = [&config.guests[0].owner, &config.sockets[0].owner];
+    assert_eq!(owners.map(|o| o.as_ref().unwrap().to_string()), ["990", "anna:video"]);
+}
+
+#[test]
 fn the_least_file_is_a_version() {
     assert_eq!(Config::parse("version = 1", "f").unwrap(), Config::default());
 }

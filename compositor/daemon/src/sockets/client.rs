@@ -17,6 +17,7 @@ use smithay::{
     wayland::compositor::CompositorClientState,
 };
 
+use super::access::Access;
 use crate::{limits, protocols::shm::Account, relay::Party};
 
 /// Who connects to a socket.
@@ -33,7 +34,8 @@ pub(crate) enum SocketKind {
 pub(crate) struct SocketInfo {
     pub(crate) name: Name,
     pub(crate) kind: SocketKind,
-    pub(super) rights: Mutex<SocketRights>,
+    access: Mutex<Access>,
+    rights: Mutex<SocketRights>,
     clients: Arc<AtomicUsize>,
     pub(super) sandboxes: AtomicUsize,
     /// The socket on which the sandbox was made whose clients come through this one.
@@ -43,12 +45,12 @@ pub(crate) struct SocketInfo {
 }
 
 impl SocketInfo {
-    pub(super) fn new(name: &Name, kind: SocketKind, rights: SocketRights) -> Self {
-        let (name, rights) = (name.clone(), Mutex::new(rights));
+    pub(super) fn new(name: &Name, kind: SocketKind, access: Access, rights: SocketRights) -> Self {
         Self {
-            name,
+            name: name.clone(),
             kind,
-            rights,
+            access: Mutex::new(access),
+            rights: Mutex::new(rights),
             clients: Arc::default(),
             sandboxes: AtomicUsize::new(0),
             parent: None,
@@ -56,9 +58,21 @@ impl SocketInfo {
         }
     }
 
+    /// Who may connect now.
+    pub(super) fn access(&self) -> Access {
+        *self.access.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes what a reload says of it.
+    pub(super) fn change(&self, access: Access, rights: SocketRights) {
+        *self.access.lock().unwrap_or_else(PoisonError::into_inner) = access;
+        *self.rights.lock().unwrap_or_else(PoisonError::into_inner) = rights;
+    }
+
     /// A socket of a sandbox: it is named and counted like the one it was made on, and has no rights.
     pub(super) fn sandboxed(parent: &Arc<Self>, app_id: Option<String>) -> Self {
-        let made = Self::new(&parent.name, parent.kind, SocketRights::default());
+        let none = SocketRights::default();
+        let made = Self::new(&parent.name, parent.kind, parent.access(), none);
         let clients = parent.clients.clone();
         Self { clients, parent: Some(parent.clone()), app_id, ..made }
     }

@@ -1,33 +1,35 @@
 //! A socket for each guest and each group of programs. The socket is the identity of its clients.
 
+mod access;
 mod client;
+mod keep;
+mod place;
 mod sandbox;
 
 use std::{
     io,
     os::{
         fd::OwnedFd,
-        unix::{
-            fs::{DirBuilderExt, PermissionsExt},
-            net::{UnixListener, UnixStream},
-        },
+        unix::net::{UnixListener, UnixStream},
     },
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError},
+    sync::Arc,
 };
 
-use porthole_core::{Name, config::Config, rights::SocketRights};
-use rustix::fs::{FlockOperation, OFlags};
+use porthole_core::{Name, config::Config, owner::Owner, rights::SocketRights};
+use rustix::{
+    fs::{FlockOperation, OFlags},
+    net::UCred,
+};
 use smithay::reexports::{
     calloop::{Interest, LoopHandle, Mode, PostAction, RegistrationToken, generic::Generic},
     wayland_server::{DisplayHandle, backend::DisconnectReason},
 };
 
 use crate::{limits, state::State};
+use access::Access;
 pub(crate) use client::{ClientState, SocketInfo, SocketKind, socket_of};
-
-/// The file in each socket's folder, as `WAYLAND_DISPLAY` commonly names it.
-const FILE: &str = "wayland-0";
+pub(crate) use keep::{HandedError, HandedOver};
 
 /// Why sockets cannot be had. Each says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -42,14 +44,27 @@ pub(crate) enum SocketError {
         "socket {path} cannot be made: {source}; check who owns the folder, and that the path is at most 107 bytes long"
     )]
     Bind { path: String, source: io::Error },
+    #[error("the owner '{owner}' of socket '{socket}' cannot be had: {why}")]
+    Owner { socket: String, owner: String, why: String },
 }
 
 #[derive(Debug)]
 struct Listening {
     info: Arc<SocketInfo>,
     path: PathBuf,
-    mode: u32,
+    origin: Origin,
     token: RegistrationToken,
+}
+
+/// Who made a listener.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Origin {
+    /// We did, and the file goes when we go.
+    Own,
+    /// We did, and the service manager keeps it for the next start.
+    Kept,
+    /// A socket unit: its file, owner and mode are not ours to change.
+    Unit,
 }
 
 /// All listening sockets.
@@ -58,6 +73,8 @@ pub(crate) struct Sockets {
     dir: PathBuf,
     listening: Vec<Listening>,
     arrivals: Vec<(UnixStream, ClientState)>,
+    /// What was there before the service, until a configuration claims it.
+    handed: HandedOver,
     /// Given up for a moment when descriptors are short.
     spare: Option<OwnedFd>,
     /// Held for as long as the service runs, so that a second one is told.
@@ -69,32 +86,42 @@ pub(crate) struct Sockets {
 struct Wanted<'a> {
     name: &'a Name,
     kind: SocketKind,
-    mode: u32,
+    access: Access,
     rights: SocketRights,
 }
 
-fn wanted(config: &Config) -> Vec<Wanted<'_>> {
-    let guests = config.guests.iter().map(|g| Wanted {
-        name: &g.name,
-        kind: SocketKind::Guest,
-        mode: 0o700,
-        rights: SocketRights::default(),
+/// Looks up the owners that a configuration names, and says which is missing.
+pub(crate) fn check_owners(config: &Config) -> Result<(), SocketError> {
+    wanted(config).map(drop)
+}
+
+fn wanted(config: &Config) -> Result<Vec<Wanted<'_>>, SocketError> {
+    let access = |name: &Name, owner: Option<&Owner>, mode| {
+        Access::resolve(owner, mode).map_err(|why| SocketError::Owner {
+            socket: name.to_string(),
+            owner: owner.map(ToString::to_string).unwrap_or_default(),
+            why,
+        })
+    };
+    let guests = config.guests.iter().map(|g| {
+        let access = access(&g.name, g.owner.as_ref(), 0o700)?;
+        let (kind, rights) = (SocketKind::Guest, SocketRights::default());
+        Ok(Wanted { name: &g.name, kind, access, rights })
     });
-    let sockets = config.sockets.iter().map(|s| Wanted {
-        name: &s.name,
-        kind: SocketKind::Programs,
-        mode: s.mode,
-        rights: s.rights.clone(),
+    let sockets = config.sockets.iter().map(|s| {
+        let access = access(&s.name, s.owner.as_ref(), s.mode)?;
+        let (kind, rights) = (SocketKind::Programs, s.rights.clone());
+        Ok(Wanted { name: &s.name, kind, access, rights })
     });
     guests.chain(sockets).collect()
 }
 
 impl Sockets {
     /// Takes the runtime folder; no socket is made yet.
-    pub(crate) fn new(dir: &Path) -> Result<Self, SocketError> {
+    pub(crate) fn new(dir: &Path, handed: HandedOver) -> Result<Self, SocketError> {
         let error =
             |source: io::Error| SocketError::Folder { path: dir.display().to_string(), source };
-        make_folder(dir).map_err(error)?;
+        place::make_folder(dir).map_err(error)?;
         let dir = dir.canonicalize().map_err(error)?;
         let lock = rustix::fs::open(
             dir.join("porthole.lock"),
@@ -107,6 +134,7 @@ impl Sockets {
                 dir,
                 listening: Vec::new(),
                 arrivals: Vec::new(),
+                handed,
                 spare: spare(),
                 _lock: lock,
             }),
@@ -117,7 +145,12 @@ impl Sockets {
 
     /// Where a socket of this name is, whether or not it listens yet.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.dir.join(name).join(FILE)
+        let there = self.listening.iter().find(|l| l.info.name == *name);
+        there.map_or_else(|| self.own_path(name), |l| l.path.clone())
+    }
+
+    fn own_path(&self, name: &str) -> PathBuf {
+        self.dir.join(name).join(place::FILE)
     }
 
     /// The names and paths of all sockets.
@@ -135,30 +168,32 @@ impl Sockets {
         display: &DisplayHandle,
         config: &Config,
     ) -> Result<(), SocketError> {
-        let wanted = wanted(config);
-        let mut fresh = Vec::new();
-        for want in &wanted {
+        let wanted = wanted(config)?;
+        let mut fresh: Vec<Listening> = Vec::new();
+        let mut changed = Vec::new();
+        let outcome = wanted.iter().try_for_each(|want| {
             let same = |l: &&Listening| l.info.name == *want.name && l.info.kind == want.kind;
-            if self.listening.iter().find(same).is_none() {
-                match self.listen(handle, want) {
-                    Ok(listening) => fresh.push(listening),
-                    Err(error) => {
-                        fresh.iter().for_each(|l| close(handle, l));
-                        return Err(error);
-                    }
+            match self.listening.iter().find(same) {
+                Some(there) => {
+                    changed.push((there.path.clone(), there.info.access()));
+                    give(there.origin, &there.path, &there.info.access(), &want.access)
+                }
+                None => {
+                    fresh.push(listen(&self.dir, &mut self.handed, handle, want)?);
+                    Ok(())
                 }
             }
+        });
+        if let Err(error) = outcome {
+            fresh.iter().for_each(|l| close(handle, l));
+            // What was given could be given before.
+            changed.iter().for_each(|(path, before)| drop(place::give(path, before)));
+            return Err(error);
         }
         self.listening.retain(|l| {
             let keep = wanted.iter().find(|w| *w.name == l.info.name && w.kind == l.info.kind);
             match keep {
-                Some(want) => {
-                    let mut rights = l.info.rights.lock().unwrap_or_else(PoisonError::into_inner);
-                    rights.clone_from(&want.rights);
-                    if want.mode != l.mode {
-                        set_mode(&l.path, want.mode);
-                    }
-                }
+                Some(want) => l.info.change(want.access, want.rights.clone()),
                 None => {
                     close(handle, l);
                     end_clients(display, "its socket is no more", |client| {
@@ -169,6 +204,7 @@ impl Sockets {
             keep.is_some()
         });
         self.listening.extend(fresh);
+        self.handed.close_rest();
         Ok(())
     }
 
@@ -194,40 +230,67 @@ impl Sockets {
     pub(crate) fn take_arrivals(&mut self) -> Vec<(UnixStream, ClientState)> {
         std::mem::take(&mut self.arrivals)
     }
+}
 
-    fn listen(
-        &self,
-        handle: &LoopHandle<'static, State>,
-        want: &Wanted<'_>,
-    ) -> Result<Listening, SocketError> {
-        let path = self.path(want.name.as_str());
-        let error =
-            |source: io::Error| SocketError::Bind { path: path.display().to_string(), source };
-        make_folder(&self.dir.join(want.name.as_str())).map_err(error)?;
-        // The lock says that no other service uses the folder, so a file here is left over.
-        match std::fs::remove_file(&path) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(error(e)),
-            _ => {}
-        }
-        let listener = UnixListener::bind(&path).map_err(error)?;
-        listener.set_nonblocking(true).map_err(error)?;
-        set_mode(&path, want.mode);
-        let info = Arc::new(SocketInfo::new(want.name, want.kind, want.rights.clone()));
-        let of_clients = info.clone();
-        let source = Generic::new(listener, Interest::READ, Mode::Level);
-        let token = handle
-            .insert_source(source, move |_, listener, state| {
-                accept(listener, &of_clients, state);
-                Ok(PostAction::Continue)
-            })
-            .map_err(|e| error(e.error.into()))?;
-        Ok(Listening { info, path, mode: want.mode, token })
+fn listen(
+    dir: &Path,
+    handed: &mut HandedOver,
+    handle: &LoopHandle<'static, State>,
+    want: &Wanted<'_>,
+) -> Result<Listening, SocketError> {
+    let name = want.name.as_str();
+    let own = dir.join(name).join(place::FILE);
+    let error = |source: io::Error| SocketError::Bind { path: own.display().to_string(), source };
+    if want.access.uid != rustix::process::geteuid() {
+        place::let_pass(dir).map_err(error)?;
     }
+    let there = handed.claim(name).filter(|handed| handed.is_there(&own));
+    let (listener, path, origin) = match there {
+        Some(handed) if handed.is_own(&own) => {
+            place::give(&own, &want.access).map_err(error)?;
+            (handed.listener, own.clone(), Origin::Kept)
+        }
+        Some(handed) => (handed.listener, handed.path, Origin::Unit),
+        None => {
+            let listener = place::bind(&own, &want.access).map_err(error)?;
+            let kept = keep::store(name, &listener);
+            (listener, own.clone(), if kept { Origin::Kept } else { Origin::Own })
+        }
+    };
+    if let Some(folder) = place::barrier(&path, &want.access) {
+        let (uid, folder) = (want.access.uid, folder.display());
+        tracing::warn!(
+            socket = name,
+            "user {uid} cannot pass through {folder}: let others pass (chmod o+x), or bind the \
+             socket's folder into a place that the user can enter"
+        );
+    }
+    listener.set_nonblocking(true).map_err(error)?;
+    let info = SocketInfo::new(want.name, want.kind, want.access, want.rights.clone());
+    let info = Arc::new(info);
+    let of_clients = info.clone();
+    let source = Generic::new(listener, Interest::READ, Mode::Level);
+    let token = handle
+        .insert_source(source, move |_, listener, state| {
+            accept(listener, &of_clients, state);
+            Ok(PostAction::Continue)
+        })
+        .map_err(|e| error(e.error.into()))?;
+    Ok(Listening { info, path, origin, token })
+}
+
+/// Gives a socket that listens another owner and mode, where that is ours to do.
+fn give(origin: Origin, path: &Path, before: &Access, after: &Access) -> Result<(), SocketError> {
+    if origin == Origin::Unit || before == after {
+        return Ok(());
+    }
+    place::give(path, after)
+        .map_err(|source| SocketError::Bind { path: path.display().to_string(), source })
 }
 
 impl Drop for Sockets {
     fn drop(&mut self) {
-        for l in &self.listening {
+        for l in self.listening.iter().filter(|l| l.origin == Origin::Own) {
             let _ = std::fs::remove_file(&l.path);
         }
     }
@@ -236,15 +299,13 @@ impl Drop for Sockets {
 fn accept(listener: &UnixListener, info: &Arc<SocketInfo>, state: &mut State) {
     let socket = info.name.as_str();
     match listener.accept() {
-        Ok((stream, _)) => match ClientState::new(info) {
-            Some(data) => {
-                tracing::info!(socket, "a client connected");
+        Ok((stream, _)) => match admit(&stream, info) {
+            Ok((peer, data)) => {
+                let (pid, uid) = (peer.pid.as_raw_nonzero(), peer.uid.as_raw());
+                tracing::info!(socket, pid, uid, "a client connected");
                 state.sockets.admit(stream, data);
             }
-            None => {
-                let most = limits::CLIENTS;
-                tracing::warn!(socket, "a client was refused: there are {most} already");
-            }
+            Err(why) => tracing::warn!(socket, "a client was refused: {why}"),
         },
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
         Err(error) => {
@@ -252,6 +313,18 @@ fn accept(listener: &UnixListener, info: &Arc<SocketInfo>, state: &mut State) {
             state.sockets.drop_one(listener);
         }
     }
+}
+
+/// Decides whether a connection is taken, and says why not.
+fn admit(stream: &UnixStream, info: &Arc<SocketInfo>) -> Result<(UCred, ClientState), String> {
+    let peer = access::peer(stream).map_err(|error| format!("nobody knows who it is: {error}"))?;
+    if !info.access().admits(&peer) {
+        let (pid, uid) = (peer.pid.as_raw_nonzero(), peer.uid);
+        return Err(format!("process {pid} of user {uid} is not the socket's owner"));
+    }
+    let data = ClientState::new(info);
+    let data = data.ok_or_else(|| format!("there are {} already", limits::CLIENTS))?;
+    Ok((peer, data))
 }
 
 /// Disconnects those of all clients that a reload leaves nothing to do, and says why.
@@ -276,20 +349,14 @@ pub(crate) fn end_clients(
 
 fn close(handle: &LoopHandle<'static, State>, listening: &Listening) {
     handle.remove(listening.token);
-    let _ = std::fs::remove_file(&listening.path);
+    if listening.origin == Origin::Kept {
+        keep::forget(listening.info.name.as_str());
+    }
+    if listening.origin != Origin::Unit {
+        let _ = std::fs::remove_file(&listening.path);
+    }
 }
 
 fn spare() -> Option<OwnedFd> {
     rustix::fs::open("/dev/null", OFlags::CLOEXEC, 0.into()).ok()
-}
-
-/// A folder for its owner alone; one that is there is made so.
-fn make_folder(path: &Path) -> io::Result<()> {
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
-}
-
-fn set_mode(path: &Path, mode: u32) {
-    if let Err(error) = std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)) {
-        tracing::warn!("{}: permissions not set: {error}", path.display());
-    }
 }

@@ -125,6 +125,16 @@ pub(super) const ALL: &[(&str, &str, &str)] = &[
         "f.toml:32: 'mode' cannot be this string; write permission bits such as \"0700\" or \"0770\"",
     ),
     (
+        "\"0770\"",
+        "\"0770\"\nowner = \"a b\"",
+        "f.toml:33: 'owner' cannot be this string; write \"USER\" or \"USER:GROUP\", by name or number",
+    ),
+    (
+        "\"capture:main\"",
+        "\"layout\"",
+        "f.toml:33: 'layout' is not a right: the right 'layout' comes with a later release; write \"capture:PORT\", \"input:PORT\", \"clipboard:PORT\" or \"resize:PORT\"",
+    ),
+    (
         "\"capture:main\"",
         "\"record:main\"",
         "f.toml:33: 'record:main' is not a right: there is no right 'record'; the rights are 'capture', 'input', 'clipboard' and 'resize'; write \"capture:PORT\", \"input:PORT\", \"clipboard:PORT\" or \"resize:PORT\"",

@@ -1,0 +1,138 @@
+//! Listeners that outlive the service: those that the service manager hands over, and ours that it
+//! keeps for the next start.
+
+use std::{
+    env, io,
+    mem::MaybeUninit,
+    os::{
+        fd::AsFd,
+        linux::net::SocketAddrExt,
+        unix::{
+            ffi::OsStrExt,
+            net::{SocketAddr, UnixDatagram, UnixListener},
+        },
+    },
+    path::{Path, PathBuf},
+};
+
+use porthole_program::{InheritError, inherit};
+use rustix::net::{
+    SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketType, sendmsg,
+    sockopt::{socket_acceptconn, socket_type},
+};
+
+use super::place::UNFINISHED;
+
+/// Why what the service manager handed over cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HandedError {
+    #[error("LISTEN_FDS and LISTEN_FDNAMES do not fit together: {0}; see sd_listen_fds(3)")]
+    Variables(io::Error),
+    #[error("what the service manager hands over as '{0}' cannot be taken: {1}")]
+    Descriptor(String, InheritError),
+    #[error(
+        "what the service manager hands over as '{0}' is not a listening Unix stream socket; its \
+         unit needs ListenStream= with a path"
+    )]
+    Kind(String),
+}
+
+/// A listener that was there before the service.
+#[derive(Debug)]
+pub(super) struct Handed {
+    pub(super) name: String,
+    pub(super) listener: UnixListener,
+    /// Where it listens.
+    pub(super) path: PathBuf,
+}
+
+impl Handed {
+    /// Whether we made it, at `own`: it was bound beside its place before it was put there.
+    pub(super) fn is_own(&self, own: &Path) -> bool {
+        own.parent().is_some_and(|folder| self.path == folder.join(UNFINISHED))
+    }
+
+    /// Whether clients still reach it: the file of one that was kept may have been removed.
+    pub(super) fn is_there(&self, own: &Path) -> bool {
+        let file = if self.is_own(own) { own } else { &self.path };
+        file.exists()
+    }
+}
+
+/// Listeners that were handed over.
+#[derive(Debug, Default)]
+pub(crate) struct HandedOver(Vec<Handed>);
+
+impl HandedOver {
+    /// Takes what `LISTEN_FDS` announces. Call it before anything else is opened.
+    pub(crate) fn take() -> Result<Self, HandedError> {
+        let mut handed = Vec::new();
+        for (number, name) in sd_notify::listen_fds_with_names().map_err(HandedError::Variables)? {
+            let fd = inherit(number).map_err(|e| HandedError::Descriptor(name.clone(), e))?;
+            let listens = socket_type(&fd) == Ok(SocketType::STREAM)
+                && socket_acceptconn(&fd).unwrap_or(false);
+            let listener = UnixListener::from(fd);
+            // Of another family it has no such address.
+            let address = listener.local_addr().ok().filter(|_| listens);
+            let path = address.as_ref().and_then(SocketAddr::as_pathname).map(Path::to_owned);
+            let Some(path) = path else { return Err(HandedError::Kind(name)) };
+            handed.push(Handed { name, listener, path });
+        }
+        Ok(Self(handed))
+    }
+
+    /// The listener for a socket, once.
+    pub(super) fn claim(&mut self, name: &str) -> Option<Handed> {
+        let at = self.0.iter().position(|handed| handed.name == name)?;
+        Some(self.0.swap_remove(at))
+    }
+
+    /// Lets go of what no socket is configured for, and says so.
+    pub(super) fn close_rest(&mut self) {
+        for handed in self.0.drain(..) {
+            let name = handed.name;
+            tracing::warn!(
+                "the service manager hands over '{name}', but no socket or guest has that name"
+            );
+            forget(&name);
+        }
+    }
+}
+
+/// Asks the service manager to keep a listener for the next start. True when there is one to ask.
+pub(super) fn store(name: &str, listener: &UnixListener) -> bool {
+    let text = format!("FDSTORE=1\nFDNAME={name}\nFDPOLL=0\n");
+    tell(&text, Some(listener))
+}
+
+/// Has the service manager give up a listener that it keeps.
+pub(super) fn forget(name: &str) {
+    tell(&format!("FDSTOREREMOVE=1\nFDNAME={name}\n"), None);
+}
+
+fn tell(text: &str, descriptor: Option<&UnixListener>) -> bool {
+    let Some(manager) = env::var_os("NOTIFY_SOCKET") else { return false };
+    let address = match manager.as_bytes() {
+        [b'@', name @ ..] => SocketAddr::from_abstract_name(name),
+        _ => SocketAddr::from_pathname(&manager),
+    };
+    let sent = address.and_then(|address| {
+        let socket = UnixDatagram::unbound()?;
+        socket.connect_addr(&address)?;
+        let borrowed = descriptor.map(AsFd::as_fd);
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        if let Some(descriptor) = &borrowed {
+            control.push(SendAncillaryMessage::ScmRights(std::slice::from_ref(descriptor)));
+        }
+        let bytes = [io::IoSlice::new(text.as_bytes())];
+        Ok(sendmsg(&socket, &bytes, &mut control, SendFlags::NOSIGNAL)?)
+    });
+    match sent {
+        Ok(_) => true,
+        Err(error) => {
+            tracing::warn!("the service manager was not told to keep the sockets: {error}");
+            false
+        }
+    }
+}
