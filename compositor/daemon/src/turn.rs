@@ -78,7 +78,7 @@ impl Turn {
         });
         match timer {
             Ok(token) => self.armed.set(Some((at, token))),
-            Err(error) => tracing::error!("no timer for paused clients: {error}"),
+            Err(error) => tracing::error!("no timer for clients: {error}"),
         }
     }
 

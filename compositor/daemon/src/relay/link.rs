@@ -258,6 +258,14 @@ impl Link {
         let _ = backend.dispatch_single_client(state, self.client.clone());
     }
 
+    /// The socket of a client that was ended against its will: it has been sent all, and hears no more.
+    pub(super) fn part(self) -> Option<UnixStream> {
+        if self.party.has_left() || self.outer.shutdown(Shutdown::Write).is_err() {
+            return None;
+        }
+        Some(self.outer)
+    }
+
     /// Takes what the library has written for the client, and sends what the client takes.
     pub(super) fn send(&mut self) -> Result<Goes, Fault> {
         let mut buffer = [0; CHUNK];

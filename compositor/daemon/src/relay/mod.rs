@@ -18,7 +18,7 @@ mod socket;
 mod wire;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     ffi::CString,
     io,
     os::{
@@ -29,7 +29,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use rustix::{
@@ -56,6 +56,12 @@ use link::{Goes, Link};
 const CHUNK: usize = 4096;
 /// How many clients are looked at in one turn; the kernel goes round among them.
 const READY: usize = 64;
+
+/// How long a client that was ended has to read why. Were its socket closed at once, a client that is
+/// just writing would be told of a broken pipe instead.
+const TO_READ: Duration = Duration::from_millis(500);
+/// So many at most, so that who comes back to be ended again holds no more.
+const PARTING: usize = 32;
 
 /// Errors of `wl_display`, by the protocol's numbers.
 const INVALID_METHOD: u32 = 1;
@@ -121,13 +127,22 @@ pub(crate) struct Relay {
     outside: OwnedFd,
     /// The library's ends: events to take.
     inside: OwnedFd,
+    /// Clients that were ended and may still read why; the oldest is at the back.
+    parting: VecDeque<(Instant, UnixStream)>,
 }
 
 impl Relay {
     /// A relay without clients, each of which may have so many objects.
     pub(crate) fn new(limits: Limits) -> io::Result<Self> {
         let make = || epoll::create(CreateFlags::CLOEXEC);
-        Ok(Self { limits, links: BTreeMap::new(), next: 0, outside: make()?, inside: make()? })
+        Ok(Self {
+            limits,
+            links: BTreeMap::new(),
+            next: 0,
+            outside: make()?,
+            inside: make()?,
+            parting: VecDeque::new(),
+        })
     }
 
     /// What becomes readable when there is something to do in the next turn.
@@ -199,13 +214,20 @@ impl Relay {
         for mut link in gone.iter().filter_map(|key| self.links.remove(key)) {
             // The last words of the library: why it has ended the client.
             let _ = link.send();
+            if let Some(stream) = link.part() {
+                // Closed by another descriptor's end, it would stay in the poll.
+                let _ = epoll::delete(&self.outside, &stream);
+                self.parting.truncate(PARTING - 1);
+                self.parting.push_front((Instant::now() + TO_READ, stream));
+            }
         }
         !gone.is_empty()
     }
 
-    /// Listens again for what is wanted; tells when a client goes on that has to pause.
+    /// Listens again for what is wanted; tells when there is more to do by itself.
     pub(crate) fn rest(&mut self) -> Option<Instant> {
         let now = Instant::now();
+        self.parting.retain(|(until, _)| *until > now);
         for (key, link) in &mut self.links {
             let wanted = link.wanted(now);
             if wanted == link.interest {
@@ -224,7 +246,8 @@ impl Relay {
                 Err(error) => tracing::error!("a client's socket cannot be listened to: {error}"),
             }
         }
-        self.links.values().filter_map(|link| link.paused(now)).min()
+        let closes = self.parting.back().map(|(until, _)| *until);
+        self.links.values().filter_map(|link| link.paused(now)).chain(closes).min()
     }
 }
 
