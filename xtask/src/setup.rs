@@ -30,11 +30,13 @@ pub(crate) fn for_guests() -> Result<()> {
     Image::prepare().map(drop)
 }
 
-/// Downloads what only the longer tests need: other QEMUs and a foreign viewer.
+/// Downloads what only the longer tests need: other QEMUs, a foreign viewer and stock programs.
 pub(crate) fn for_long_tests() -> Result<()> {
     for_running()?;
     for release in roots::RELEASES {
         roots::qemu(release)?;
     }
+    roots::tools()?;
+    roots::recorder()?;
     roots::foreign_viewer().map(drop)
 }

@@ -38,6 +38,28 @@ pub fn foreign_viewer() -> Result<PathBuf> {
     unpacked("gvnccapture", "trixie", &["gvncviewer"])
 }
 
+/// The stock programs that tests let loose on the service, each a client that many people use.
+const TOOLS: &[&str] = &["grim", "wayvnc", "wtype", "wlrctl"];
+/// Apart, because it brings a hundred megabytes of codecs.
+const RECORDER: &[&str] = &["wf-recorder"];
+
+/// The folder of stock programs that capture and send input: `grim`, `wayvnc`, `wtype` and
+/// `wlrctl`. Downloaded once.
+///
+/// # Errors
+/// When a download fails.
+pub fn tools() -> Result<PathBuf> {
+    unpacked("tools", "trixie", TOOLS)
+}
+
+/// The folder of `wf-recorder`, which records a port as a film. Downloaded once.
+///
+/// # Errors
+/// When a download fails.
+pub fn recorder() -> Result<PathBuf> {
+    unpacked("recorder", "bookworm", RECORDER)
+}
+
 /// Downloads packages of a release, with all that they need, into a folder of the cache, once.
 fn unpacked(name: &str, release: &str, packages: &[&str]) -> Result<PathBuf> {
     let folder = cache::folder()?.join(name);

@@ -23,6 +23,8 @@ mod second_viewer;
 #[cfg(test)]
 mod shot;
 #[cfg(test)]
+mod stock;
+#[cfg(test)]
 mod two_guests;
 #[cfg(test)]
 mod viewer_sizes;
