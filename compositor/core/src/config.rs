@@ -162,9 +162,25 @@ pub enum Content {
     App {
         /// The socket that the program is connected to: without it any client could pose as another.
         socket: Name,
-        /// The toplevel's application id.
+        /// The toplevel's application id, or [`Content::ANY`].
         app_id: String,
     },
+}
+
+impl Content {
+    /// Stands for every program of a socket that has no layer of its own.
+    pub const ANY: &'static str = "*";
+
+    /// The content that stands for every program of the same socket.
+    #[must_use]
+    pub fn any_of_socket(&self) -> Option<Self> {
+        match self {
+            Self::Guest { .. } => None,
+            Self::App { socket, .. } => {
+                Some(Self::App { socket: socket.clone(), app_id: Self::ANY.to_owned() })
+            }
+        }
+    }
 }
 
 impl fmt::Display for Content {

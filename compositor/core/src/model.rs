@@ -217,9 +217,13 @@ impl Device {
         self.sources.iter().map(|(&id, source)| (id, source))
     }
 
-    /// The pipeline that shows this content.
+    /// The pipeline that shows this content: its own, or the one for every program of its socket.
     #[must_use]
     pub fn pipeline_showing(&self, content: &Content) -> Option<(PipelineId, &Pipeline)> {
+        self.pipeline_of(content).or_else(|| self.pipeline_of(&content.any_of_socket()?))
+    }
+
+    fn pipeline_of(&self, content: &Content) -> Option<(PipelineId, &Pipeline)> {
         self.pipelines.iter().map(|(&id, pipeline)| (id, pipeline)).find(|(_, pipeline)| {
             let source = pipeline.source.and_then(|id| self.sources.get(&id));
             source.is_some_and(|source| source.content == *content)

@@ -247,3 +247,30 @@ fn every_announced_order_of_channels_is_shown_right() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn a_layer_may_be_for_every_program_of_its_socket() -> Result<()> {
+    let text = configuration("").replace(&format!("app_id = \"{APP}\""), "app_id = \"*\"");
+    let own = "[[layer]]\nname = \"own\"\nport = \"main\"\nsocket = \"viewer\"\n\
+               app_id = \"org.porthole.own\"\nrect = [0, 30, 8, 8]\norder = 2\n";
+    let service = Service::start_with(&format!("{text}{own}"))?;
+    let mut any = Program::connect(&service.socket("viewer")?)?;
+    for id in ["", "something", "another"] {
+        let toplevel = any.toplevel(id)?;
+        let buffer = any.buffer((40, 20), Format::Xrgb8888, true)?;
+        buffer.paint(|x, y| pattern(x, y) ^ u32::try_from(id.len()).unwrap_or(0))?;
+        show(&mut any, &toplevel, &buffer)?;
+    }
+    let toplevel = any.toplevel("org.porthole.own")?;
+    let buffer = any.buffer((8, 8), Format::Xrgb8888, true)?;
+    buffer.paint(pattern)?;
+    show(&mut any, &toplevel, &buffer)?;
+    let mut other = Program::connect(&service.socket("plain")?)?;
+    other.toplevel("something")?;
+    expect(&picture(&mut any)?, |x, y| match (in_layer(x, y), x < 8 && (30..38).contains(&y)) {
+        (true, _) => pattern(x - 8, y - 4) ^ 7,
+        (_, true) => pattern(x, y - 30),
+        _ => BACK,
+    });
+    Ok(())
+}
