@@ -24,6 +24,8 @@ pub struct Options {
     pub display: String,
     /// Whether it has a keyboard and a tablet.
     pub input: bool,
+    /// Whether it has a touch screen.
+    pub touch: bool,
     /// Whether QEMU lets other processes map the guest's memory.
     pub shared_memory: bool,
     /// More options for `porthole-gpu`.
@@ -38,6 +40,7 @@ impl Default for Options {
             release: None,
             display: "vhost-user-gpu-pci".to_owned(),
             input: true,
+            touch: false,
             shared_memory: true,
             device_options: Vec::new(),
             draw: None,
@@ -107,6 +110,9 @@ impl Guest {
             command.arg("--keyboard-socket").arg(socket("keyboard"));
             command.arg("--tablet-socket").arg(socket("tablet"));
         }
+        if options.touch {
+            command.arg("--touch-socket").arg(socket("touch"));
+        }
         command.args(&options.device_options);
         let (device, _) = Process::start_ready("porthole-gpu", &folder, &mut command)?;
 
@@ -115,6 +121,9 @@ impl Guest {
             for part in ["keyboard", "tablet"] {
                 machine = machine.vhost_user(part, "vhost-user-input-pci", &socket(part));
             }
+        }
+        if options.touch {
+            machine = machine.vhost_user("touch", "vhost-user-input-pci", &socket("touch"));
         }
         machine.draw.clone_from(&options.draw);
         machine.shared_memory = options.shared_memory;

@@ -54,14 +54,6 @@ use wayland_protocols::{
         xdg_surface::XdgSurface, xdg_toplevel::XdgToplevel, xdg_wm_base::XdgWmBase,
     },
 };
-use wayland_protocols_misc::zwp_virtual_keyboard_v1::client::{
-    zwp_virtual_keyboard_manager_v1::ZwpVirtualKeyboardManagerV1,
-    zwp_virtual_keyboard_v1::ZwpVirtualKeyboardV1,
-};
-use wayland_protocols_wlr::virtual_pointer::v1::client::{
-    zwlr_virtual_pointer_manager_v1::ZwlrVirtualPointerManagerV1,
-    zwlr_virtual_pointer_v1::ZwlrVirtualPointerV1,
-};
 
 use crate::failure::{Failure, OrFail, Result};
 pub use desktop::{Popup, TEXT};
@@ -297,28 +289,6 @@ impl Program {
         surface: &WlSurface,
     ) -> Result<wayland_protocols::wp::viewporter::client::wp_viewport::WpViewport> {
         Ok(self.bind::<WpViewporter>()?.get_viewport(surface, &self.handle, ()))
-    }
-
-    /// A virtual keyboard on a seat, with a keymap told as the protocol wants it.
-    ///
-    /// # Errors
-    /// When the socket does not show the global.
-    pub fn virtual_keyboard(&self, seat: &WlSeat) -> Result<ZwpVirtualKeyboardV1> {
-        let manager: ZwpVirtualKeyboardManagerV1 = self.bind()?;
-        let keyboard = manager.create_virtual_keyboard(seat, &self.handle, ());
-        let keymap = PoolMemory::new(16, false)?;
-        // Format 1 is xkb_v1; the service reads evdev codes and does not look into it.
-        keyboard.keymap(1, keymap.fd(), 16);
-        Ok(keyboard)
-    }
-
-    /// A virtual pointer on an output.
-    ///
-    /// # Errors
-    /// When the socket does not show the global.
-    pub fn virtual_pointer(&self, output: &WlOutput) -> Result<ZwlrVirtualPointerV1> {
-        let manager: ZwlrVirtualPointerManagerV1 = self.bind()?;
-        Ok(manager.create_virtual_pointer_with_output(None, Some(output), &self.handle, ()))
     }
 
     /// A capture session on an output; waits for its constraints.

@@ -29,6 +29,7 @@ use crate::{
         transient_seat::TransientSeatState,
         virtual_keyboard::VirtualKeyboardState,
         virtual_pointer::VirtualPointerState,
+        virtual_touch::VirtualTouchState,
     },
     seats::Seats,
     sockets::{Sockets, socket_of},
@@ -76,6 +77,7 @@ pub(crate) struct Globals {
     _transient_seats: TransientSeatState,
     _keyboard: VirtualKeyboardState,
     _pointer: VirtualPointerState,
+    _touch: VirtualTouchState,
 }
 
 impl Globals {
@@ -105,6 +107,7 @@ impl Globals {
             _transient_seats: TransientSeatState::new::<State>(display, may_input),
             _keyboard: VirtualKeyboardState::new::<State>(display, may_input),
             _pointer: VirtualPointerState::new::<State>(display, may_input),
+            _touch: VirtualTouchState::new::<State>(display, may_input),
         }
     }
 }

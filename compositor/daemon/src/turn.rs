@@ -50,6 +50,7 @@ impl Turn {
         self.relay.receive(&mut self.display, state);
         self.relay.clean(&mut self.display, state);
         loop {
+            state.refresh_touches();
             state.refresh_ports();
             if let Err(error) = self.display.flush_clients() {
                 tracing::warn!("clients could not be flushed: {error}");

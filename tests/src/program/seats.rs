@@ -1,8 +1,13 @@
-//! Seats that a program makes for people, and what their pointers look like.
+//! Virtual devices, seats that a program makes for people, and what their pointers look like.
 
 use wayland_client::{
     Connection, Dispatch, Proxy, QueueHandle, delegate_noop,
-    protocol::{wl_output::WlOutput, wl_pointer::WlPointer, wl_seat::WlSeat},
+    protocol::{
+        wl_output::WlOutput,
+        wl_pointer::WlPointer,
+        wl_seat::WlSeat,
+        wl_touch::{self, WlTouch},
+    },
 };
 use wayland_protocols::ext::{
     image_copy_capture::v1::client::{
@@ -17,12 +22,21 @@ use wayland_protocols::ext::{
         ext_transient_seat_v1::{self as transient, ExtTransientSeatV1},
     },
 };
+use wayland_protocols_misc::zwp_virtual_keyboard_v1::client::{
+    zwp_virtual_keyboard_manager_v1::ZwpVirtualKeyboardManagerV1,
+    zwp_virtual_keyboard_v1::ZwpVirtualKeyboardV1,
+};
 use wayland_protocols_wlr::virtual_pointer::v1::client::{
     zwlr_virtual_pointer_manager_v1::ZwlrVirtualPointerManagerV1,
     zwlr_virtual_pointer_v1::ZwlrVirtualPointerV1,
 };
 
-use super::{CaptureManagers, Log, Program};
+use porthole_wayland::virtual_touch::client::{
+    porthole_virtual_touch_manager_v1::PortholeVirtualTouchManagerV1 as TouchManager,
+    porthole_virtual_touch_v1::PortholeVirtualTouchV1 as VirtualTouch,
+};
+
+use super::{CaptureManagers, Log, PoolMemory, Program};
 use crate::failure::{Failure, Result};
 
 /// A seat that this program made, and its devices.
@@ -35,6 +49,28 @@ pub struct OwnSeat {
 }
 
 impl Program {
+    /// A virtual keyboard on a seat, with a keymap told as the protocol wants it.
+    ///
+    /// # Errors
+    /// When the socket does not show the global.
+    pub fn virtual_keyboard(&self, seat: &WlSeat) -> Result<ZwpVirtualKeyboardV1> {
+        let manager: ZwpVirtualKeyboardManagerV1 = self.bind()?;
+        let keyboard = manager.create_virtual_keyboard(seat, &self.handle, ());
+        let keymap = PoolMemory::new(16, false)?;
+        // Format 1 is xkb_v1; the service reads evdev codes and does not look into it.
+        keyboard.keymap(1, keymap.fd(), 16);
+        Ok(keyboard)
+    }
+
+    /// A virtual pointer on an output.
+    ///
+    /// # Errors
+    /// When the socket does not show the global.
+    pub fn virtual_pointer(&self, output: &WlOutput) -> Result<ZwlrVirtualPointerV1> {
+        let manager: ZwlrVirtualPointerManagerV1 = self.bind()?;
+        Ok(manager.create_virtual_pointer_with_output(None, Some(output), &self.handle, ()))
+    }
+
     /// Asks for a seat; the log says `seat name NAME`.
     ///
     /// # Errors
@@ -66,6 +102,15 @@ impl Program {
         let manager: ZwlrVirtualPointerManagerV1 = self.bind()?;
         let handle = self.handle();
         Ok(manager.create_virtual_pointer_with_output(Some(seat), Some(output), handle, ()))
+    }
+
+    /// A virtual touch screen on a seat and output.
+    ///
+    /// # Errors
+    /// When the socket does not show the global.
+    pub fn virtual_touch(&self, seat: Option<&WlSeat>, output: &WlOutput) -> Result<VirtualTouch> {
+        let manager: TouchManager = self.bind()?;
+        Ok(manager.create_virtual_touch(seat, output, self.handle(), ()))
     }
 
     /// A capture session on an output with pointers painted in; waits for its constraints.
@@ -136,3 +181,29 @@ impl Dispatch<CursorSession, ()> for Log {
 }
 
 delegate_noop!(Log: Manager);
+delegate_noop!(Log: TouchManager);
+delegate_noop!(Log: VirtualTouch);
+
+impl Dispatch<WlTouch, ()> for Log {
+    fn event(
+        log: &mut Self,
+        _: &WlTouch,
+        event: wl_touch::Event,
+        (): &(),
+        _: &Connection,
+        _: &QueueHandle<Self>,
+    ) {
+        match event {
+            wl_touch::Event::Down { id, x, y, .. } => {
+                log.say(format!("touch {id} down {x:.1} {y:.1}"));
+            }
+            wl_touch::Event::Motion { id, x, y, .. } => {
+                log.say(format!("touch {id} motion {x:.1} {y:.1}"));
+            }
+            wl_touch::Event::Up { id, .. } => log.say(format!("touch {id} up")),
+            wl_touch::Event::Frame => log.say("touch frame"),
+            wl_touch::Event::Cancel => log.say("touch cancel"),
+            _ => {}
+        }
+    }
+}

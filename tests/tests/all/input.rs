@@ -4,6 +4,7 @@
 use porthole_guest::Pattern;
 use porthole_guest::commands::Command as Order;
 use porthole_tests::guest::Options;
+use porthole_tests::program::Program;
 use porthole_tests::wait::{GUEST, SHORT, wait_until};
 use porthole_tests::{Capture, Guest, Picture, Result, Scene, Service, Viewer, viewer};
 use vnc::VncEncoding;
@@ -18,6 +19,11 @@ const KEY_LEFTSHIFT: u16 = 42;
 const KEY_F5: u16 = 63;
 const BTN_LEFT: u16 = 272;
 const REL_WHEEL: u16 = 8;
+const BTN_TOUCH: u16 = 0x14a;
+const ABS_MT_SLOT: u16 = 0x2f;
+const ABS_MT_POSITION_X: u16 = 0x35;
+const ABS_MT_POSITION_Y: u16 = 0x36;
+const ABS_MT_TRACKING_ID: u16 = 0x39;
 /// The largest position that the tablet tells.
 const ABS_MAX: u32 = 32767;
 
@@ -63,6 +69,46 @@ fn keys_reach_the_guest() -> Result<()> {
     // The viewer goes away while it holds a key: the guest must not be left with it.
     drop(viewer);
     guest.wait_event(EV_KEY, KEY_F5, 0)?;
+    guest.power_off()
+}
+
+#[test]
+fn fingers_reach_the_guest_each_in_a_slot_of_its_own() -> Result<()> {
+    let (service, capture) = start()?;
+    let mut guest = Guest::start(&service, "ivi", &Options { touch: true, ..Options::default() })?;
+    guest.order(&Order::Draw { head: 0, pattern: Pattern::Noise, seed: 1, area: None })?;
+    capture.expect("touch-shown", &scene().picture(), GUEST)?;
+    let mut hands = Program::connect(&service.socket("viewer")?)?;
+    let output = hands.output("main")?;
+    let touch = hands.virtual_touch(None, &output)?;
+    let (left, top, width, height) = LAYER;
+    // In the middle of the layer, and at three quarters of it.
+    touch.down(0, 7, left + width / 2, top + height / 2, 1024, 600);
+    touch.down(0, 9, left + width * 3 / 4, top + height * 3 / 4, 1024, 600);
+    touch.frame();
+    hands.roundtrip()?;
+    let at = |part: i32| i32::try_from(ABS_MAX).unwrap_or(0) * part / 4;
+    let slack = ABS_MAX / height + 1;
+    guest.wait_event_near(EV_ABS, ABS_MT_POSITION_X, at(2), slack)?;
+    guest.wait_event_near(EV_ABS, ABS_MT_POSITION_Y, at(2), slack)?;
+    guest.wait_event(EV_KEY, BTN_TOUCH, 1)?;
+    guest.wait_event(EV_ABS, ABS_MT_SLOT, 1)?;
+    guest.wait_event_near(EV_ABS, ABS_MT_POSITION_X, at(3), slack)?;
+    guest.wait_event_near(EV_ABS, ABS_MT_POSITION_Y, at(3), slack)?;
+    touch.motion(0, 7, left + width / 4, top + height / 2, 1024, 600);
+    touch.frame();
+    hands.roundtrip()?;
+    guest.wait_event(EV_ABS, ABS_MT_SLOT, 0)?;
+    guest.wait_event_near(EV_ABS, ABS_MT_POSITION_X, at(1), slack)?;
+    touch.up(0, 7);
+    touch.frame();
+    hands.roundtrip()?;
+    guest.wait_event(EV_ABS, ABS_MT_TRACKING_ID, -1)?;
+    // The other finger leaves with its client.
+    hands.die();
+    guest.wait_event(EV_ABS, ABS_MT_SLOT, 1)?;
+    guest.wait_event(EV_ABS, ABS_MT_TRACKING_ID, -1)?;
+    guest.wait_event(EV_KEY, BTN_TOUCH, 0)?;
     guest.power_off()
 }
 

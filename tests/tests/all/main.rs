@@ -68,3 +68,5 @@ mod wayland_sizing;
 mod wayland_sockets;
 #[cfg(test)]
 mod wayland_toplevels;
+#[cfg(test)]
+mod wayland_touch;

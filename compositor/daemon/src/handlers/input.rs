@@ -15,6 +15,7 @@ use crate::{
         transient_seat::{TransientSeatHandler, delegate_transient_seat},
         virtual_keyboard::{VirtualKeyboardHandler, delegate_virtual_keyboard},
         virtual_pointer::{PointerInput, VirtualPointerHandler, delegate_virtual_pointer},
+        virtual_touch::{TouchInput, VirtualTouchHandler, delegate_virtual_touch},
     },
     seats::Owner,
     sockets::socket_of,
@@ -129,6 +130,30 @@ impl VirtualPointerHandler for State {
     }
 }
 
+impl VirtualTouchHandler for State {
+    fn touch_seat(
+        &mut self,
+        client: &Client,
+        seat: Option<&WlSeat>,
+        output: &WlOutput,
+    ) -> Option<SeatId> {
+        let id = self.pointing_seat(client, seat, Some(output))?;
+        if !self.may_use(client, id) {
+            return None;
+        }
+        self.add_touch(id);
+        Some(id)
+    }
+
+    fn may_touch(&mut self, client: &Client, seat: SeatId) -> bool {
+        self.may_use(client, seat)
+    }
+
+    fn virtual_touch(&mut self, seat: SeatId, input: TouchInput) {
+        self.touch_input(seat, input);
+    }
+}
+
 impl TransientSeatHandler for State {
     fn create_transient_seat(&mut self, client: &Client) -> Option<(SeatId, GlobalId)> {
         let socket = socket_of(client)?.name.to_string();
@@ -152,3 +177,4 @@ impl TransientSeatHandler for State {
 delegate_transient_seat!(State);
 delegate_virtual_keyboard!(State);
 delegate_virtual_pointer!(State);
+delegate_virtual_touch!(State);

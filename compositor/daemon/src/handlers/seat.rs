@@ -53,16 +53,24 @@ impl Dispatch<WlSeat, SeatUserData<State>> for State {
         init: &mut DataInit<'_, Self>,
     ) {
         let pointer = matches!(request, wl_seat::Request::GetPointer { .. });
+        let touch = matches!(request, wl_seat::Request::GetTouch { .. });
         <SeatState<Self> as Dispatch<WlSeat, SeatUserData<Self>, Self>>::request(
             state, client, object, request, data, display, init,
         );
-        let seat = pointer.then(|| Seat::from_resource(object)).flatten();
+        let seat = (pointer || touch).then(|| Seat::from_resource(object)).flatten();
         if let Some(id) = seat.and_then(|seat| state.seats.id_of(&seat)) {
-            state.pointer_bound(id, client);
+            if pointer {
+                state.pointer_bound(id, client);
+            } else {
+                state.touch_bound(id, client.id());
+            }
         }
     }
 
     fn destroyed(state: &mut Self, client: ClientId, object: &WlSeat, data: &SeatUserData<State>) {
+        if let Some(id) = Seat::from_resource(object).and_then(|seat| state.seats.id_of(&seat)) {
+            state.touch_unbound(id, &client);
+        }
         <SeatState<Self> as Dispatch<WlSeat, SeatUserData<Self>, Self>>::destroyed(
             state, client, object, data,
         );

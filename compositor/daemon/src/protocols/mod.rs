@@ -14,4 +14,5 @@ pub(crate) mod shm;
 pub(crate) mod transient_seat;
 pub(crate) mod virtual_keyboard;
 pub(crate) mod virtual_pointer;
+pub(crate) mod virtual_touch;
 pub(crate) mod xdg_output;

@@ -8,6 +8,7 @@ mod activation;
 mod constraint;
 mod keyboard;
 mod pointer;
+mod touch;
 
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
@@ -34,6 +35,7 @@ use smithay::{
 };
 
 use crate::{clock, state::State};
+use touch::Fingers;
 
 /// The version of `wl_seat` that smithay speaks.
 const VERSION: u32 = 9;
@@ -70,6 +72,7 @@ pub(crate) struct OneSeat {
     keymap: Keymap,
     keys: Held,
     buttons: Held,
+    fingers: Fingers,
     /// Scrolling since the last frame event.
     axis: Option<AxisFrame>,
     /// What the focused client wants the pointer to look like.
@@ -103,13 +106,15 @@ pub(crate) struct Seats {
     pub(crate) state: SeatState<State>,
     by_id: BTreeMap<SeatId, OneSeat>,
     next: u64,
+    /// Clients that asked in this turn for touch screens.
+    late: Vec<(SeatId, ClientId)>,
     /// Seats that are gone, by name: smithay never forgets one, so a name gets its old one again.
     parked: BTreeMap<String, (Seat<State>, Announced)>,
 }
 
 impl Seats {
     pub(crate) const fn new(state: SeatState<State>) -> Self {
-        Self { state, by_id: BTreeMap::new(), next: 0, parked: BTreeMap::new() }
+        Self { state, by_id: BTreeMap::new(), next: 0, late: Vec::new(), parked: BTreeMap::new() }
     }
 
     /// Makes a seat without any devices and announces it.
@@ -146,6 +151,7 @@ impl Seats {
             keymap: Keymap::default(),
             keys: Held::default(),
             buttons: Held::default(),
+            fingers: Fingers::default(),
             axis: None,
             cursor: CursorImageStatus::default_named(),
         };
@@ -226,6 +232,7 @@ impl State {
         self.pointer_touched(&touched);
         gone.seat.remove_keyboard();
         gone.seat.remove_pointer();
+        gone.seat.remove_touch();
         self.display.disable_global::<Self>(gone.global.id.clone());
         let global = gone.global.id.clone();
         let timer = self.handle.insert_source(Timer::from_duration(LINGER), move |_, (), state| {
@@ -259,6 +266,7 @@ impl State {
             buttons.into_iter().for_each(|code| self.send_button(id, code, false));
             self.pointer_frame(id);
         }
+        self.lift_fingers(id, |_| true);
         let Some(seat) = self.seats.get_mut(id) else { return };
         let port = seat.port.take();
         seat.at = None;
