@@ -1,12 +1,9 @@
 //! What every program of Porthole starts with: logs, limits, inherited descriptors, and how it ends.
 
 mod inherit;
+mod log;
 
-use std::{
-    error::Error,
-    io::{IsTerminal, Write},
-    process::ExitCode,
-};
+use std::{error::Error, io::Write, process::ExitCode};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing_subscriber::EnvFilter;
@@ -42,12 +39,7 @@ pub fn run_for_status<E: Error>(
             return ExitCode::from(USAGE);
         }
     };
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .init();
+    log::start(filter);
     raise_descriptor_limit();
     match program() {
         Ok(status) => ExitCode::from(status),

@@ -294,3 +294,29 @@ fn a_client_that_reads_nothing_is_ended() -> Result<()> {
     assert!(grown < 16 << 10, "{grown} KiB for a client that reads nothing");
     Good::start(&service)?.frames(3)
 }
+
+#[test]
+fn a_client_that_provokes_warnings_neither_fills_the_log_nor_hides_others() -> Result<()> {
+    let service = service()?;
+    let socket = service.socket("plain")?;
+    // Refused again and again: each is a line or two.
+    let wrong = request(1, 0, &[7]);
+    let mut refused = 0;
+    wait_until("lines to be left out", SHORT, || {
+        for _ in 0..50 {
+            let mut liar = UnixStream::connect(&socket)?;
+            liar.write_all(&wrong)?;
+            // Its end is the service's answer.
+            let mut answer = Vec::new();
+            let _ = liar.read_to_end(&mut answer);
+            refused += 1;
+        }
+        Ok(service.process.log().contains("not logged").then_some(()))
+    })?;
+    let of_plain = |log: &str| log.lines().filter(|l| l.contains("socket=\"plain\"")).count();
+    let lines = of_plain(&service.process.log());
+    assert!(lines < 300, "{lines} lines for {refused} refusals");
+    Good::start(&service)?.frames(1)?;
+    assert!(service.process.log().contains("a client connected socket=\"viewer\""));
+    Ok(())
+}
