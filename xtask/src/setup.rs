@@ -1,6 +1,6 @@
 //! What every task needs before it can start.
 
-use porthole_rig::packages::{TO_BUILD, TO_RUN, install};
+use porthole_rig::packages::{TO_BUILD, TO_RUN, TO_SHOW, install};
 use porthole_rig::{Image, Result, roots};
 
 use crate::cargo;
@@ -30,9 +30,10 @@ pub(crate) fn for_guests() -> Result<()> {
     Image::prepare().map(drop)
 }
 
-/// Downloads what only the longer tests need: other QEMUs, a foreign viewer and stock programs.
+/// Gets what only the longer tests need: other QEMUs, a foreign viewer and stock programs.
 pub(crate) fn for_long_tests() -> Result<()> {
     for_running()?;
+    install(TO_SHOW)?;
     for release in roots::RELEASES {
         roots::qemu(release)?;
     }

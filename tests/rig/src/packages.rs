@@ -39,6 +39,22 @@ pub const TO_RUN: &[Needed] = &[
     needed("zstd", "unpacks guest kernels of newer releases"),
 ];
 
+/// Ordinary programs with windows that the longer tests show.
+pub const TO_SHOW: &[Needed] = &[
+    needed("foot", "a terminal"),
+    needed("weston", "another terminal, and a program that draws by GL"),
+    needed("libgl1-mesa-dri", "GL without a GPU"),
+    needed("fonts-dejavu-core", "letters for the terminals"),
+    needed("python3-gi", "a program of a window in GTK 4"),
+    needed("gir1.2-gtk-4.0", "GTK 4 itself"),
+    needed("python3-pyqt6", "a program of a window in Qt 6"),
+    needed("qt6-wayland", "Qt 6's Wayland side"),
+    needed("gstreamer1.0-tools", "runs a camera's pipeline"),
+    needed("gstreamer1.0-plugins-base", "a camera without hardware"),
+    needed("gstreamer1.0-plugins-bad", "the camera's window"),
+    needed("wl-clipboard", "copies and pastes"),
+];
+
 /// Installs what is missing, after saying what and why.
 ///
 /// # Errors

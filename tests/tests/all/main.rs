@@ -25,6 +25,8 @@ mod shot;
 #[cfg(test)]
 mod stock;
 #[cfg(test)]
+mod stock_programs;
+#[cfg(test)]
 mod two_guests;
 #[cfg(test)]
 mod viewer_sizes;
