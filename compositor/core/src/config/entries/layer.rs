@@ -107,7 +107,7 @@ fn content(report: &mut Report<'_>, table: &Table<'_>) -> Option<Content> {
             }
             let socket = table.needed_name(report, "socket");
             let app_id = table.string(report, "app_id")?;
-            if app_id.is_empty() || app_id.len() > 256 || app_id.chars().any(char::is_control) {
+            if app_id.len() > 256 || app_id.chars().any(char::is_control) {
                 table.wrong(report, "app_id", "use the id that the program gives its window");
                 return None;
             }
