@@ -132,7 +132,20 @@ impl Demo {
             add(format!("porthole-gpu {name}"), &guest.device)?;
             add(format!("qemu {name}"), &guest.qemu)?;
         }
-        let copied = statistics(&self.service.process)?;
+        let service = statistics(&self.service.process)?;
+        let mut transferred = serde_json::Map::new();
+        for (name, guest) in &self.guests {
+            let device = statistics(&guest.device)?;
+            let bytes = |name: &str| device.get(name).cloned().unwrap_or_default();
+            let (taken, repaired) = (bytes("transferred_bytes"), bytes("repaired_bytes"));
+            let counts = json!({ "transferred_bytes": taken, "repaired_bytes": repaired });
+            transferred.insert(name.clone(), counts);
+        }
+        let copied = json!({
+            "guests": transferred,
+            "ports": service.get("ports"),
+            "captured_bytes": service.get("captured_bytes"),
+        });
         Ok(json!({
             "guest_kernel": image()?.version,
             "milliseconds": times,
