@@ -31,6 +31,7 @@ use crate::{
         dmabuf::DmabufState,
         pacing::{CommitTimingState, FifoState},
         security_context::SecurityContextState,
+        virtio_gpu_metadata::VirtioGpuMetadataState,
         xdg_output::XdgOutputState,
     },
     sockets::{SocketKind, socket_of},
@@ -54,6 +55,7 @@ pub(crate) struct Desktop {
     pub(crate) offered: HashMap<ObjectId, u32>,
     _alpha: AlphaModifierState,
     _cursor_shape: CursorShapeManagerState,
+    _metadata: VirtioGpuMetadataState,
     _decoration: XdgDecorationState,
     _dmabuf: DmabufState,
     _commit_timing: CommitTimingState,
@@ -92,6 +94,7 @@ impl Desktop {
             named_cursors: NamedCursors::default(),
             _alpha: AlphaModifierState::new::<State>(display),
             _cursor_shape: CursorShapeManagerState::new::<State>(display),
+            _metadata: VirtioGpuMetadataState::new::<State>(display, is_guest),
             _decoration: XdgDecorationState::new::<State>(display),
             _dmabuf: DmabufState::new::<State>(display),
             _commit_timing: CommitTimingState::new::<State>(display),
@@ -106,6 +109,11 @@ impl Desktop {
             _single_pixel: SinglePixelBufferState::new::<State>(display),
         }
     }
+}
+
+/// True for the device processes of guests.
+fn is_guest(client: &Client) -> bool {
+    socket_of(client).is_some_and(|s| s.kind == SocketKind::Guest)
 }
 
 /// True for what comes through a `[[socket]]`.

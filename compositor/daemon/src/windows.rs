@@ -22,7 +22,7 @@ use smithay::{
 use crate::{
     handlers::foreign_toplevel::info,
     ports::Port,
-    protocols::{capture::SourceId, foreign_toplevel::ToplevelId},
+    protocols::{capture::SourceId, foreign_toplevel::ToplevelId, virtio_gpu_metadata},
     sockets::SocketKind,
     state::State,
     surfaces::with_content,
@@ -113,19 +113,20 @@ impl State {
     /// What a toplevel shows, by the socket that its client came through and its application id.
     fn content_of(&self, toplevel: &ToplevelSurface) -> Option<Content> {
         let surface = toplevel.wl_surface();
-        let app_id = with_states(surface, |states| {
-            let data = states.data_map.get::<XdgToplevelSurfaceData>()?;
-            data.lock().ok()?.app_id.clone()
-        })
-        .unwrap_or_default();
+        let (scanout, app_id) = with_states(surface, |states| {
+            let data = states.data_map.get::<XdgToplevelSurfaceData>();
+            let app_id = data.and_then(|data| data.lock().ok()?.app_id.clone());
+            (virtio_gpu_metadata::scanout(states), app_id.unwrap_or_default())
+        });
         let client = surface.client()?;
         let socket = crate::sockets::socket_of(&client)?;
         Some(match &socket.kind {
             SocketKind::Guest => {
-                // The display of crosvm gives none: it shows the guest's first scanout.
-                let scanout = match app_id.as_str() {
-                    "" => 0,
-                    id => id.strip_prefix(SCANOUT_APP_ID)?.parse().ok()?,
+                // The display of crosvm gives none: it names its scanout, or shows the first.
+                let scanout = match (scanout, app_id.as_str()) {
+                    (Some(scanout), _) => scanout,
+                    (None, "") => 0,
+                    (None, id) => id.strip_prefix(SCANOUT_APP_ID)?.parse().ok()?,
                 };
                 Content::Guest { guest: socket.name.clone(), scanout }
             }
@@ -134,6 +135,17 @@ impl State {
                 Content::App { socket: socket.name.clone(), app_id }
             }
         })
+    }
+
+    /// A commit may have named the scanout that a toplevel shows.
+    pub(crate) fn scanout_committed(&mut self, surface: &WlSurface) {
+        if !with_states(surface, virtio_gpu_metadata::take_news) {
+            return;
+        }
+        let toplevels = self.globals.xdg_shell.toplevel_surfaces();
+        if let Some(toplevel) = toplevels.iter().find(|t| t.wl_surface() == surface).cloned() {
+            self.place_toplevel(&toplevel);
+        }
     }
 
     /// Finds a toplevel's layer, tells it the size, and answers its first commit.

@@ -1,56 +1,69 @@
-//! Wayland protocols of Porthole's own. Each is an XML file beside this crate's source and the code
-//! that `wayland-scanner` makes of it; what the requests mean is written in the XML.
+//! Wayland protocols that `wayland-protocols` does not have: Porthole's own, and those of VMMs. Each
+//! is an XML file beside this crate's source and the code that `wayland-scanner` makes of it; what the
+//! requests mean is written in the XML.
 
 #![forbid(unsafe_code)]
 
+/// The code of one protocol, for the sides that are asked for.
+macro_rules! protocol {
+    ($file:literal) => {
+        #[cfg(feature = "client")]
+        pub use self::generated::client;
+        #[cfg(feature = "server")]
+        pub use self::generated::server;
+
+        #[allow(
+            dead_code,
+            missing_docs,
+            missing_debug_implementations,
+            non_camel_case_types,
+            non_upper_case_globals,
+            rustdoc::all,
+            unreachable_pub,
+            unused_imports,
+            unused_variables,
+            clippy::all,
+            clippy::pedantic,
+            clippy::nursery,
+            clippy::restriction,
+            reason = "the code is generated"
+        )]
+        mod generated {
+            #[cfg(feature = "client")]
+            pub mod client {
+                use wayland_client;
+                use wayland_client::protocol::*;
+
+                pub mod __interfaces {
+                    use wayland_client::protocol::__interfaces::*;
+                    wayland_scanner::generate_interfaces!($file);
+                }
+                use self::__interfaces::*;
+                wayland_scanner::generate_client_code!($file);
+            }
+
+            #[cfg(feature = "server")]
+            pub mod server {
+                use wayland_server;
+                use wayland_server::protocol::*;
+
+                pub mod __interfaces {
+                    use wayland_server::protocol::__interfaces::*;
+                    wayland_scanner::generate_interfaces!($file);
+                }
+                use self::__interfaces::*;
+                wayland_scanner::generate_server_code!($file);
+            }
+        }
+    };
+}
+
 /// `porthole_virtual_touch_v1`: touch screens made by clients.
 pub mod virtual_touch {
-    #[cfg(feature = "client")]
-    pub use self::generated::client;
-    #[cfg(feature = "server")]
-    pub use self::generated::server;
+    protocol!("./porthole-virtual-touch-v1.xml");
+}
 
-    #[allow(
-        dead_code,
-        missing_docs,
-        missing_debug_implementations,
-        non_camel_case_types,
-        non_upper_case_globals,
-        rustdoc::all,
-        unreachable_pub,
-        unused_imports,
-        unused_variables,
-        clippy::all,
-        clippy::pedantic,
-        clippy::nursery,
-        clippy::restriction,
-        reason = "the code is generated"
-    )]
-    mod generated {
-        #[cfg(feature = "client")]
-        pub mod client {
-            use wayland_client;
-            use wayland_client::protocol::*;
-
-            pub mod __interfaces {
-                use wayland_client::protocol::__interfaces::*;
-                wayland_scanner::generate_interfaces!("./porthole-virtual-touch-v1.xml");
-            }
-            use self::__interfaces::*;
-            wayland_scanner::generate_client_code!("./porthole-virtual-touch-v1.xml");
-        }
-
-        #[cfg(feature = "server")]
-        pub mod server {
-            use wayland_server;
-            use wayland_server::protocol::*;
-
-            pub mod __interfaces {
-                use wayland_server::protocol::__interfaces::*;
-                wayland_scanner::generate_interfaces!("./porthole-virtual-touch-v1.xml");
-            }
-            use self::__interfaces::*;
-            wayland_scanner::generate_server_code!("./porthole-virtual-touch-v1.xml");
-        }
-    }
+/// `wp_virtio_gpu_metadata_v1`: which display of a guest a surface is.
+pub mod virtio_gpu_metadata {
+    protocol!("./virtio-gpu-metadata-v1.xml");
 }

@@ -1,5 +1,9 @@
 //! Buffers that do not come from `wl_shm`, and globals of a version that a test chooses.
 
+use porthole_wayland::virtio_gpu_metadata::client::{
+    wp_virtio_gpu_metadata_v1::WpVirtioGpuMetadataV1,
+    wp_virtio_gpu_surface_metadata_v1::WpVirtioGpuSurfaceMetadataV1,
+};
 use wayland_client::{
     Connection, Dispatch, Proxy, QueueHandle, delegate_noop, event_created_child,
     protocol::{wl_buffer::WlBuffer, wl_region::WlRegion},
@@ -80,3 +84,5 @@ impl Dispatch<ZwpLinuxBufferParamsV1, ()> for Log {
 }
 
 delegate_noop!(Log: WlRegion);
+delegate_noop!(Log: WpVirtioGpuMetadataV1);
+delegate_noop!(Log: WpVirtioGpuSurfaceMetadataV1);

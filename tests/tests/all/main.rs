@@ -39,6 +39,8 @@ mod wayland_clipboard;
 #[cfg(test)]
 mod wayland_constraints;
 #[cfg(test)]
+mod wayland_crosvm;
+#[cfg(test)]
 mod wayland_dmabuf;
 #[cfg(test)]
 mod wayland_flood;

@@ -52,6 +52,7 @@ impl CompositorHandler for State {
         if self.answer_first_commit(surface) {
             return;
         }
+        self.scanout_committed(surface);
         // A synchronised subsurface shows with its parent's next commit.
         if is_sync_subsurface(surface) {
             return;

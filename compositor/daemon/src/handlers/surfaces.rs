@@ -11,7 +11,10 @@ use smithay::{
 };
 
 use crate::{
-    protocols::{alpha_modifier::delegate_alpha_modifier, dmabuf::delegate_dmabuf},
+    protocols::{
+        alpha_modifier::delegate_alpha_modifier, dmabuf::delegate_dmabuf,
+        virtio_gpu_metadata::delegate_virtio_gpu_metadata,
+    },
     state::State,
 };
 
@@ -32,5 +35,6 @@ impl FractionalScaleHandler for State {
 
 delegate_alpha_modifier!(State);
 delegate_dmabuf!(State);
+delegate_virtio_gpu_metadata!(State);
 delegate_fractional_scale!(State);
 delegate_single_pixel_buffer!(State);

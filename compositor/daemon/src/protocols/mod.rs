@@ -12,6 +12,7 @@ pub(crate) mod screencopy;
 pub(crate) mod security_context;
 pub(crate) mod shm;
 pub(crate) mod transient_seat;
+pub(crate) mod virtio_gpu_metadata;
 pub(crate) mod virtual_keyboard;
 pub(crate) mod virtual_pointer;
 pub(crate) mod virtual_touch;
