@@ -157,6 +157,23 @@ fn a_flood_of_resizes_delays_nobody() -> Result<()> {
     })
 }
 
+#[test]
+fn many_connections_flood_no_more_than_one() -> Result<()> {
+    let service = service()?;
+    let mut good = Good::start(&service)?;
+    let mut floods = Vec::new();
+    for _ in 0..16 {
+        let flooder = Program::connect(&service.socket("plain")?)?;
+        let id = flooder.surface().id().protocol_id();
+        floods.push(Flood::start(flooder, &request(id, 9, &[0, 0, 1, 1]))?);
+    }
+    let sent = || floods.iter().map(Flood::sent).sum::<u64>();
+    wait_until("the floods to begin", SHORT, || Ok((sent() > 1 << 20).then_some(())))?;
+    let before = sent();
+    good.frames(FRAMES)?;
+    wait_until("the floods to go on", SHORT, || Ok((sent() > before).then_some(())))
+}
+
 /// Waits for a line of the service's log, which names the socket.
 fn told(service: &Service, socket: &str, what: &str) -> Result<()> {
     let named = format!("socket=\"{socket}\"");

@@ -17,7 +17,7 @@ use smithay::reexports::wayland_server::backend::{Backend, ClientId};
 
 use super::{
     CHUNK, Fault, Party,
-    bucket::Bucket,
+    bucket::Share,
     census::{Census, Limits},
     descriptors,
     output::Output,
@@ -25,20 +25,6 @@ use super::{
     wire::{self, Next},
 };
 
-/// A client may send so many bytes each second: eight times what a program sends that draws 60
-/// frames each second with a thousand requests each.
-const BYTES_PER_SECOND: u64 = 8 << 20;
-/// And so many at once, as programs do when they start or draw a new window.
-const BYTES_BURST: u64 = 256 << 10;
-/// The shortest request has 8 bytes, so bytes alone would allow a million of them.
-const REQUESTS_PER_SECOND: u64 = 100_000;
-/// As many as the shortest requests in a burst of bytes.
-const REQUESTS_BURST: u64 = BYTES_BURST / 8;
-/// Microseconds of the thread's time that its requests may take each second, so that dear ones, such
-/// as showing large pictures that must be copied, leave at least as much to others.
-const MICROS_PER_SECOND: u64 = 500_000;
-/// And at once: many windows that are opened together.
-const MICROS_BURST: u64 = 100_000;
 /// Descriptors ahead of the requests that take them. Libraries send at most 28 ahead; some send
 /// those of a full buffer of requests together.
 const DESCRIPTORS_AHEAD: usize = 512;
@@ -73,9 +59,7 @@ pub(super) struct Link {
     /// Bytes passed on since descriptors wait.
     waited: usize,
     output: Output,
-    bytes: Bucket,
-    requests: Bucket,
-    micros: Bucket,
+    share: Share,
     census: Census,
     /// What the poll listens for now.
     pub(super) interest: EventFlags,
@@ -98,9 +82,7 @@ impl Link {
             descriptors: VecDeque::new(),
             waited: 0,
             output: Output::default(),
-            bytes: Bucket::new(BYTES_PER_SECOND, BYTES_BURST, now),
-            requests: Bucket::new(REQUESTS_PER_SECOND, REQUESTS_BURST, now),
-            micros: Bucket::new(MICROS_PER_SECOND, MICROS_BURST, now),
+            share: Share::of_one(now),
             census: Census::default(),
             interest: EventFlags::empty(),
         }
@@ -116,7 +98,7 @@ impl Link {
 
     /// When the client may send again; `None` when it may now.
     pub(super) fn paused(&self, now: Instant) -> Option<Instant> {
-        self.bytes.wait(now).max(self.requests.wait(now)).max(self.micros.wait(now))
+        self.share.wait(now).max(self.party.wait(now))
     }
 
     /// What to listen for on the client's socket.
@@ -152,12 +134,11 @@ impl Link {
             return Ok(self.left());
         }
         self.input.extend(buffer.iter().take(received.bytes));
-        self.bytes.take(received.bytes as u64, now);
         let start = Instant::now();
         let (outcome, requests) = self.pass_on(backend, state);
-        let took = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.micros.take(took, now);
-        self.requests.take(requests as u64, now);
+        let took = start.elapsed();
+        self.share.take(received.bytes, requests, took, now);
+        self.party.take(received.bytes, requests, took, now);
         if outcome == Ok(Goes::On)
             && let Some(excess) =
                 self.census.note(requests, &backend.handle(), &self.client, limits)

@@ -26,7 +26,7 @@ use std::{
         unix::net::UnixStream,
     },
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -48,6 +48,7 @@ use smithay::reexports::wayland_server::{
     },
 };
 
+use bucket::Share;
 use census::Excess;
 pub(crate) use census::Limits;
 use link::{Goes, Link};
@@ -89,14 +90,39 @@ enum Fault {
     Unread(usize),
 }
 
-/// What relay and client data tell each other of a client's end.
+/// What the clients of one socket may do together.
+#[derive(Debug)]
+pub(crate) struct Group(Mutex<Share>);
+
+impl Default for Group {
+    fn default() -> Self {
+        Self(Mutex::new(Share::of_all(Instant::now())))
+    }
+}
+
+/// What relay and client data tell each other.
 #[derive(Debug, Default)]
 pub(crate) struct Party {
+    group: Arc<Group>,
     left: AtomicBool,
     gone: AtomicBool,
 }
 
 impl Party {
+    /// One more client of a group.
+    pub(crate) fn of(group: Arc<Group>) -> Self {
+        Self { group, ..Self::default() }
+    }
+
+    fn take(&self, bytes: usize, requests: usize, took: Duration, now: Instant) {
+        let mut share = self.group.0.lock().unwrap_or_else(PoisonError::into_inner);
+        share.take(bytes, requests, took, now);
+    }
+
+    fn wait(&self, now: Instant) -> Option<Instant> {
+        self.group.0.lock().unwrap_or_else(PoisonError::into_inner).wait(now)
+    }
+
     /// Notes that the end was the client's own will, or the configuration's.
     pub(crate) fn leave(&self) {
         self.left.store(true, Ordering::Relaxed);

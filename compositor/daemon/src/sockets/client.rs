@@ -18,7 +18,11 @@ use smithay::{
 };
 
 use super::access::Access;
-use crate::{limits, protocols::shm::Account, relay::Party};
+use crate::{
+    limits,
+    protocols::shm::Account,
+    relay::{Group, Party},
+};
 
 /// Who connects to a socket.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,6 +41,8 @@ pub(crate) struct SocketInfo {
     access: Mutex<Access>,
     rights: Mutex<SocketRights>,
     clients: Arc<AtomicUsize>,
+    /// What they may do together.
+    group: Arc<Group>,
     pub(super) sandboxes: AtomicUsize,
     /// The socket on which the sandbox was made whose clients come through this one.
     pub(super) parent: Option<Arc<SocketInfo>>,
@@ -52,6 +58,7 @@ impl SocketInfo {
             access: Mutex::new(access),
             rights: Mutex::new(rights),
             clients: Arc::default(),
+            group: Arc::default(),
             sandboxes: AtomicUsize::new(0),
             parent: None,
             app_id: None,
@@ -73,8 +80,8 @@ impl SocketInfo {
     pub(super) fn sandboxed(parent: &Arc<Self>, app_id: Option<String>) -> Self {
         let none = SocketRights::default();
         let made = Self::new(&parent.name, parent.kind, parent.access(), none);
-        let clients = parent.clients.clone();
-        Self { clients, parent: Some(parent.clone()), app_id, ..made }
+        let (clients, group) = (parent.clients.clone(), parent.group.clone());
+        Self { clients, group, parent: Some(parent.clone()), app_id, ..made }
     }
 
     /// True for what comes from a sandbox.
@@ -131,10 +138,11 @@ impl ClientState {
     }
 
     fn of(socket: Option<Arc<SocketInfo>>) -> Self {
+        let group = socket.as_ref().map(|socket| socket.group.clone()).unwrap_or_default();
         Self {
             compositor: CompositorClientState::default(),
             socket,
-            party: Arc::default(),
+            party: Arc::new(Party::of(group)),
             account: Arc::new(Account::new(limits::POOL_BYTES, limits::COPIED_BYTES)),
             waiting_commits: Arc::default(),
             clipboards: Clipboards::default(),
