@@ -16,6 +16,7 @@ mod pacing;
 mod sandbox;
 mod seats;
 mod toplevels;
+mod typing;
 
 use std::{
     io,
@@ -61,6 +62,7 @@ use events::Answered;
 pub use events::Log;
 pub use memory::PoolMemory;
 pub use seats::OwnSeat;
+pub use typing::keymap_of;
 
 /// How long the service may take for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -54,6 +54,7 @@ use super::desktop::Clipboard;
 pub struct Log {
     lines: Vec<String>,
     pub(super) handles: super::toplevels::Handles,
+    pub(super) typing: super::typing::Typing,
     pub(super) clipboard: Clipboard,
     pub(super) heads: super::outputs::Heads,
     /// The serial of the last button, key or focus.
@@ -185,18 +186,21 @@ dispatch!(XdgToplevel, |log, _object, event| match event {
     xdg_toplevel::Event::Close => log.say("toplevel close"),
     _ => {}
 });
-dispatch!(WlKeyboard, |log, _object, event| match event {
-    wl_keyboard::Event::Enter { serial, surface, .. } => {
-        log.serial = Some(serial);
-        log.keyboard = Some(surface);
-        log.say("keyboard enter");
+dispatch!(WlKeyboard, |log, _object, event| {
+    log.typing.event(&event);
+    match event {
+        wl_keyboard::Event::Enter { serial, surface, .. } => {
+            log.serial = Some(serial);
+            log.keyboard = Some(surface);
+            log.say("keyboard enter");
+        }
+        wl_keyboard::Event::Leave { .. } => log.say("keyboard leave"),
+        wl_keyboard::Event::Key { key, state, .. } => {
+            let down = state == WEnum::Value(wl_keyboard::KeyState::Pressed);
+            log.say(format!("key {key} {}", if down { "pressed" } else { "released" }));
+        }
+        _ => {}
     }
-    wl_keyboard::Event::Leave { .. } => log.say("keyboard leave"),
-    wl_keyboard::Event::Key { key, state, .. } => {
-        let down = state == WEnum::Value(wl_keyboard::KeyState::Pressed);
-        log.say(format!("key {key} {}", if down { "pressed" } else { "released" }));
-    }
-    _ => {}
 });
 dispatch!(WlPointer, |log, _object, event| match event {
     wl_pointer::Event::Enter { serial, surface_x, surface_y, .. } => {

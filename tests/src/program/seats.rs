@@ -22,10 +22,6 @@ use wayland_protocols::ext::{
         ext_transient_seat_v1::{self as transient, ExtTransientSeatV1},
     },
 };
-use wayland_protocols_misc::zwp_virtual_keyboard_v1::client::{
-    zwp_virtual_keyboard_manager_v1::ZwpVirtualKeyboardManagerV1,
-    zwp_virtual_keyboard_v1::ZwpVirtualKeyboardV1,
-};
 use wayland_protocols_wlr::virtual_pointer::v1::client::{
     zwlr_virtual_pointer_manager_v1::ZwlrVirtualPointerManagerV1,
     zwlr_virtual_pointer_v1::ZwlrVirtualPointerV1,
@@ -36,7 +32,7 @@ use porthole_wayland::virtual_touch::client::{
     porthole_virtual_touch_v1::PortholeVirtualTouchV1 as VirtualTouch,
 };
 
-use super::{CaptureManagers, Log, PoolMemory, Program};
+use super::{CaptureManagers, Log, Program};
 use crate::failure::{Failure, Result};
 
 /// A seat that this program made, and its devices.
@@ -49,19 +45,6 @@ pub struct OwnSeat {
 }
 
 impl Program {
-    /// A virtual keyboard on a seat, with a keymap told as the protocol wants it.
-    ///
-    /// # Errors
-    /// When the socket does not show the global.
-    pub fn virtual_keyboard(&self, seat: &WlSeat) -> Result<ZwpVirtualKeyboardV1> {
-        let manager: ZwpVirtualKeyboardManagerV1 = self.bind()?;
-        let keyboard = manager.create_virtual_keyboard(seat, &self.handle, ());
-        let keymap = PoolMemory::new(16, false)?;
-        // Format 1 is xkb_v1; the service reads evdev codes and does not look into it.
-        keyboard.keymap(1, keymap.fd(), 16);
-        Ok(keyboard)
-    }
-
     /// A virtual pointer on an output.
     ///
     /// # Errors

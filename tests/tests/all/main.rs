@@ -74,3 +74,5 @@ mod wayland_sockets;
 mod wayland_toplevels;
 #[cfg(test)]
 mod wayland_touch;
+#[cfg(test)]
+mod wayland_typing;

@@ -104,7 +104,14 @@ fn wayvnc_serves_a_port() -> Result<()> {
     viewer.pointer(28, 14, 1)?;
     app.wait_for("the button", mark, |line| line == "button 272 pressed")?;
     viewer.pointer(28, 14, 0)?;
-    app.wait_for("its release", mark, |line| line == "button 272 released")
+    app.wait_for("its release", mark, |line| line == "button 272 released")?;
+    // And keys: a letter, and a capital one.
+    for keysym in [u32::from(b'q'), 0xffe1, u32::from(b'Z')] {
+        viewer.key(keysym, true)?;
+    }
+    app.wait_for("the keys", mark, |line| line == "key 44 pressed")?;
+    assert_eq!(app.log.typed(), "qZ");
+    Ok(())
 }
 
 #[test]
@@ -126,6 +133,31 @@ fn wlrctl_moves_the_pointer_and_clicks() -> Result<()> {
     run(&service, "wlrctl", &["pointer", "click", "right"])?;
     app.wait_for("the button", mark, |line| line == "button 273 pressed")?;
     app.wait_for("its release", mark, |line| line == "button 273 released")
+}
+
+#[test]
+#[ignore = "needs wtype and wlrctl, which are downloaded"]
+fn wtype_and_wlrctl_type_any_text() -> Result<()> {
+    let service = service()?;
+    let (mut app, ..) = app(&service)?;
+    app.seat("main")?;
+    app.wait_for("the keyboard", 0, |line| line == "keyboard enter")?;
+    // Letters and signs, with and without a key of their own on the seat's keyboard.
+    let text = "Hello, Wörld! €5 {ab}";
+    run(&service, "wtype", &[text])?;
+    app.roundtrip()?;
+    wait_until("the text", SHORT, || {
+        app.roundtrip()?;
+        Ok((app.log.typed() == text).then_some(()))
+    })?;
+    run(&service, "wtype", &["-M", "ctrl", "c"])?;
+    run(&service, "wlrctl", &["keyboard", "type", "Abc1"])?;
+    let all = format!("{text}\u{3}Abc1");
+    wait_until("more text", SHORT, || {
+        app.roundtrip()?;
+        Ok((app.log.typed() == all).then_some(()))
+    })
+    .map_err(|error| porthole_tests::Failure::new(format!("{error}: {:?}", app.log.typed())))
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Who may send input to which seat, and whose seats there are.
 
+use std::sync::Arc;
+
 use porthole_core::{input::SeatId, model::PortId, rights::SocketRights};
 use smithay::{
     input::Seat,
@@ -13,7 +15,9 @@ use smithay::{
 use crate::{
     protocols::{
         transient_seat::{TransientSeatHandler, delegate_transient_seat},
-        virtual_keyboard::{VirtualKeyboardHandler, delegate_virtual_keyboard},
+        virtual_keyboard::{
+            DeviceKeymap, Modifiers, Typed, VirtualKeyboardHandler, delegate_virtual_keyboard,
+        },
         virtual_pointer::{PointerInput, VirtualPointerHandler, delegate_virtual_pointer},
         virtual_touch::{TouchInput, VirtualTouchHandler, delegate_virtual_touch},
     },
@@ -103,6 +107,24 @@ impl VirtualKeyboardHandler for State {
 
     fn virtual_key(&mut self, seat: SeatId, code: u32, pressed: bool) {
         self.key(seat, code, pressed);
+    }
+
+    fn is_another_keymap(&mut self, seat: SeatId, keymap: &DeviceKeymap) -> bool {
+        self.seats.told_keymap(seat).is_none_or(|seats| seats.text() != keymap.text())
+    }
+
+    fn typed(
+        &mut self,
+        seat: SeatId,
+        keymap: &Arc<DeviceKeymap>,
+        modifiers: Modifiers,
+        what: Typed,
+    ) -> bool {
+        self.type_key(seat, keymap, modifiers, what)
+    }
+
+    fn keymap_gone(&mut self, seat: SeatId, keymap: &Arc<DeviceKeymap>) {
+        self.keymap_unused(seat, keymap);
     }
 }
 

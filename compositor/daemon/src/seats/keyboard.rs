@@ -60,6 +60,7 @@ impl State {
     }
 
     pub(super) fn send_key(&mut self, id: SeatId, code: u32, pressed: bool) {
+        self.give_keymap_back(id);
         let Some(keyboard) = self.seats.get(id).and_then(|s| s.seat.get_keyboard()) else {
             return;
         };
@@ -103,7 +104,7 @@ impl State {
         Some(self.grabbing_popup(&seat.seat, root).unwrap_or_else(|| root.clone()))
     }
 
-    fn seat_focus(&self, id: SeatId) -> Option<WlSurface> {
+    pub(super) fn seat_focus(&self, id: SeatId) -> Option<WlSurface> {
         let focus = self.seats.get(id)?.seat.get_keyboard()?.current_focus();
         focus.filter(Resource::is_alive)
     }

@@ -9,6 +9,7 @@ mod constraint;
 mod keyboard;
 mod pointer;
 mod touch;
+mod typing;
 
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
@@ -34,7 +35,7 @@ use smithay::{
     utils::SERIAL_COUNTER,
 };
 
-use crate::{clock, state::State};
+use crate::{clock, protocols::virtual_keyboard::DeviceKeymap, state::State};
 use touch::Fingers;
 
 /// The version of `wl_seat` that smithay speaks.
@@ -70,6 +71,8 @@ pub(crate) struct OneSeat {
     device: Option<Point>,
     focus: KeyboardFocus,
     keymap: Keymap,
+    /// A keymap that a program has instead of this one.
+    lent: Option<typing::Lent>,
     keys: Held,
     buttons: Held,
     fingers: Fingers,
@@ -110,11 +113,20 @@ pub(crate) struct Seats {
     late: Vec<(SeatId, ClientId)>,
     /// Seats that are gone, by name: smithay never forgets one, so a name gets its old one again.
     parked: BTreeMap<String, (Seat<State>, Announced)>,
+    /// Keymaps as programs are told them.
+    told_keymaps: Vec<(Keymap, Arc<DeviceKeymap>)>,
 }
 
 impl Seats {
     pub(crate) const fn new(state: SeatState<State>) -> Self {
-        Self { state, by_id: BTreeMap::new(), next: 0, late: Vec::new(), parked: BTreeMap::new() }
+        Self {
+            state,
+            by_id: BTreeMap::new(),
+            next: 0,
+            late: Vec::new(),
+            parked: BTreeMap::new(),
+            told_keymaps: Vec::new(),
+        }
     }
 
     /// Makes a seat without any devices and announces it.
@@ -149,6 +161,7 @@ impl Seats {
             device: None,
             focus: KeyboardFocus::default(),
             keymap: Keymap::default(),
+            lent: None,
             keys: Held::default(),
             buttons: Held::default(),
             fingers: Fingers::default(),

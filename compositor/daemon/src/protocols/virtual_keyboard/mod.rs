@@ -2,12 +2,17 @@
 //!
 //! smithay's own sends keys past the seat, to the focused client only, and leaves them pressed when
 //! their client dies. Here a key is the seat's: what a device held is released when the device goes.
-//! Codes are evdev codes whatever keymap the client uploads; the seat's keymap is the guest's.
+//! Codes are evdev codes, and the seat's keymap is the guest's. A device that brings another keymap
+//! types text: programs are handed that keymap with its keys, see [`Typed`].
+
+mod keymap;
 
 use std::{
-    collections::BTreeSet,
-    sync::{Mutex, PoisonError},
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
+
+pub(crate) use keymap::DeviceKeymap;
 
 use porthole_core::input::SeatId;
 use smithay::reexports::wayland_server::{
@@ -21,8 +26,23 @@ use wayland_protocols_misc::zwp_virtual_keyboard_v1::server::{
 
 use super::capture::ClientFilter;
 
+/// Modifiers and group as a device tells them: depressed, latched, locked, group.
+pub(crate) type Modifiers = [u32; 4];
+
+/// What a device with a keymap of its own does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Typed {
+    /// A key of the device's own code goes down or up.
+    Key { code: u32, pressed: bool },
+    /// The modifiers are others.
+    Modifiers,
+}
+
 /// The highest code of linux/input-event-codes.h (`KEY_MAX`).
 const KEY_MAX: u32 = 0x2ff;
+
+/// `wl_keyboard.keymap_format` of all keymaps that there are.
+const XKB_V1: u32 = 1;
 
 /// What the compositor must answer.
 pub(crate) trait VirtualKeyboardHandler {
@@ -32,6 +52,19 @@ pub(crate) trait VirtualKeyboardHandler {
     fn may_type(&mut self, client: &Client, seat: SeatId) -> bool;
     /// A key of an evdev code goes down or up.
     fn virtual_key(&mut self, seat: SeatId, code: u32, pressed: bool);
+    /// Whether a keymap is another one than the seat's.
+    fn is_another_keymap(&mut self, seat: SeatId, keymap: &DeviceKeymap) -> bool;
+    /// A device with a keymap of its own does something. False where the one who has the keyboard
+    /// cannot be handed a keymap: a key is then a key of the seat.
+    fn typed(
+        &mut self,
+        seat: SeatId,
+        keymap: &Arc<DeviceKeymap>,
+        modifiers: Modifiers,
+        what: Typed,
+    ) -> bool;
+    /// A keymap is used no more.
+    fn keymap_gone(&mut self, seat: SeatId, keymap: &Arc<DeviceKeymap>);
 }
 
 /// Data of the global: who sees it.
@@ -55,7 +88,67 @@ pub(crate) struct VirtualKeyboardData {
 #[derive(Debug, Default)]
 struct Held {
     has_keymap: bool,
-    codes: BTreeSet<u32>,
+    /// The device's keymap, where it is not the seat's.
+    own: Option<Arc<DeviceKeymap>>,
+    modifiers: Modifiers,
+    /// What is down, and whether it is so for the seat.
+    codes: BTreeMap<u32, bool>,
+}
+
+impl VirtualKeyboardData {
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes another keymap, or none; what was held is let go.
+    fn take_keymap<D: VirtualKeyboardHandler>(
+        &self,
+        state: &mut D,
+        own: Option<Arc<DeviceKeymap>>,
+    ) {
+        let Some(seat) = self.seat else { return };
+        let codes = std::mem::take(&mut self.held().codes);
+        for (code, of_seat) in codes {
+            self.release(state, seat, code, of_seat);
+        }
+        let before = std::mem::replace(&mut self.held().own, own);
+        if let Some(before) = before {
+            state.keymap_gone(seat, &before);
+        }
+    }
+
+    fn press<D: VirtualKeyboardHandler>(&self, state: &mut D, seat: SeatId, code: u32) {
+        let (own, modifiers) = {
+            let held = self.held();
+            (held.own.clone(), held.modifiers)
+        };
+        let what = Typed::Key { code, pressed: true };
+        let handed_on = own.is_some_and(|own| state.typed(seat, &own, modifiers, what));
+        if !handed_on {
+            state.virtual_key(seat, code, true);
+        }
+        self.held().codes.insert(code, !handed_on);
+    }
+
+    fn release<D: VirtualKeyboardHandler>(
+        &self,
+        state: &mut D,
+        seat: SeatId,
+        code: u32,
+        of_seat: bool,
+    ) {
+        if of_seat {
+            state.virtual_key(seat, code, false);
+            return;
+        }
+        let (own, modifiers) = {
+            let held = self.held();
+            (held.own.clone(), held.modifiers)
+        };
+        if let Some(own) = own {
+            state.typed(seat, &own, modifiers, Typed::Key { code, pressed: false });
+        }
+    }
 }
 
 /// The global.
@@ -143,8 +236,15 @@ where
         use smithay::reexports::wayland_server::Resource as _;
         let Some(seat) = data.seat else { return };
         match request {
-            keyboard::Request::Keymap { .. } => {
-                data.held.lock().unwrap_or_else(PoisonError::into_inner).has_keymap = true;
+            keyboard::Request::Keymap { format, fd, size } => {
+                let read = if format == XKB_V1 { DeviceKeymap::read(&fd, size) } else { Ok(None) };
+                let own = read.unwrap_or_else(|error| {
+                    tracing::warn!("a virtual keyboard's keymap cannot be read: {error}");
+                    None
+                });
+                let own = own.filter(|keymap| state.is_another_keymap(seat, keymap)).map(Arc::new);
+                data.take_keymap(state, own);
+                data.held().has_keymap = true;
             }
             keyboard::Request::Key { key, state: down, .. } => {
                 let pressed = down != 0;
@@ -152,32 +252,40 @@ where
                 if pressed && !state.may_type(client, seat) {
                     return;
                 }
-                let news = {
-                    let mut held = data.held.lock().unwrap_or_else(PoisonError::into_inner);
-                    if !held.has_keymap {
-                        resource.post_error(keyboard::Error::NoKeymap, "key before keymap");
-                        return;
+                if !data.held().has_keymap {
+                    resource.post_error(keyboard::Error::NoKeymap, "key before keymap");
+                    return;
+                }
+                let held = data.held().codes.get(&key).copied();
+                match (pressed, held) {
+                    (true, None) if key <= KEY_MAX => data.press(state, seat, key),
+                    (false, Some(of_seat)) => {
+                        data.held().codes.remove(&key);
+                        data.release(state, seat, key, of_seat);
                     }
-                    key <= KEY_MAX
-                        && if pressed { held.codes.insert(key) } else { held.codes.remove(&key) }
-                };
-                if news {
-                    state.virtual_key(seat, key, pressed);
+                    _ => {}
                 }
             }
-            // The seat counts modifiers from the keys themselves.
+            keyboard::Request::Modifiers { mods_depressed, mods_latched, mods_locked, group } => {
+                let modifiers = [mods_depressed, mods_latched, mods_locked, group];
+                let own = {
+                    let mut held = data.held();
+                    held.modifiers = modifiers;
+                    held.own.clone()
+                };
+                // With the seat's keymap, the seat counts modifiers from the keys themselves.
+                if let Some(own) = own
+                    && state.may_type(client, seat)
+                {
+                    state.typed(seat, &own, modifiers, Typed::Modifiers);
+                }
+            }
             _ => {}
         }
     }
 
     fn destroyed(state: &mut D, _: ClientId, _: &Keyboard, data: &VirtualKeyboardData) {
-        let held = {
-            let mut held = data.held.lock().unwrap_or_else(PoisonError::into_inner);
-            std::mem::take(&mut held.codes)
-        };
-        if let Some(seat) = data.seat {
-            held.into_iter().for_each(|code| state.virtual_key(seat, code, false));
-        }
+        data.take_keymap(state, None);
     }
 }
 
