@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod blobs;
+#[cfg(test)]
 mod boot_to_viewer;
 #[cfg(test)]
 mod copies;
