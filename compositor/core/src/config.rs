@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use porthole_pixel::{Rect, Size};
 
+use crate::chord::Chord;
 use crate::color::Color;
 use crate::name::Name;
 use crate::owner::Owner;
@@ -39,6 +40,8 @@ pub struct Config {
     /// The picture shown before any guest's; `None` is the built-in one.
     /// A relative path in the file is taken from the file's folder.
     pub splash: Option<PathBuf>,
+    /// What people may do anywhere.
+    pub input: Input,
     /// The outputs, in the order of the file, as are all lists here.
     pub ports: Vec<Port>,
     /// The virtual machines that may show something. Each has a socket of its name.
@@ -49,6 +52,19 @@ pub struct Config {
     pub sockets: Vec<Socket>,
     /// The programs that the service starts.
     pub programs: Vec<Program>,
+}
+
+/// `[input]`: what people may do anywhere.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Input {
+    /// The chord with which a person takes pointer and keyboard back; `None` for no chord.
+    pub escape: Option<Chord>,
+}
+
+impl Default for Input {
+    fn default() -> Self {
+        Self { escape: Some(Chord::default()) }
+    }
 }
 
 /// `[[port]]`: an output.

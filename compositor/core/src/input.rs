@@ -36,6 +36,12 @@ impl Held {
         last
     }
 
+    /// Whether any device holds a code.
+    #[must_use]
+    pub fn holds(&self, code: u32) -> bool {
+        self.0.contains_key(&code)
+    }
+
     /// Everything is let go of at once; what was held.
     pub fn release_all(&mut self) -> Vec<u32> {
         std::mem::take(&mut self.0).into_keys().collect()
@@ -99,6 +105,12 @@ impl KeyboardFocus {
         let kept = before.filter(|&layer| may_focus(shown, layer));
         self.0 = kept.or_else(|| shown.iter().find(|l| l.keyboard).map(|l| l.layer));
         self.0 != before
+    }
+
+    /// The first layer that may have the keyboard gets it.
+    pub fn reset(&mut self, shown: &[FocusLayer]) {
+        self.0 = None;
+        self.layers_changed(shown);
     }
 
     /// A button went down or a finger touched on this layer. True when the focus changed.

@@ -12,6 +12,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod chord;
 pub mod color;
 pub mod config;
 pub mod input;

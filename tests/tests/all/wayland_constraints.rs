@@ -4,7 +4,10 @@ use porthole_tests::{
     Result, Service,
     program::{Program, Toplevel},
 };
-use wayland_client::protocol::{wl_pointer::WlPointer, wl_shm::Format};
+use wayland_client::protocol::{
+    wl_pointer::{ButtonState, WlPointer},
+    wl_shm::Format,
+};
 use wayland_protocols::wp::pointer_constraints::zv1::client::zwp_pointer_constraints_v1::Lifetime;
 use wayland_protocols_wlr::virtual_pointer::v1::client::zwlr_virtual_pointer_v1::ZwlrVirtualPointerV1;
 
@@ -105,6 +108,68 @@ fn a_locked_pointer_stays_and_is_told_how_far_its_device_went() -> Result<()> {
     let mark = desk.program.log.len();
     desk.push(2.0, 2.0)?;
     assert_eq!(desk.told(mark)?, ["relative 1.0 1.0", "pointer motion 4.0 8.0"]);
+    Ok(())
+}
+
+#[test]
+fn a_chord_takes_pointer_and_keyboard_back() -> Result<()> {
+    /// Left Ctrl, left Alt, right Shift, A and Escape.
+    const CHORD: [u32; 3] = [29, 56, 54];
+    const KEY_A: u32 = 30;
+    const KEY_ESCAPE: u32 = 1;
+    let service = service()?;
+    let mut desk = Desk::new(&service)?;
+    desk.point(28, 14)?;
+    let surface = desk.toplevel.surface.clone();
+    desk.program.lock(&desk.pointer, &surface, Lifetime::Persistent)?;
+    desk.program.wait_for("the lock", 0, |l| l == "locked")?;
+    desk.program.seat("main")?;
+    let seat = desk.hand.seat("main")?;
+    let keyboard = desk.hand.virtual_keyboard(&seat)?;
+    // Alone it is a key like any other.
+    keyboard.key(0, KEY_ESCAPE, 1);
+    keyboard.key(0, KEY_ESCAPE, 0);
+    desk.hand.roundtrip()?;
+    desk.program.wait_for("a key", 0, |l| l == "key 1 released")?;
+
+    let mark = desk.program.log.len();
+    CHORD.iter().for_each(|code| keyboard.key(0, *code, 1));
+    keyboard.key(0, KEY_ESCAPE, 1);
+    keyboard.key(0, KEY_ESCAPE, 0);
+    CHORD.iter().for_each(|code| keyboard.key(0, *code, 0));
+    keyboard.key(0, KEY_A, 1);
+    desk.hand.roundtrip()?;
+    desk.program.wait_for("a later key", mark, |l| l == "key 30 pressed")?;
+    let told = desk.program.log.since(mark);
+    let at = |what: &str| told.iter().position(|l| l == what);
+    assert!(at("unlocked").is_some() && at("keyboard leave") < at("keyboard enter"), "{told:?}");
+    assert_eq!((at("key 1 pressed"), at("key 1 released")), (None, None));
+    // Free until the next click, which is where the person wants to be.
+    let mark = desk.program.log.len();
+    desk.push(4.0, 0.0)?;
+    // The program listens to the seat twice by now.
+    let mut told = desk.told(mark)?;
+    told.dedup();
+    assert_eq!(told, ["relative 2.0 0.0", "pointer motion 12.0 5.0"]);
+    desk.device.button(0, 0x110, ButtonState::Pressed);
+    desk.device.frame();
+    desk.hand.roundtrip()?;
+    desk.program.wait_for("the lock again", mark, |l| l == "locked")?;
+    Ok(())
+}
+
+#[test]
+fn a_drag_out_of_a_scaled_layer_is_told_in_the_surfaces_own_coordinates() -> Result<()> {
+    let service = service()?;
+    let mut desk = Desk::new(&service)?;
+    desk.point(28, 14)?;
+    desk.device.button(0, 0x110, ButtonState::Pressed);
+    desk.device.frame();
+    desk.point(32, 18)?;
+    desk.point(0, 0)?;
+    desk.hand.roundtrip()?;
+    desk.program.wait_for("the drag", 0, |l| l == "pointer motion 12.0 7.0")?;
+    desk.program.wait_for("its way out", 0, |l| l == "pointer motion -4.0 -2.0")?;
     Ok(())
 }
 

@@ -13,6 +13,8 @@ use crate::name::Name;
 pub struct Changes {
     /// The splash picture is another one.
     pub splash: bool,
+    /// What people may do anywhere is something else.
+    pub input: bool,
     /// Outputs.
     pub ports: Delta,
     /// Pictures on outputs.
@@ -42,6 +44,7 @@ impl Changes {
     pub fn between(old: &Config, new: &Config) -> Self {
         Self {
             splash: old.splash != new.splash,
+            input: old.input != new.input,
             ports: Delta::between(&old.ports, &new.ports),
             layers: Delta::between(&old.layers, &new.layers),
             guests: Delta::between(&old.guests, &new.guests),
@@ -99,6 +102,9 @@ impl fmt::Display for Changes {
         }
         if self.splash {
             parts.push("splash changed".to_owned());
+        }
+        if self.input {
+            parts.push("input changed".to_owned());
         }
         f.write_str(if parts.is_empty() { "nothing changed" } else { "" })?;
         f.write_str(&parts.join(", "))

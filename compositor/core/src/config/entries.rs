@@ -6,7 +6,10 @@ use porthole_pixel::Size;
 use toml::de::DeValue;
 
 use super::fields::{Report, Table, integer};
-use super::{Guest, Keymap, Layer, Port, PortKind, Program, ResizedBy, Restart, Socket, limits};
+use super::{
+    Guest, Input, Keymap, Layer, Port, PortKind, Program, ResizedBy, Restart, Socket, limits,
+};
+use crate::chord::Chord;
 use crate::color::Color;
 use crate::owner::Owner;
 use crate::refresh::Refresh;
@@ -43,6 +46,7 @@ type Read<T> = fn(&mut Report<'_>, &Table<'_>) -> Option<T>;
 /// Title and keys of each kind of entry.
 pub(super) fn keys(kind: &str) -> (&'static str, &'static [&'static str]) {
     match kind {
+        "input" => ("[input]", &["escape"]),
         "port" => (
             "[[port]]",
             &["name", "kind", "size", "refresh", "scale", "resize", "background", "pipelines"],
@@ -57,6 +61,29 @@ pub(super) fn keys(kind: &str) -> (&'static str, &'static [&'static str]) {
         ),
         "socket" => ("[[socket]]", &["name", "mode", "owner", "rights"]),
         _ => ("[[program]]", &["name", "command", "socket", "restart", "env"]),
+    }
+}
+
+/// Reads the one table for all people.
+pub(super) fn input(report: &mut Report<'_>, top: &Table<'_>) -> Option<Input> {
+    let value = top.value("input")?;
+    let (title, keys) = keys("input");
+    let Some(entries) = value.get_ref().as_table() else {
+        top.wrong(report, "input", format!("begin it with a line {title}"));
+        return None;
+    };
+    let table = Table::new(report, title, value.span().start, entries, keys);
+    let text = table.string(report, "escape")?;
+    if text == "none" {
+        return Some(Input { escape: None });
+    }
+    match Chord::parse(text) {
+        Ok(chord) => Some(Input { escape: Some(chord) }),
+        Err(error) => {
+            let remedy = format!("write escape = \"{}\" or \"none\"", Chord::default());
+            report.add(table.at("escape"), error, remedy);
+            None
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use super::{Config, ConfigErrors, limits};
 
 /// The keys outside all tables of the file, and the names of these.
 pub(super) const KEYS: &[&str] =
-    &["version", "splash", "port", "guest", "layer", "socket", "program"];
+    &["version", "splash", "input", "port", "guest", "layer", "socket", "program"];
 
 /// Reads the file, up to the largest size that a configuration may have.
 pub(super) fn text(path: &Path) -> io::Result<String> {
@@ -62,6 +62,9 @@ fn checked(report: &mut Report<'_>, text: &str, file: &str) -> Config {
     };
     let mut config = check::all(report, found);
     config.splash = splash(report, &top, file);
+    if let Some(input) = entries::input(report, &top) {
+        config.input = input;
+    }
     config
 }
 

@@ -54,6 +54,25 @@ fn name(text: &str) -> Name {
 }
 
 #[test]
+fn the_chord_is_there_unless_the_file_says_otherwise() {
+    let escape = |text: &str| {
+        let text = GOOD.replace("[[port]]", &format!("{text}\n[[port]]"));
+        Config::parse(&text, "f").map(|c| c.input.escape.map(|chord| chord.to_string()))
+    };
+    let default = Some("ctrl+alt+shift+escape".to_owned());
+    assert_eq!(escape("").unwrap(), default);
+    assert_eq!(escape("[input]").unwrap(), default);
+    assert_eq!(escape("[input]\nescape = \"super+f12\"").unwrap(), Some("super+f12".to_owned()));
+    assert_eq!(escape("[input]\nescape = \"none\"").unwrap(), None);
+    let wrong = |text: &str| escape(text).unwrap_err().to_string();
+    let said = wrong("[input]\nescape = \"ctrl+q\"");
+    assert!(said.contains("f:4: there is no key 'q' for chords; write escape = "), "{said}");
+    assert!(wrong("[input]\nescape = 1").contains("write escape = \"...\""));
+    assert!(wrong("input = 1").contains("[input]"));
+    assert!(wrong("[input]\nescpe = \"none\"").contains("did you mean 'escape'"));
+}
+
+#[test]
 fn everything_is_read() {
     let config = Config::parse(GOOD, "/etc/porthole/porthole.toml").unwrap();
     assert_eq!(config.splash.as_deref(), Some(Path::new("/etc/porthole/splash.png")));

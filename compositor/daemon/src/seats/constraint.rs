@@ -122,7 +122,8 @@ impl State {
 
     /// The pointer of a seat is on a surface: what that asked for begins.
     pub(super) fn begin_constraint(&self, id: SeatId) {
-        let Some(pointer) = self.seats.get(id).and_then(|s| s.seat.get_pointer()) else { return };
+        let Some(seat) = self.seats.get(id).filter(|s| !s.escape.free) else { return };
+        let Some(pointer) = seat.seat.get_pointer() else { return };
         let Some((on, local)) = self.under_pointer(id) else { return };
         if pointer.current_focus().as_ref() != Some(&on.surface) {
             return;

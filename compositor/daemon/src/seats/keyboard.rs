@@ -54,7 +54,7 @@ impl State {
     pub(crate) fn key(&mut self, id: SeatId, code: u32, pressed: bool) {
         let Some(seat) = self.seats.get_mut(id) else { return };
         let news = if pressed { seat.keys.press(code) } else { seat.keys.release(code) };
-        if news {
+        if news && !self.keeps_key(id, code, pressed) {
             self.send_key(id, code, pressed);
         }
     }
@@ -109,7 +109,7 @@ impl State {
         focus.filter(Resource::is_alive)
     }
 
-    fn send_keyboard_focus(&mut self, id: SeatId) {
+    pub(super) fn send_keyboard_focus(&mut self, id: SeatId) {
         self.refresh_keymap(id);
         let surface = self.keyboard_surface(id);
         let keyboard = self.seats.get(id).and_then(|s| s.seat.get_keyboard());

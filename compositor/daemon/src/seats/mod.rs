@@ -6,6 +6,7 @@
 
 mod activation;
 mod constraint;
+mod escape;
 mod keyboard;
 mod pointer;
 mod touch;
@@ -36,6 +37,7 @@ use smithay::{
 };
 
 use crate::{clock, protocols::virtual_keyboard::DeviceKeymap, state::State};
+use escape::Escape;
 use touch::Fingers;
 
 /// The version of `wl_seat` that smithay speaks.
@@ -76,6 +78,7 @@ pub(crate) struct OneSeat {
     keys: Held,
     buttons: Held,
     fingers: Fingers,
+    escape: Escape,
     /// Scrolling since the last frame event.
     axis: Option<AxisFrame>,
     /// What the focused client wants the pointer to look like.
@@ -165,6 +168,7 @@ impl Seats {
             keys: Held::default(),
             buttons: Held::default(),
             fingers: Fingers::default(),
+            escape: Escape::default(),
             axis: None,
             cursor: CursorImageStatus::default_named(),
         };
@@ -274,7 +278,9 @@ impl State {
     fn leave_port(&mut self, id: SeatId) {
         let Some(seat) = self.seats.get_mut(id) else { return };
         let (keys, buttons) = (seat.keys.release_all(), seat.buttons.release_all());
-        keys.into_iter().for_each(|code| self.send_key(id, code, false));
+        let kept = std::mem::take(&mut seat.escape).kept;
+        let keys = keys.into_iter().filter(|code| !kept.contains(code));
+        keys.for_each(|code| self.send_key(id, code, false));
         if !buttons.is_empty() {
             buttons.into_iter().for_each(|code| self.send_button(id, code, false));
             self.pointer_frame(id);

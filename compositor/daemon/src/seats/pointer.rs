@@ -3,7 +3,7 @@
 use porthole_core::{input::SeatId, model::PortId, scene::Point};
 use smithay::{
     backend::input::{Axis, AxisSource, ButtonState},
-    input::pointer::{AxisFrame, ButtonEvent, MotionEvent, PointerHandle},
+    input::pointer::{AxisFrame, ButtonEvent, ClickGrab, MotionEvent, PointerHandle},
     reexports::wayland_server::{
         Client, Resource,
         protocol::{wl_pointer, wl_surface::WlSurface},
@@ -126,12 +126,26 @@ impl State {
             let origin = Point { x: at.x - local.x, y: at.y - local.y };
             (found.surface.clone(), smithay_point(origin))
         });
+        let dragged = self.dragged_to(id, at, &pointer);
         let event = MotionEvent {
-            location: smithay_point(at),
+            location: smithay_point(dragged.unwrap_or(at)),
             serial: SERIAL_COUNTER.next_serial(),
             time: clock::milliseconds(),
         };
         pointer.motion(self, focus, &event);
+    }
+
+    /// The location that says where the pointer is to the surface on which a button is held: smithay
+    /// keeps that surface's origin as it was when the button went down.
+    fn dragged_to(&self, id: SeatId, at: Point, pointer: &PointerHandle<Self>) -> Option<Point> {
+        let held = pointer.with_grab(|_, grab| {
+            let click = grab.is::<ClickGrab<Self>>();
+            if click { grab.start_data().focus.clone() } else { None }
+        });
+        let (surface, origin) = held.flatten()?;
+        let on = self.port_of_seat(id)?.input.iter().find(|on| on.surface == surface)?;
+        let local = on.mapping.to_source(at);
+        Some(Point { x: origin.x + local.x, y: origin.y + local.y })
     }
 
     /// Takes a pointer away from the surface that has it.
@@ -152,7 +166,12 @@ impl State {
             return;
         }
         if pressed && let Some(port) = seat.port {
+            // Who clicks wants to be where he clicks, and be held there if it must be.
+            let was_free = std::mem::take(&mut seat.escape.free);
             let seat = seat.seat.clone();
+            if was_free {
+                self.begin_constraint(id);
+            }
             let under =
                 self.under_pointer(id).map(|(on, _)| (on.surface.clone(), on.element.layer));
             self.clicked_outside(&seat, under.as_ref().map(|(surface, _)| surface));
