@@ -24,7 +24,7 @@ use porthole_core::rights::SocketRights;
 
 use crate::{
     cursor_theme::NamedCursors,
-    handlers::{idle::Inhibitors, pacing::Pacing},
+    handlers::{devices::GoneDevices, idle::Inhibitors, pacing::Pacing},
     popups::Grabs,
     protocols::{
         alpha_modifier::AlphaModifierState,
@@ -48,6 +48,7 @@ pub(crate) struct Desktop {
     pub(crate) wlr_control: wlr_data_control::DataControlState,
     pub(crate) outputs: XdgOutputState,
     pub(crate) grabs: Grabs,
+    pub(crate) gone: GoneDevices,
     pub(crate) inhibitors: Inhibitors,
     pub(crate) pacing: Pacing,
     pub(crate) named_cursors: NamedCursors,
@@ -88,6 +89,7 @@ impl Desktop {
             primary,
             outputs: XdgOutputState::new::<State>(display),
             grabs: Grabs::default(),
+            gone: GoneDevices::default(),
             offered: HashMap::new(),
             inhibitors: Inhibitors::default(),
             pacing: Pacing::default(),

@@ -36,6 +36,11 @@ pub(crate) const OBJECTS: Limits = Limits {
         ("zwlr_screencopy_frame_v1", 256),
         ("zwp_virtual_keyboard_v1", 64),
         ("zwlr_virtual_pointer_v1", 64),
+        // Each is told what is copied, and looked at when another one comes or goes.
+        ("wl_data_device", 64),
+        ("zwp_primary_selection_device_v1", 64),
+        ("ext_data_control_device_v1", 64),
+        ("zwlr_data_control_device_v1", 64),
         // Each holds up to 256 types, offered to who has the focus.
         ("wl_data_source", 64),
         ("zwp_primary_selection_source_v1", 64),

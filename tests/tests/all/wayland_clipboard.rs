@@ -270,3 +270,28 @@ fn who_has_the_keyboard_hands_it_on_once() -> Result<()> {
     assert!(!right.log.since(mark).iter().any(|l| l == "keyboard enter"));
     Ok(())
 }
+
+#[test]
+fn programs_that_come_and_go_leave_nothing_behind() -> Result<()> {
+    let service = service(BOTH)?;
+    let visit = |times: u32| -> Result<u64> {
+        for _ in 0..times {
+            let mut program = Program::connect(&service.socket("left")?)?;
+            let seat = program.seat("main")?;
+            for _ in 0..60 {
+                program.data_device(&seat)?;
+                program.primary_device(&seat)?;
+            }
+            program.roundtrip()?;
+            // Without a word to its devices.
+            program.die();
+        }
+        service.process.status("VmRSS")
+    };
+    // What the memory's own bookkeeping needs is there after some visits.
+    let before = visit(100)?;
+    let after = visit(400)?;
+    // 48000 devices of some 300 bytes each would be 14 MB.
+    assert!(after < before + 5_000, "from {before} kB to {after} kB");
+    Ok(())
+}

@@ -3,6 +3,7 @@
 mod capture;
 mod compositor;
 mod cursor_shape;
+pub(crate) mod devices;
 pub(crate) mod foreign_toplevel;
 pub(crate) mod idle;
 mod input;

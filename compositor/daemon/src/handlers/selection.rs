@@ -10,7 +10,6 @@ use smithay::{
         },
         wayland_protocols::wp::primary_selection::zv1::server::{
             zwp_primary_selection_device_manager_v1::ZwpPrimarySelectionDeviceManagerV1 as PrimaryManager,
-            zwp_primary_selection_device_v1::ZwpPrimarySelectionDeviceV1 as PrimaryDevice,
         },
         wayland_protocols_wlr::data_control::v1::server::{
             zwlr_data_control_device_v1::{self, ZwlrDataControlDeviceV1 as WlrDevice},
@@ -19,7 +18,6 @@ use smithay::{
         wayland_server::{
             Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, New, Resource,
             protocol::{
-                wl_data_device::{self, WlDataDevice},
                 wl_data_device_manager::WlDataDeviceManager,
                 wl_seat::WlSeat,
                 wl_surface::WlSurface,
@@ -29,12 +27,12 @@ use smithay::{
     wayland::selection::{
         SelectionHandler,
         data_device::{
-            ClientDndGrabHandler, DataDeviceHandler, DataDeviceState, DataDeviceUserData,
+            ClientDndGrabHandler, DataDeviceHandler, DataDeviceState,
             ServerDndGrabHandler, set_data_device_focus,
         },
         ext_data_control,
         primary_selection::{
-            PrimaryDeviceManagerGlobalData, PrimaryDeviceUserData, PrimarySelectionHandler,
+            PrimaryDeviceManagerGlobalData, PrimarySelectionHandler,
             PrimarySelectionState, set_primary_focus,
         },
         wlr_data_control,
@@ -128,31 +126,9 @@ impl GlobalDispatch<WlDataDeviceManager, ()> for State {
     }
 }
 
-impl Dispatch<WlDataDevice, DataDeviceUserData> for State {
-    fn request(
-        state: &mut Self,
-        client: &Client,
-        device: &WlDataDevice,
-        request: wl_data_device::Request,
-        data: &DataDeviceUserData,
-        display: &DisplayHandle,
-        data_init: &mut DataInit<'_, Self>,
-    ) {
-        // smithay looks at the serial alone, which any client can guess.
-        if let wl_data_device::Request::StartDrag { origin, .. } = &request
-            && !origin.client().is_some_and(|c| state.holds_a_button(&c))
-        {
-            return;
-        }
-        <DataDeviceState as Dispatch<WlDataDevice, DataDeviceUserData, Self>>::request(
-            state, client, device, request, data, display, data_init,
-        );
-    }
-}
-
 impl State {
     /// Whether a client's surface has the pointer of a seat because a button is held on it.
-    fn holds_a_button(&self, client: &Client) -> bool {
+    pub(super) fn holds_a_button(&self, client: &Client) -> bool {
         self.seats.iter().any(|(_, seat)| {
             let start = seat.seat.get_pointer().and_then(|p| p.grab_start_data());
             let on = start.and_then(|start| start.focus);
@@ -166,8 +142,8 @@ impl State {
 struct Refused;
 
 macro_rules! data_control {
-    ($state:ty, $manager:ty, $manager_module:ident, $device:ty, $device_module:ident, $module:ident {
-        $global_data:ident, $manager_data:ident, $device_data:ident
+    ($state:ty, $manager:ty, $manager_module:ident, $device:ty, $device_module:ident, $forget:ident, $module:ident {
+        $global_data:ident, $manager_data:ident
     }) => {
         impl Dispatch<$manager, $module::$manager_data> for $state {
             fn request(
@@ -179,6 +155,9 @@ macro_rules! data_control {
                 display: &DisplayHandle,
                 data_init: &mut DataInit<'_, Self>,
             ) {
+                if matches!(request, $manager_module::Request::GetDataDevice { .. }) {
+                    state.$forget(client, display, data_init);
+                }
                 match request {
                     $manager_module::Request::GetDataDevice { id, seat }
                         if !state.opens_clipboard(client, &seat) =>
@@ -210,7 +189,6 @@ macro_rules! data_control {
         }
 
         wayland_server::delegate_global_dispatch!($state: [$manager: $module::$global_data] => $module::DataControlState);
-        wayland_server::delegate_dispatch!($state: [$device: $module::$device_data] => $module::DataControlState);
     };
 }
 
@@ -220,11 +198,8 @@ data_control!(
     ext_data_control_manager_v1,
     ExtDevice,
     ext_data_control_device_v1,
-    ext_data_control {
-        ExtDataControlManagerGlobalData,
-        ExtDataControlManagerUserData,
-        ExtDataControlDeviceUserData
-    }
+    forget_ext_devices,
+    ext_data_control { ExtDataControlManagerGlobalData, ExtDataControlManagerUserData }
 );
 data_control!(
     State,
@@ -232,13 +207,7 @@ data_control!(
     zwlr_data_control_manager_v1,
     WlrDevice,
     zwlr_data_control_device_v1,
-    wlr_data_control {
-        DataControlManagerGlobalData,
-        DataControlManagerUserData,
-        DataControlDeviceUserData
-    }
+    forget_wlr_devices,
+    wlr_data_control { DataControlManagerGlobalData, DataControlManagerUserData }
 );
-wayland_server::delegate_dispatch!(State: [WlDataDeviceManager: ()] => DataDeviceState);
 wayland_server::delegate_global_dispatch!(State: [PrimaryManager: PrimaryDeviceManagerGlobalData] => PrimarySelectionState);
-wayland_server::delegate_dispatch!(State: [PrimaryManager: ()] => PrimarySelectionState);
-wayland_server::delegate_dispatch!(State: [PrimaryDevice: PrimaryDeviceUserData] => PrimarySelectionState);
