@@ -34,6 +34,10 @@ pub(crate) const OBJECTS: Limits = Limits {
         ("ext_image_copy_capture_cursor_session_v1", 64),
         ("ext_image_copy_capture_frame_v1", 256),
         ("zwlr_screencopy_frame_v1", 256),
+        // Each keeps the damage of every port, twice.
+        ("zwlr_screencopy_manager_v1", 64),
+        // Each is told of every toplevel.
+        ("ext_foreign_toplevel_list_v1", 64),
         ("zwp_virtual_keyboard_v1", 64),
         ("zwlr_virtual_pointer_v1", 64),
         // Each is told what is copied, and looked at when another one comes or goes.

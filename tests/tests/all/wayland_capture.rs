@@ -60,6 +60,14 @@ fn a_buffer_of_another_size_fails_and_the_next_one_works() -> Result<()> {
     let frame = viewer.capture_frame(&session, &small);
     viewer.wait_for("the refusal", mark, |line| line == "capture failed BufferConstraints")?;
     frame.destroy();
+    // Of the right size, but in an order of channels that was not offered.
+    for format in [Format::Abgr8888, Format::Argb8888] {
+        let other = viewer.buffer((64, 48), format, true)?;
+        let mark = viewer.log.len();
+        let frame = viewer.capture_frame(&session, &other);
+        viewer.wait_for("the refusal", mark, |line| line == "capture failed BufferConstraints")?;
+        frame.destroy();
+    }
     for sealed in [true, false] {
         let right = viewer.buffer((64, 48), Format::Xrgb8888, sealed)?;
         let mark = viewer.log.len();

@@ -79,6 +79,12 @@ fn capture_sessions_and_virtual_devices_are_counted() -> Result<()> {
         let managers = greedy.capture_managers()?;
         (0..400).try_for_each(|_| greedy.capture_with(&managers, &output).map(drop))
     })?;
+    too_much(&service, "too many zwlr_screencopy_manager_v1 objects", |greedy| {
+        (0..400).try_for_each(|_| greedy.copies().map(drop))
+    })?;
+    too_much(&service, "too many ext_foreign_toplevel_list_v1 objects", |greedy| {
+        (0..400).try_for_each(|_| greedy.toplevel_list().map(drop))
+    })?;
     too_much(
         &service,
         "too many zwp_virtual_keyboard_v1 objects; a client may have 64",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use porthole_pixel::{Rect, Region, Size};
+use porthole_pixel::{Format, Rect, Region, Size};
 use smithay::reexports::{
     wayland_protocols::ext::image_copy_capture::v1::server::ext_image_copy_capture_frame_v1::{
         Error, ExtImageCopyCaptureFrameV1, FailureReason,
@@ -78,12 +78,13 @@ impl Frame {
         true
     }
 
-    /// The way into the buffer, when it is alive, ours, and fits a picture of `size`.
-    pub(super) fn writer(&self, size: Size) -> Option<BufferWriter> {
+    /// The way into the buffer, when it is alive, ours, and fits a picture of `size` in one of these
+    /// formats.
+    pub(super) fn writer(&self, size: Size, formats: &[Format]) -> Option<BufferWriter> {
         let buffer = self.buffer.as_ref().filter(|b| b.is_alive())?;
         let buffer = ShmBuffer::of(buffer)?;
-        let fits =
-            buffer.layout().size() == size && buffer.layout().format().bytes_per_pixel() == 4;
+        let layout = buffer.layout();
+        let fits = layout.size() == size && formats.contains(&layout.format());
         fits.then(|| buffer.writer())
     }
 

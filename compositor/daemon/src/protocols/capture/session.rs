@@ -165,7 +165,7 @@ impl Session {
             return None;
         }
         let frame = self.frame.take()?;
-        let Some(into) = frame.writer(self.size) else {
+        let Some(into) = frame.writer(self.size, self.kind.formats()) else {
             frame.fail(FailureReason::BufferConstraints);
             return None;
         };
