@@ -222,3 +222,17 @@ fn seats_without_end_are_denied() -> Result<()> {
     next.own_seat()?;
     Ok(())
 }
+
+#[test]
+fn seats_that_come_and_go_without_end_are_denied_for_a_while() -> Result<()> {
+    let service = service()?;
+    let mut restless = Program::connect(&service.socket("viewer")?)?;
+    let mut seats = 0;
+    while let Ok(own) = restless.own_seat() {
+        own.transient.destroy();
+        seats += 1;
+        assert!(seats <= 256, "there is no end to it");
+    }
+    assert_eq!(seats, 256);
+    Ok(())
+}

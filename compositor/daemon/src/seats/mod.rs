@@ -50,6 +50,10 @@ const MAX_TRANSIENT: usize = 64;
 /// heard of its end yet would be disconnected otherwise.
 const LINGER: Duration = Duration::from_secs(5);
 
+/// Seats that are gone and linger, at a time. All programs and guests hear of every seat that comes and
+/// goes: who makes and destroys them without end is denied for a while.
+const MAX_LINGERING: usize = 256;
+
 /// Whose a seat is.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Owner {
@@ -112,6 +116,8 @@ pub(crate) struct Seats {
     pub(crate) state: SeatState<State>,
     by_id: BTreeMap<SeatId, OneSeat>,
     next: u64,
+    /// How many seats that are gone can still be bound.
+    lingering: usize,
     /// Clients that asked in this turn for touch screens.
     late: Vec<(SeatId, ClientId)>,
     /// Seats that are gone, by name: smithay never forgets one, so a name gets its old one again.
@@ -126,6 +132,7 @@ impl Seats {
             state,
             by_id: BTreeMap::new(),
             next: 0,
+            lingering: 0,
             late: Vec::new(),
             parked: BTreeMap::new(),
             told_keymaps: Vec::new(),
@@ -196,8 +203,9 @@ impl Seats {
         port: Option<PortId>,
     ) -> Option<(SeatId, GlobalId)> {
         let transient = self.by_id.values().filter(|s| s.owner != Owner::Port).count();
-        if transient >= MAX_TRANSIENT {
-            tracing::warn!("a seat '{base}-N' is refused: there are {transient} already");
+        if transient >= MAX_TRANSIENT || self.lingering >= MAX_LINGERING {
+            let gone = self.lingering;
+            tracing::warn!("a seat '{base}-N' is denied: {transient} are there, {gone} just went");
             return None;
         }
         let names = (1..).map(|n: u32| format!("{base}-{n}"));
@@ -254,10 +262,12 @@ impl State {
         let global = gone.global.id.clone();
         let timer = self.handle.insert_source(Timer::from_duration(LINGER), move |_, (), state| {
             state.display.remove_global::<Self>(global.clone());
+            state.seats.lingering -= 1;
             TimeoutAction::Drop
         });
-        if timer.is_err() {
-            self.display.remove_global::<Self>(gone.global.id.clone());
+        match timer {
+            Ok(_) => self.seats.lingering += 1,
+            Err(_) => self.display.remove_global::<Self>(gone.global.id.clone()),
         }
         tracing::info!("seat '{}' is gone", gone.seat.name());
         self.seats.parked.insert(gone.seat.name().to_owned(), (gone.seat, gone.global));
