@@ -45,6 +45,9 @@ pub(crate) const OBJECTS: Limits = Limits {
         ("zwp_primary_selection_device_v1", 64),
         ("ext_data_control_device_v1", 64),
         ("zwlr_data_control_device_v1", 64),
+        ("porthole_virtual_touch_v1", 64),
+        // Each is a seat, and is announced to all; a viewer has one.
+        ("ext_transient_seat_v1", 64),
         // Each holds up to 256 types, offered to who has the focus.
         ("wl_data_source", 64),
         ("zwp_primary_selection_source_v1", 64),

@@ -52,6 +52,14 @@ fn objects_of_each_kind_are_counted() -> Result<()> {
         (0..6000).for_each(|_| greedy.frame(&surface));
         Ok(())
     })?;
+    too_much(&service, "too many wp_presentation_feedback objects", |greedy| {
+        // Those of a surface that is never shown wait for ever.
+        let surface = greedy.surface();
+        (0..6000).try_for_each(|_| greedy.feedback(&surface))
+    })?;
+    too_much(&service, "too many protocol objects; a client may have 16384", |greedy| {
+        (0..20_000).try_for_each(|_| greedy.bind::<WlCompositor>().map(drop))
+    })?;
     too_much(&service, "too many wl_shm_pool objects; a client may have 1024", |greedy| {
         let (memory, shm) = (PoolMemory::new(64, true)?, greedy.bind::<WlShm>()?);
         for _ in 0..20 {
