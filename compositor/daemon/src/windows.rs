@@ -253,6 +253,8 @@ impl State {
             }
             (Some(id), false) => {
                 (window.listed, window.view) = (None, None);
+                // To be mapped again it asks for its size again.
+                window.toplevel.reset_initial_configure_sent();
                 self.unlist_toplevel(id);
             }
             _ => {}

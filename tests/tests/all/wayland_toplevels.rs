@@ -73,6 +73,16 @@ fn a_toplevel_is_listed_while_it_is_mapped() -> Result<()> {
     program.roundtrip()?;
     viewer.wait_for("the end", mark, |line| line == "closed")?;
     assert_eq!(viewer.log.since(mark), ["closed"]);
+
+    // It asks again for its size, and is another one when it is back.
+    let (mark, asked) = (viewer.log.len(), program.log.len());
+    toplevel.surface.commit();
+    program.wait_for("its size", asked, |line| line == "xdg_surface configured")?;
+    assert!(program.log.since(asked).contains(&"toplevel 40x20".to_owned()));
+    toplevel.show(&program.buffer((40, 20), Format::Xrgb8888, true)?);
+    program.roundtrip()?;
+    viewer.wait_for("the toplevel", mark, |line| line == "told")?;
+    assert_eq!(viewer.log.since(mark), ["listed", "identifier", "title second", &id, "told"]);
     Ok(())
 }
 
