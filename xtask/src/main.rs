@@ -14,6 +14,7 @@ mod man;
 mod rig;
 mod setup;
 mod test;
+mod wlcs;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -53,6 +54,8 @@ enum Task {
         #[arg(value_name = "DIR", default_value = "target/man")]
         folder: PathBuf,
     },
+    /// Run Debian's Wayland conformance suite against the service (a quarter of an hour)
+    Wlcs(wlcs::Options),
     /// Prepare or look at what test guests run on
     #[command(subcommand)]
     Rig(rig::Task),
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Task::Lint => lint::run(),
         Task::GpuVectors { folder } => run_vectors(&folder),
         Task::Man { folder } => man::run(&folder),
+        Task::Wlcs(options) => wlcs::run(&options),
         Task::Rig(task) => rig::run(&task),
     };
     match result {

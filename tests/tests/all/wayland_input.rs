@@ -3,7 +3,7 @@
 use porthole_tests::{Result, program::Program};
 use wayland_client::protocol::{wl_pointer::ButtonState, wl_shm::Format};
 
-use crate::wayland_scene::{APP, service, service_with};
+use crate::wayland_scene::{APP, configuration, service, service_with};
 
 /// `KEY_A` and `BTN_LEFT` of linux/input-event-codes.h.
 const KEY_A: u32 = 30;
@@ -100,4 +100,23 @@ fn a_key_before_its_keymap_is_an_error() -> Result<()> {
     let error = typist.roundtrip().expect_err("no keymap").to_string();
     assert!(error.contains("key before keymap"), "{error}");
     Ok(())
+}
+
+#[test]
+fn a_surface_that_moves_under_a_resting_pointer_is_told() -> Result<()> {
+    let service = service()?;
+    let mut program = Program::connect(&service.socket("viewer")?)?;
+    program.seat("main")?;
+    let toplevel = program.toplevel(APP)?;
+    let buffer = program.buffer((40, 20), Format::Xrgb8888, true)?;
+    toplevel.show(&buffer);
+    let output = program.output("main")?;
+    let device = program.virtual_pointer(&output)?;
+    device.motion_absolute(0, 28, 14, 64, 48);
+    device.frame();
+    program.wait_for("the pointer", 0, |line| line == "pointer enter 20.0 10.0")?;
+    let mark = program.log.len();
+    service
+        .reload(&configuration("").replace("rect = [8, 4, 40, 20]", "rect = [10, 8, 40, 20]"))?;
+    program.wait_for("its new place", mark, |line| line == "pointer motion 18.0 6.0")
 }

@@ -120,6 +120,11 @@ impl State {
         })
     }
 
+    /// Whether a surface holds the pointer in its place.
+    pub(super) fn is_locked(&self, surface: &WlSurface, pointer: &PointerHandle<Self>) -> bool {
+        matches!(self.allowed(surface, pointer), Allowed::Locked)
+    }
+
     /// The pointer of a seat is on a surface: what that asked for begins.
     pub(super) fn begin_constraint(&self, id: SeatId) {
         let Some(seat) = self.seats.get(id).filter(|s| !s.escape.free) else { return };

@@ -73,6 +73,8 @@ pub(crate) struct OneSeat {
     pub(crate) port: Option<PortId>,
     /// The pointer, in port pixels; nowhere until something moves it.
     at: Option<Point>,
+    /// Where it is in the surface under it, as that was told.
+    told: Option<Point>,
     /// Where its absolute pointing device is, in port pixels.
     device: Option<Point>,
     focus: KeyboardFocus,
@@ -168,6 +170,7 @@ impl Seats {
             global,
             port,
             at: None,
+            told: None,
             device: None,
             focus: KeyboardFocus::default(),
             keymap: Keymap::default(),

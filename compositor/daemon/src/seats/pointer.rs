@@ -122,7 +122,9 @@ impl State {
         let (Some(at), Some(pointer)) = (seat.at, seat.seat.get_pointer()) else { return };
         // smithay subtracts the surface's origin from the location. A layer may be scaled, so the
         // origin is chosen such that the difference is the point in the surface's own coordinates.
-        let focus = self.under_pointer(id).map(|(found, local)| {
+        let under = self.under_pointer(id);
+        let told = under.as_ref().map(|(_, local)| *local);
+        let focus = under.map(|(found, local)| {
             let origin = Point { x: at.x - local.x, y: at.y - local.y };
             (found.surface.clone(), smithay_point(origin))
         });
@@ -133,6 +135,9 @@ impl State {
             time: clock::milliseconds(),
         };
         pointer.motion(self, focus, &event);
+        if let Some(seat) = self.seats.get_mut(id) {
+            seat.told = told;
+        }
     }
 
     /// The location that says where the pointer is to the surface on which a button is held: smithay
@@ -206,9 +211,13 @@ impl State {
     fn refresh_pointer_focus(&mut self, id: SeatId) {
         let Some(seat) = self.seats.get(id) else { return };
         let (Some(_), Some(pointer)) = (seat.at, seat.seat.get_pointer()) else { return };
-        let under = self.under_pointer(id).map(|(found, _)| found.surface.clone());
+        let told = seat.told;
+        let under = self.under_pointer(id).map(|(found, local)| (found.surface.clone(), local));
+        let (surface, local) = under.unzip();
+        // The surface may have moved under a pointer that rests. One that is locked stays where it is.
+        let moved = local != told && surface.as_ref().is_some_and(|s| !self.is_locked(s, &pointer));
         // A held button keeps its surface until it is released.
-        if under != pointer.current_focus() && !pointer.is_grabbed() {
+        if (surface != pointer.current_focus() || moved) && !pointer.is_grabbed() {
             self.send_motion(id);
             pointer.frame(self);
         }
