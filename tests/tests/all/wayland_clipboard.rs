@@ -295,3 +295,33 @@ fn programs_that_come_and_go_leave_nothing_behind() -> Result<()> {
     assert!(after < before + 5_000, "from {before} kB to {after} kB");
     Ok(())
 }
+
+#[test]
+fn who_comes_next_does_not_find_what_the_last_one_copied() -> Result<()> {
+    let service = service(r#""clipboard:main", "input:main""#)?;
+    let (_left, _toplevel) = shown(&service, "left")?;
+    let mut manager = Program::connect(&service.socket("manager")?)?;
+    let output = manager.output("main")?;
+    let mut names = Vec::new();
+    for text in ["a secret", "another one"] {
+        let mark = manager.log.len();
+        let seat = manager.own_seat()?;
+        names.extend(manager.log.since(mark).iter().find(|l| l.starts_with("seat name ")).cloned());
+        // A seat is at the port at which it has a pointer.
+        let pointer = manager.virtual_pointer_of(&seat.seat, &output)?;
+        let mark = manager.log.len();
+        let control = manager.data_control(&seat.seat)?;
+        manager.wait_for("a first word", mark, |l| l.starts_with("control copied"))?;
+        let said = manager.log.since(mark).iter().find(|l| l.starts_with("control copied"));
+        assert_eq!(said.map(String::as_str), Some("control copied none"), "before {text}");
+        let source = manager.control_source(text)?;
+        control.set_selection(Some(&source));
+        manager.wait_for("its own copy", mark, |l| l == format!("control copied {TEXT}"))?;
+        let mark = manager.log.len();
+        pointer.destroy();
+        seat.transient.destroy();
+        manager.wait_for("the end of the seat", mark, |l| l == "global removed")?;
+    }
+    assert_eq!(names[0], names[1], "the second person has the seat of the first");
+    Ok(())
+}

@@ -34,6 +34,9 @@ use smithay::{
         },
     },
     utils::SERIAL_COUNTER,
+    wayland::selection::{
+        data_device::clear_data_device_selection, primary_selection::clear_primary_selection,
+    },
 };
 
 use crate::{clock, protocols::virtual_keyboard::DeviceKeymap, state::State};
@@ -258,6 +261,9 @@ impl State {
         let Some(mut gone) = self.seats.by_id.remove(&id) else { return };
         let touched = self.globals.capture.cursor_gone(id);
         self.pointer_touched(&touched);
+        // The next person may get this seat again, and is not to find what this one copied.
+        clear_data_device_selection(&self.display, &gone.seat);
+        clear_primary_selection(&self.display, &gone.seat);
         gone.seat.remove_keyboard();
         gone.seat.remove_pointer();
         gone.seat.remove_touch();
