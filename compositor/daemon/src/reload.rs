@@ -8,8 +8,11 @@ use porthole_core::{
     model::{self, Device, PortId},
 };
 
+use smithay::reexports::calloop::timer::{TimeoutAction, Timer};
+
 use crate::{
     handlers::output_management::ViewerSizes,
+    ports::LINGER,
     protocols::{capture::SourceId, shm::Pixels},
     sockets::SocketError,
     splash::{self, SplashError},
@@ -152,8 +155,15 @@ impl State {
         self.globals.capture.removed(SourceId::Port(id));
         self.globals.screencopy.removed(id);
         self.remove_seats_of(id);
-        if let Some(port) = self.ports.remove(&self.display, id) {
-            tracing::info!(port = port.name, "removed");
+        let Some(port) = self.ports.remove(&self.display, id) else { return };
+        tracing::info!(port = port.name, "removed");
+        let global = port.global.clone();
+        let timer = self.handle.insert_source(Timer::from_duration(LINGER), move |_, (), state| {
+            state.display.remove_global::<Self>(global.clone());
+            TimeoutAction::Drop
+        });
+        if timer.is_err() {
+            self.display.remove_global::<Self>(port.global.clone());
         }
     }
 

@@ -19,7 +19,8 @@ impl XdgOutputHandler for State {
     }
 
     fn output_view(&mut self, output: &WlOutput) -> Option<OutputView> {
-        view(output)
+        // The output of a port that is gone lingers, with nothing to tell.
+        self.port_of_output(output).and_then(|_| view(output))
     }
 }
 

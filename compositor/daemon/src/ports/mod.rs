@@ -32,6 +32,10 @@ use crate::{
     surfaces::Waiting,
 };
 
+/// How long an output or seat that is gone can still be bound, which then is to no avail. A client that
+/// had not heard of its end yet would be disconnected otherwise.
+pub(crate) const LINGER: Duration = Duration::from_secs(5);
+
 /// One output.
 #[derive(Debug)]
 pub(crate) struct Port {
@@ -41,7 +45,7 @@ pub(crate) struct Port {
     /// How large programs are asked to draw.
     pub(crate) scale: porthole_core::Scale,
     pub(crate) output: Output,
-    global: GlobalId,
+    pub(crate) global: GlobalId,
     planner: Planner,
     redraw: Redraw,
     timer: Option<RegistrationToken>,
@@ -148,10 +152,11 @@ impl Ports {
         Ok(())
     }
 
-    /// Takes an output away; its render thread ends after the frame that it draws.
+    /// Takes an output away; its render thread ends after the frame that it draws. The global is only
+    /// disabled: a client that did not hear of it yet may still bind it, see [`LINGER`].
     pub(crate) fn remove(&mut self, display: &DisplayHandle, id: PortId) -> Option<Port> {
         let port = self.by_id.remove(&id)?;
-        display.remove_global::<State>(port.global.clone());
+        display.disable_global::<State>(port.global.clone());
         Some(port)
     }
 }

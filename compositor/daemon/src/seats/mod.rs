@@ -12,7 +12,7 @@ mod pointer;
 mod touch;
 mod typing;
 
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use porthole_core::{
     config::Keymap,
@@ -39,7 +39,7 @@ use smithay::{
     },
 };
 
-use crate::{clock, protocols::virtual_keyboard::DeviceKeymap, state::State};
+use crate::{clock, ports::LINGER, protocols::virtual_keyboard::DeviceKeymap, state::State};
 use escape::Escape;
 use touch::Fingers;
 
@@ -48,10 +48,6 @@ const VERSION: u32 = 9;
 
 /// Seats that clients may have made at a time, all together: every program and guest is told of each.
 const MAX_TRANSIENT: usize = 64;
-
-/// How long a seat that is gone can still be bound, which then is to no avail. A client that had not
-/// heard of its end yet would be disconnected otherwise.
-const LINGER: Duration = Duration::from_secs(5);
 
 /// Seats that are gone and linger, at a time. All programs and guests hear of every seat that comes and
 /// goes: who makes and destroys them without end is denied for a while.
