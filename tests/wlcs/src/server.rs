@@ -4,11 +4,11 @@ use std::os::fd::{IntoRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 
 use porthole_tests::failure::OrFail;
-use porthole_tests::program::Program;
+use porthole_tests::program::{Buffer, Program, Toplevel};
 use porthole_tests::wait::{SHORT, wait_until};
 use porthole_tests::{Failure, Result, Service};
 use porthole_wayland::virtual_touch::client::porthole_virtual_touch_v1::PortholeVirtualTouchV1;
-use wayland_client::protocol::wl_pointer::ButtonState;
+use wayland_client::protocol::{wl_pointer::ButtonState, wl_shm::Format};
 use wayland_protocols_wlr::virtual_pointer::v1::client::zwlr_virtual_pointer_v1::ZwlrVirtualPointerV1;
 
 /// The port of every test.
@@ -34,6 +34,35 @@ pub(crate) struct Server {
     /// The descriptors that WLCS got, in the order of the clients.
     clients: Vec<RawFd>,
     raised: usize,
+    probe: Probe,
+    /// With it the seat has a touch screen before any client looks.
+    _touch: Touch,
+}
+
+/// A program of one pixel, which is told when a frame with all changes so far is on the port.
+#[derive(Debug)]
+struct Probe {
+    program: Program,
+    toplevel: Toplevel,
+    buffer: Buffer,
+}
+
+impl Probe {
+    fn start(service: &Service) -> Result<Self> {
+        let mut program = Program::connect(&service.socket("input")?)?;
+        let toplevel = program.toplevel("probe")?;
+        let buffer = program.buffer((1, 1), Format::Xrgb8888, true)?;
+        let mut probe = Self { program, toplevel, buffer };
+        probe.wait()?;
+        Ok(probe)
+    }
+
+    fn wait(&mut self) -> Result<()> {
+        let mark = self.program.log.len();
+        self.program.frame(&self.toplevel.surface);
+        self.toplevel.show(&self.buffer);
+        self.program.wait_for("a frame", mark, |line| line == "frame done")
+    }
 }
 
 impl Server {
@@ -41,7 +70,9 @@ impl Server {
         let places: Vec<Place> =
             (0..CLIENTS).map(|order| Place { x: 0, y: 0, order: order + 1 }).collect();
         let service = Service::start_with(&configuration(&places))?;
-        Ok(Self { service, places, clients: Vec::new(), raised: CLIENTS })
+        let probe = Probe::start(&service)?;
+        let touch = Touch::new(&service)?;
+        Ok(Self { service, places, clients: Vec::new(), raised: CLIENTS, probe, _touch: touch })
     }
 
     /// Connects a client; WLCS owns the descriptor.
@@ -64,7 +95,8 @@ impl Server {
         self.service.reload(&configuration(&self.places))?;
         wait_until("the new place", SHORT, || {
             Ok((taken(&self.service.process.log()) > before).then_some(()))
-        })
+        })?;
+        self.probe.wait()
     }
 
     /// A pointer of the port.
@@ -77,10 +109,7 @@ impl Server {
 
     /// A touch screen of the port.
     pub(crate) fn touch(&self) -> Result<Touch> {
-        let mut program = Program::connect(&self.service.socket("input")?)?;
-        let output = program.output("main")?;
-        let device = program.virtual_touch(None, &output)?;
-        Ok(Touch { program, device })
+        Touch::new(&self.service)
     }
 }
 
@@ -127,6 +156,14 @@ pub(crate) struct Touch {
 }
 
 impl Touch {
+    fn new(service: &Service) -> Result<Self> {
+        let mut program = Program::connect(&service.socket("input")?)?;
+        let output = program.output("main")?;
+        let device = program.virtual_touch(None, &output)?;
+        program.roundtrip()?;
+        Ok(Self { program, device })
+    }
+
     /// In whole pixels: that is what the suite passes, whatever its header says.
     pub(crate) fn down(&mut self, x: i32, y: i32) -> Result<()> {
         let ((x, width), (y, height)) = (steps(x << 8, SIZE.0), steps(y << 8, SIZE.1));
@@ -155,8 +192,13 @@ impl Touch {
 fn configuration(places: &[Place]) -> String {
     let (width, height) = SIZE;
     let mut text = format!(
-        "version = 1\n[[port]]\nname = \"main\"\nsize = [{width}, {height}]\npipelines = {CLIENTS}\n\
-         [[socket]]\nname = \"input\"\nrights = [\"input:main\"]\n"
+        "version = 1\n[[port]]\nname = \"main\"\nsize = [{width}, {height}]\npipelines = {}\n\
+         [[socket]]\nname = \"input\"\nrights = [\"input:main\"]\n\
+         [[layer]]\nname = \"probe\"\nport = \"main\"\nsocket = \"input\"\napp_id = \"probe\"\n\
+         rect = [{}, {}, 1, 1]\norder = 0\nkeyboard = false\n",
+        CLIENTS + 1,
+        width - 1,
+        height - 1
     );
     for (index, Place { x, y, order }) in places.iter().enumerate() {
         // A window that begins beside the port cannot be had: it is moved to its edge.
