@@ -16,8 +16,7 @@ use smithay::{
     reexports::wayland_server::protocol::wl_surface::WlSurface,
     wayland::{
         compositor::{
-            SubsurfaceCachedState, SurfaceAttributes, SurfaceData, TraversalAction, with_states,
-            with_surface_tree_upward,
+            SurfaceAttributes, SurfaceData, TraversalAction, with_states, with_surface_tree_upward,
         },
         shell::xdg::{PopupSurface, SurfaceCachedState},
     },
@@ -313,6 +312,6 @@ struct LayerPlace {
 
 /// Where a subsurface is, in the coordinates of the layer's content.
 fn offset(states: &SurfaceData, (x, y): (i32, i32)) -> (i32, i32) {
-    let at = states.cached_state.get::<SubsurfaceCachedState>().current().location;
-    (x.saturating_add(at.x), y.saturating_add(at.y))
+    let (dx, dy) = with_content(states, |content| content.offset);
+    (x.saturating_add(dx), y.saturating_add(dy))
 }

@@ -14,8 +14,8 @@ use smithay::{
     },
     wayland::{
         compositor::{
-            BufferAssignment, Damage, RectangleKind, RegionAttributes, SurfaceAttributes,
-            SurfaceData,
+            BufferAssignment, Damage, RectangleKind, RegionAttributes, SubsurfaceCachedState,
+            SurfaceAttributes, SurfaceData, get_children, with_states,
         },
         presentation::{PresentationFeedbackCachedState, PresentationFeedbackCallback},
         single_pixel_buffer::{SinglePixelBufferUserData, get_single_pixel_buffer},
@@ -46,6 +46,8 @@ pub(crate) struct Content {
     pub(crate) source: SourceRect,
     /// The surface's size in its own coordinates.
     pub(crate) size: Size,
+    /// Where it is in its parent, if it is a subsurface, as of the parent's last commit.
+    pub(crate) offset: (i32, i32),
     /// What changed, in buffer pixels.
     damage: Unseen,
 }
@@ -88,6 +90,7 @@ impl Default for Content {
             transform: Transform::Normal,
             source: SourceRect::default(),
             size: Size::default(),
+            offset: (0, 0),
             damage: Unseen::default(),
         }
     }
@@ -97,6 +100,18 @@ impl Default for Content {
 pub(crate) fn with_content<T>(states: &SurfaceData, f: impl FnOnce(&mut Content) -> T) -> T {
     let content = states.data_map.get_or_insert_threadsafe(|| Mutex::new(Content::default()));
     f(&mut content.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Puts the subsurfaces of a surface where their positions say. smithay moves one with its own commit;
+/// by the protocol it is its parent's that does.
+pub(crate) fn place_children(parent: &WlSurface) {
+    for child in get_children(parent) {
+        with_states(&child, |states| {
+            let mut position = states.cached_state.get::<SubsurfaceCachedState>();
+            let at = position.pending().location;
+            with_content(states, |content| content.offset = (at.x, at.y));
+        });
+    }
 }
 
 /// Takes what the client committed. A buffer that cannot be read is the client's protocol error.

@@ -164,6 +164,52 @@ fn subsurfaces_and_their_order() -> Result<()> {
 }
 
 #[test]
+fn a_subsurface_moves_with_its_parents_commit() -> Result<()> {
+    let service = service()?;
+    let mut program = Program::connect(&service.socket("viewer")?)?;
+    let toplevel = program.toplevel(APP)?;
+    let below = program.buffer((40, 20), Format::Xrgb8888, true)?;
+    below.paint(pattern)?;
+    let (surface, subsurface) = program.subsurface(&toplevel.surface);
+    let above = program.buffer((4, 4), Format::Xrgb8888, true)?;
+    above.paint(|_, _| 0xff_0000)?;
+    subsurface.set_desync();
+    subsurface.set_position(2, 2);
+    surface.attach(Some(&above.object), 0, 0);
+    surface.commit();
+    show(&mut program, &toplevel, &below)?;
+    let seen = |program: &mut Program, left: u32, top: u32| -> Result<()> {
+        let inside =
+            |x: u32, y: u32| (8 + left..12 + left).contains(&x) && (4 + top..8 + top).contains(&y);
+        expect(&picture(program)?, |x, y| match (in_layer(x, y), inside(x, y)) {
+            (false, _) => BACK,
+            (true, true) => 0xff_0000,
+            (true, false) => pattern(x - 8, y - 4),
+        });
+        Ok(())
+    };
+    seen(&mut program, 2, 2)?;
+    // Its own commit does not move it ...
+    subsurface.set_position(20, 10);
+    let mark = program.log.len();
+    program.frame(&surface);
+    surface.damage(0, 0, 4, 4);
+    surface.commit();
+    program.wait_for("a frame", mark, |line| line == "frame done")?;
+    seen(&mut program, 2, 2)?;
+    // ... its parent's does.
+    for (left, top) in [(20, 10), (30, 12)] {
+        subsurface.set_position(i32::try_from(left).unwrap_or(0), i32::try_from(top).unwrap_or(0));
+        let mark = program.log.len();
+        program.frame(&toplevel.surface);
+        toplevel.surface.commit();
+        program.wait_for("a frame", mark, |line| line == "frame done")?;
+        seen(&mut program, left, top)?;
+    }
+    Ok(())
+}
+
+#[test]
 fn opacity_blends_and_rounds_right() -> Result<()> {
     let service = service_with("opacity = 0.5")?;
     let mut program = Program::connect(&service.socket("viewer")?)?;

@@ -47,6 +47,7 @@ impl CompositorHandler for State {
     fn commit(&mut self, surface: &WlSurface) {
         committed(surface);
         with_states(surface, |states| surfaces::commit(surface, states, &self.released));
+        surfaces::place_children(surface);
         self.cursor_committed(surface);
         self.pace_commit(surface);
         if self.answer_first_commit(surface) {
