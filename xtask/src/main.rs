@@ -54,7 +54,7 @@ enum Task {
         #[arg(value_name = "DIR", default_value = "target/man")]
         folder: PathBuf,
     },
-    /// Run Debian's Wayland conformance suite against the service (a quarter of an hour)
+    /// Run Debian's Wayland conformance suite against the service (five minutes)
     Wlcs(wlcs::Options),
     /// Prepare or look at what test guests run on
     #[command(subcommand)]

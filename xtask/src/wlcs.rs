@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use clap::Args;
 use porthole_rig::error::Context;
@@ -16,6 +16,8 @@ use crate::{cargo, setup};
 
 const SUITE: &str = "/usr/lib/x86_64-linux-gnu/wlcs/wlcs";
 const PACKAGE: Needed = Needed { name: "wlcs", why: "the Wayland conformance suite" };
+/// Processes that share the tests.
+const SHARDS: usize = 6;
 /// Tests that fail for a reason, by name.
 const KNOWN: &str = "tests/wlcs/known-failures.txt";
 
@@ -59,24 +61,35 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if news > 0 { Err(RigError::failed(format!("{news} failures are not known"))) } else { Ok(()) }
 }
 
+/// Runs the tests in several processes at a time: most of them wait for what does not come.
 fn run_suite(filter: &str) -> Result<Outcome> {
     let step = Step::start("running the conformance suite".to_owned());
-    let library = cache::target().join("debug/libporthole_wlcs.so");
-    let mut command = Command::new(SUITE);
-    command.arg(library).arg(format!("--gtest_filter={filter}"));
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .at("start", Path::new(SUITE))?;
-    let mut outcome = Outcome::default();
-    if let Some(output) = child.stdout.take() {
-        for line in BufReader::new(output).split(b'\n').map_while(std::result::Result::ok) {
-            outcome.line(&String::from_utf8_lossy(&line));
-        }
+    let mut children = Vec::new();
+    for shard in 0..SHARDS {
+        let mut command = Command::new(SUITE);
+        command.arg(cache::target().join("debug/libporthole_wlcs.so"));
+        command.arg(format!("--gtest_filter={filter}"));
+        command.env("GTEST_TOTAL_SHARDS", SHARDS.to_string());
+        command.env("GTEST_SHARD_INDEX", shard.to_string());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        children.push(command.spawn().at("start", Path::new(SUITE))?);
     }
-    child.wait().at("wait for", Path::new(SUITE))?;
+    let read = |mut child: Child| -> Vec<String> {
+        let lines = child.stdout.take().map(|output| BufReader::new(output).split(b'\n'));
+        let lines = lines.into_iter().flatten().map_while(std::result::Result::ok);
+        let lines = lines.map(|line| String::from_utf8_lossy(&line).into_owned()).collect();
+        // Its status says that tests failed, which its lines say better.
+        let _ = child.wait();
+        lines
+    };
+    let mut outcome = Outcome::default();
+    std::thread::scope(|scope| {
+        let readers: Vec<_> =
+            children.into_iter().map(|child| scope.spawn(move || read(child))).collect();
+        for lines in readers.into_iter().filter_map(|reader| reader.join().ok()) {
+            lines.iter().for_each(|line| outcome.line(line));
+        }
+    });
     drop(step);
     Ok(outcome)
 }

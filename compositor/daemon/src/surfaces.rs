@@ -48,6 +48,8 @@ pub(crate) struct Content {
     pub(crate) size: Size,
     /// Where it is in its parent, if it is a subsurface, as of the parent's last commit.
     pub(crate) offset: (i32, i32),
+    /// The same as of a commit of the parent that may not be applied yet.
+    next_offset: (i32, i32),
     /// What changed, in buffer pixels.
     damage: Unseen,
 }
@@ -91,6 +93,7 @@ impl Default for Content {
             source: SourceRect::default(),
             size: Size::default(),
             offset: (0, 0),
+            next_offset: (0, 0),
             damage: Unseen::default(),
         }
     }
@@ -102,15 +105,22 @@ pub(crate) fn with_content<T>(states: &SurfaceData, f: impl FnOnce(&mut Content)
     f(&mut content.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// Puts the subsurfaces of a surface where their positions say. smithay moves one with its own commit;
-/// by the protocol it is its parent's that does.
-pub(crate) fn place_children(parent: &WlSurface) {
+/// A surface is about to commit: the positions of its subsurfaces come with what it commits. smithay
+/// moves a subsurface with its own commit; by the protocol it is its parent's that does.
+pub(crate) fn note_children(parent: &WlSurface) {
     for child in get_children(parent) {
         with_states(&child, |states| {
             let mut position = states.cached_state.get::<SubsurfaceCachedState>();
             let at = position.pending().location;
-            with_content(states, |content| content.offset = (at.x, at.y));
+            with_content(states, |content| content.next_offset = (at.x, at.y));
         });
+    }
+}
+
+/// What a surface committed is applied, which may be later: so are its subsurfaces' positions.
+pub(crate) fn place_children(parent: &WlSurface) {
+    for child in get_children(parent) {
+        with_states(&child, |states| with_content(states, |c| c.offset = c.next_offset));
     }
 }
 

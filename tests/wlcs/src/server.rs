@@ -1,7 +1,9 @@
 //! A service for one test of WLCS.
 
+use std::cell::RefCell;
 use std::os::fd::{IntoRawFd, RawFd};
 use std::os::unix::net::UnixStream;
+use std::rc::Rc;
 
 use porthole_tests::failure::OrFail;
 use porthole_tests::program::{Buffer, Program, Toplevel};
@@ -34,14 +36,14 @@ pub(crate) struct Server {
     /// The descriptors that WLCS got, in the order of the clients.
     clients: Vec<RawFd>,
     raised: usize,
-    probe: Probe,
+    probe: Rc<RefCell<Probe>>,
     /// With it the seat has a touch screen before any client looks.
     _touch: Touch,
 }
 
 /// A program of one pixel, which is told when a frame with all changes so far is on the port.
 #[derive(Debug)]
-struct Probe {
+pub(crate) struct Probe {
     program: Program,
     toplevel: Toplevel,
     buffer: Buffer,
@@ -70,8 +72,8 @@ impl Server {
         let places: Vec<Place> =
             (0..CLIENTS).map(|order| Place { x: 0, y: 0, order: order + 1 }).collect();
         let service = Service::start_with(&configuration(&places))?;
-        let probe = Probe::start(&service)?;
-        let touch = Touch::new(&service)?;
+        let probe = Rc::new(RefCell::new(Probe::start(&service)?));
+        let touch = Touch::new(&service, probe.clone())?;
         Ok(Self { service, places, clients: Vec::new(), raised: CLIENTS, probe, _touch: touch })
     }
 
@@ -96,7 +98,7 @@ impl Server {
         wait_until("the new place", SHORT, || {
             Ok((taken(&self.service.process.log()) > before).then_some(()))
         })?;
-        self.probe.wait()
+        self.probe.borrow_mut().wait()
     }
 
     /// A pointer of the port.
@@ -104,12 +106,12 @@ impl Server {
         let mut program = Program::connect(&self.service.socket("input")?)?;
         let output = program.output("main")?;
         let device = program.virtual_pointer(&output)?;
-        Ok(Pointer { program, device })
+        Ok(Pointer { program, device, probe: self.probe.clone() })
     }
 
     /// A touch screen of the port.
     pub(crate) fn touch(&self) -> Result<Touch> {
-        Touch::new(&self.service)
+        Touch::new(&self.service, self.probe.clone())
     }
 }
 
@@ -123,21 +125,26 @@ fn steps(fixed: i32, side: i32) -> (u32, u32) {
 pub(crate) struct Pointer {
     program: Program,
     device: ZwlrVirtualPointerV1,
+    /// Input goes to what is shown, so what clients committed is waited for before each event.
+    probe: Rc<RefCell<Probe>>,
 }
 
 impl Pointer {
     pub(crate) fn move_to(&mut self, x: i32, y: i32) -> Result<()> {
+        self.probe.borrow_mut().wait()?;
         let ((x, width), (y, height)) = (steps(x, SIZE.0), steps(y, SIZE.1));
         self.device.motion_absolute(0, x, y, width, height);
         self.done()
     }
 
     pub(crate) fn move_by(&mut self, dx: i32, dy: i32) -> Result<()> {
+        self.probe.borrow_mut().wait()?;
         self.device.motion(0, f64::from(dx) / 256.0, f64::from(dy) / 256.0);
         self.done()
     }
 
     pub(crate) fn button(&mut self, code: i32, pressed: bool) -> Result<()> {
+        self.probe.borrow_mut().wait()?;
         let state = if pressed { ButtonState::Pressed } else { ButtonState::Released };
         self.device.button(0, code.unsigned_abs(), state);
         self.done()
@@ -153,31 +160,35 @@ impl Pointer {
 pub(crate) struct Touch {
     program: Program,
     device: PortholeVirtualTouchV1,
+    probe: Rc<RefCell<Probe>>,
 }
 
 impl Touch {
-    fn new(service: &Service) -> Result<Self> {
+    fn new(service: &Service, probe: Rc<RefCell<Probe>>) -> Result<Self> {
         let mut program = Program::connect(&service.socket("input")?)?;
         let output = program.output("main")?;
         let device = program.virtual_touch(None, &output)?;
         program.roundtrip()?;
-        Ok(Self { program, device })
+        Ok(Self { program, device, probe })
     }
 
     /// In whole pixels: that is what the suite passes, whatever its header says.
     pub(crate) fn down(&mut self, x: i32, y: i32) -> Result<()> {
+        self.probe.borrow_mut().wait()?;
         let ((x, width), (y, height)) = (steps(x << 8, SIZE.0), steps(y << 8, SIZE.1));
         self.device.down(0, 0, x, y, width, height);
         self.done()
     }
 
     pub(crate) fn move_to(&mut self, x: i32, y: i32) -> Result<()> {
+        self.probe.borrow_mut().wait()?;
         let ((x, width), (y, height)) = (steps(x << 8, SIZE.0), steps(y << 8, SIZE.1));
         self.device.motion(0, 0, x, y, width, height);
         self.done()
     }
 
     pub(crate) fn up(&mut self) -> Result<()> {
+        self.probe.borrow_mut().wait()?;
         self.device.up(0, 0);
         self.done()
     }

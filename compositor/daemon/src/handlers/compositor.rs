@@ -7,8 +7,8 @@ use smithay::{
         protocol::wl_surface::{self, WlSurface},
     },
     wayland::compositor::{
-        CompositorClientState, CompositorHandler, CompositorState, get_children, get_parent,
-        is_sync_subsurface, with_states,
+        CompositorClientState, CompositorHandler, CompositorState, add_pre_commit_hook,
+        get_children, get_parent, is_sync_subsurface, with_states,
     },
 };
 
@@ -32,6 +32,10 @@ impl CompositorHandler for State {
             Some(data) => &data.compositor,
             None => no_client_state(),
         }
+    }
+
+    fn new_surface(&mut self, surface: &WlSurface) {
+        add_pre_commit_hook::<Self, _>(surface, |_, _, surface| surfaces::note_children(surface));
     }
 
     fn new_subsurface(&mut self, surface: &WlSurface, parent: &WlSurface) {
