@@ -40,6 +40,8 @@ pub(crate) const OBJECTS: Limits = Limits {
         ("ext_foreign_toplevel_list_v1", 64),
         ("zwp_virtual_keyboard_v1", 64),
         ("zwlr_virtual_pointer_v1", 64),
+        // One for each port and wish for another size, until the wish is answered.
+        ("zwlr_output_configuration_head_v1", 512),
         // Each is told what is copied, and looked at when another one comes or goes.
         ("wl_data_device", 64),
         ("zwp_primary_selection_device_v1", 64),

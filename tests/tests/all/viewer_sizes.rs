@@ -103,6 +103,19 @@ fn a_viewer_sizes_the_port_and_the_others_follow() -> Result<()> {
 }
 
 #[test]
+fn wishes_without_end_leave_nothing_behind() -> Result<()> {
+    let service = Service::start_with(&resizable(&scene(64, 48, Pattern::Noise, 1)))?;
+    let server = service.vnc("main")?;
+    let mut viewer = Viewer::connect(&server.address)?;
+    // More than the service lets one client have at a time.
+    for _ in 0..1500 {
+        assert_eq!(viewer.ask(64, 48)?, (Size::new(64, 48), 1, 0));
+    }
+    assert_eq!(viewer.ask(80, 60)?, (Size::new(80, 60), 1, 0));
+    Ok(())
+}
+
+#[test]
 fn the_size_of_other_ports_is_not_a_viewers_to_choose() -> Result<()> {
     let text = resizable(&scene(640, 480, Pattern::Noise, 1));
     for text in [text.replace(", \"resize:main\"", ""), text.replace("\"viewers\"", "\"config\"")] {

@@ -12,7 +12,7 @@ use wayland_protocols_wlr::output_management::v1::client::{
     zwlr_output_configuration_v1::{self as configuration, ZwlrOutputConfigurationV1},
     zwlr_output_head_v1::{self as head, ZwlrOutputHeadV1},
     zwlr_output_manager_v1::{self as manager, ZwlrOutputManagerV1},
-    zwlr_output_mode_v1::ZwlrOutputModeV1,
+    zwlr_output_mode_v1::{self as mode, ZwlrOutputModeV1},
 };
 
 use super::{PortView, ViewEvent};
@@ -40,6 +40,8 @@ pub(super) struct Resizer {
     heads: Vec<Head>,
     serial: u32,
     under_way: Option<(Size, Wait)>,
+    /// The objects of the wish. They have no destructor: we forget them with its answer.
+    wishes: Vec<ZwlrOutputConfigurationHeadV1>,
     next: Option<Size>,
 }
 
@@ -49,7 +51,7 @@ impl Resizer {
     }
 
     /// Asks for a size of the output of this name; false when that cannot be.
-    fn ask(&self, port: &str, size: Size, queue: &QueueHandle<PortView>) -> bool {
+    fn ask(&mut self, port: &str, size: Size, queue: &QueueHandle<PortView>) -> bool {
         let known = self.heads.iter().any(|head| head.name.as_deref() == Some(port));
         let (Some(manager), true) = (&self.manager, known) else { return false };
         let sides = (i32::try_from(size.width), i32::try_from(size.height));
@@ -63,6 +65,7 @@ impl Resizer {
             if head.name.as_deref() == Some(port) {
                 wish.set_custom_mode(width, height, 0);
             }
+            self.wishes.push(wish);
         }
         asked.apply();
         true
@@ -173,16 +176,36 @@ impl Dispatch<ZwlrOutputHeadV1, ()> for PortView {
     ]);
 }
 
+impl Dispatch<ZwlrOutputModeV1, ()> for PortView {
+    fn event(
+        _: &mut Self,
+        object: &ZwlrOutputModeV1,
+        event: mode::Event,
+        (): &(),
+        _: &Connection,
+        _: &QueueHandle<Self>,
+    ) {
+        // Each size is a mode of its own; the old ones would add up.
+        if matches!(event, mode::Event::Finished) && object.version() >= 3 {
+            object.release();
+        }
+    }
+}
+
 impl Dispatch<ZwlrOutputConfigurationV1, ()> for PortView {
     fn event(
         view: &mut Self,
         object: &ZwlrOutputConfigurationV1,
         event: configuration::Event,
         (): &(),
-        _: &Connection,
+        connection: &Connection,
         _: &QueueHandle<Self>,
     ) {
         object.destroy();
+        for wish in view.resizer.wishes.drain(..) {
+            // An error says that it is gone already.
+            let _ = connection.backend().destroy_object(&wish.id());
+        }
         match (event, view.resizer.under_way) {
             (configuration::Event::Succeeded, _) => view.resize_answered(true),
             (configuration::Event::Cancelled, Some((size, Wait::Answer))) => {
@@ -194,5 +217,4 @@ impl Dispatch<ZwlrOutputConfigurationV1, ()> for PortView {
     }
 }
 
-delegate_noop!(PortView: ignore ZwlrOutputModeV1);
 delegate_noop!(PortView: ZwlrOutputConfigurationHeadV1);

@@ -3,6 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use porthole_pixel::Size;
+use smithay::reexports::wayland_protocols_wlr::output_management::v1::server::zwlr_output_configuration_head_v1::ZwlrOutputConfigurationHeadV1 as WishObject;
 
 use super::{HeadId, HeadInfo};
 
@@ -20,6 +21,8 @@ pub(super) struct Wishes {
     /// Applied or tested: nothing more may be asked.
     used: bool,
     heads: Vec<Wish>,
+    /// Their objects. The protocol has no request that destroys one, so they go with their configuration.
+    pub(super) objects: Vec<WishObject>,
 }
 
 /// What is asked of one output.

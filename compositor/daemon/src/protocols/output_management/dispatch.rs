@@ -143,15 +143,16 @@ where
         resource: &Configuration,
         request: configuration::Request,
         data: &ConfigurationData,
-        _: &DisplayHandle,
+        display: &DisplayHandle,
         init: &mut DataInit<'_, D>,
     ) {
         let twice = "the output was spoken of before";
         match request {
             configuration::Request::EnableHead { id, head } => {
                 let output = head.data::<HeadData>().map(|data| data.0);
-                init.init(id, (resource.clone(), output));
+                let object = init.init(id, (resource.clone(), output));
                 let mut wishes = data.wishes();
+                wishes.objects.push(object);
                 if unused(resource, &wishes)
                     && let Some(output) = output
                     && !wishes.add(output, false)
@@ -171,6 +172,12 @@ where
             }
             configuration::Request::Apply => decide(state, client, resource, data, true),
             configuration::Request::Test => decide(state, client, resource, data, false),
+            configuration::Request::Destroy => {
+                for object in std::mem::take(&mut data.wishes().objects) {
+                    // An error says that it is gone already.
+                    let _ = display.backend_handle().destroy_object::<D>(&object.id());
+                }
+            }
             _ => {}
         }
     }
