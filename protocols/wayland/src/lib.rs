@@ -67,3 +67,8 @@ pub mod virtual_touch {
 pub mod virtio_gpu_metadata {
     protocol!("./virtio-gpu-metadata-v1.xml");
 }
+
+/// `wfd_v1`: control of ports and layers in the way of OpenWF Display.
+pub mod wfd {
+    protocol!("./wfd-v1.xml");
+}
