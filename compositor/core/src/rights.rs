@@ -16,46 +16,58 @@ pub enum Right {
     Clipboard(Name),
     /// Give this port another size, where its configuration lets viewers do so.
     Resize(Name),
+    /// Say what this port shows, where and how.
+    Layout(Name),
+    /// Turn this port on and off.
+    Power(Name),
+    /// Watch signatures of this port's picture.
+    Safety(Name),
 }
 
 /// Why a text is not a [`Right`].
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum RightError {
     /// There is no `:` between what is allowed and where.
-    #[error("a right is written 'capture:PORT', 'input:PORT', 'clipboard:PORT' or 'resize:PORT'")]
+    #[error("it does not say for which port")]
     Shape,
     /// The word before the `:` is no right.
-    #[error("there is no right '{0}'; the rights are 'capture', 'input', 'clipboard' and 'resize'")]
+    #[error("there is no right '{0}'")]
     Unknown(String),
-    /// What the word means is not there yet.
-    #[error("the right '{0}' comes with a later release")]
-    Later(String),
     /// The word after the `:` is no name.
     #[error("'{0}' is not a port's name: {1}")]
     Port(String, NameError),
 }
 
 impl Right {
-    /// Reads `capture:PORT`, `input:PORT`, `clipboard:PORT` or `resize:PORT`.
+    /// The words that a right begins with.
+    pub const VERBS: [&str; 7] =
+        ["capture", "input", "clipboard", "resize", "layout", "power", "safety"];
+
+    /// Reads one of the [`Self::VERBS`] with a port: `capture:PORT`.
     ///
     /// # Errors
     /// Says which half is wrong. Whether the port exists is the configuration's check.
     pub fn parse(text: &str) -> Result<Self, RightError> {
         let (verb, port) = text.split_once(':').unwrap_or((text, ""));
-        if matches!(verb, "layout" | "power") {
-            return Err(RightError::Later(verb.to_owned()));
-        }
-        if verb.len() == text.len() {
-            return Err(RightError::Shape);
-        }
         let make = match verb {
             "capture" => Self::Capture,
             "input" => Self::Input,
             "clipboard" => Self::Clipboard,
             "resize" => Self::Resize,
+            "layout" => Self::Layout,
+            "power" => Self::Power,
+            "safety" => Self::Safety,
             _ => return Err(RightError::Unknown(verb.to_owned())),
         };
+        if verb.len() == text.len() {
+            return Err(RightError::Shape);
+        }
         Name::new(port).map(make).map_err(|error| RightError::Port(port.to_owned(), error))
+    }
+
+    /// Whether the state of the port may be read with it.
+    const fn observes(&self) -> bool {
+        matches!(self, Self::Capture(_) | Self::Layout(_) | Self::Power(_) | Self::Safety(_))
     }
 
     /// The port that the right is for.
@@ -65,7 +77,10 @@ impl Right {
             Self::Capture(port)
             | Self::Input(port)
             | Self::Clipboard(port)
-            | Self::Resize(port) => port,
+            | Self::Resize(port)
+            | Self::Layout(port)
+            | Self::Power(port)
+            | Self::Safety(port) => port,
         }
     }
 }
@@ -77,6 +92,9 @@ impl fmt::Display for Right {
             Self::Input(port) => write!(f, "input:{port}"),
             Self::Clipboard(port) => write!(f, "clipboard:{port}"),
             Self::Resize(port) => write!(f, "resize:{port}"),
+            Self::Layout(port) => write!(f, "layout:{port}"),
+            Self::Power(port) => write!(f, "power:{port}"),
+            Self::Safety(port) => write!(f, "safety:{port}"),
         }
     }
 }
@@ -114,6 +132,54 @@ impl SocketRights {
     #[must_use]
     pub fn may_resize(&self, port: &str) -> bool {
         self.0.iter().any(|right| matches!(right, Right::Resize(p) if p == port))
+    }
+
+    /// Whether what `port` shows may be changed.
+    #[must_use]
+    pub fn may_layout(&self, port: &str) -> bool {
+        self.0.iter().any(|right| matches!(right, Right::Layout(p) if p == port))
+    }
+
+    /// Whether any port's layout may be changed; whoever may do so may show every stream.
+    #[must_use]
+    pub fn may_layout_any(&self) -> bool {
+        self.0.iter().any(|right| matches!(right, Right::Layout(_)))
+    }
+
+    /// Whether `port` may be turned on and off.
+    #[must_use]
+    pub fn may_power(&self, port: &str) -> bool {
+        self.0.iter().any(|right| matches!(right, Right::Power(p) if p == port))
+    }
+
+    /// Whether signatures of the picture of `port` may be watched.
+    #[must_use]
+    pub fn may_watch(&self, port: &str) -> bool {
+        self.0.iter().any(|right| matches!(right, Right::Safety(p) if p == port))
+    }
+
+    /// Whether `port` may be controlled: its layout, or its power.
+    #[must_use]
+    pub fn may_control(&self, port: &str) -> bool {
+        self.may_layout(port) || self.may_power(port)
+    }
+
+    /// Whether any port may be controlled.
+    #[must_use]
+    pub fn may_control_any(&self) -> bool {
+        self.0.iter().any(|right| matches!(right, Right::Layout(_) | Right::Power(_)))
+    }
+
+    /// Whether the state of `port` may be read: who sees its picture learns no more by it.
+    #[must_use]
+    pub fn may_observe(&self, port: &str) -> bool {
+        self.0.iter().any(|right| right.observes() && right.port() == port)
+    }
+
+    /// Whether any port's state may be read; decides whether the control global is shown at all.
+    #[must_use]
+    pub fn may_observe_any(&self) -> bool {
+        self.0.iter().any(Right::observes)
     }
 
     /// Whether any port may be given another size; decides whether output management is shown at all.
@@ -158,10 +224,9 @@ mod tests {
 
     #[test]
     fn prints_what_it_reads() {
-        for text in
-            ["capture:main", "input:main", "clipboard:main", "resize:main", "capture:left-2"]
-        {
-            assert_eq!(Right::parse(text).unwrap().to_string(), text);
+        for verb in Right::VERBS {
+            let text = format!("{verb}:left-2");
+            assert_eq!(Right::parse(&text).unwrap().to_string(), text);
         }
     }
 
@@ -169,9 +234,7 @@ mod tests {
     fn refuses_what_is_no_right() {
         assert_eq!(Right::parse("capture"), Err(RightError::Shape));
         assert_eq!(Right::parse("look:main"), Err(RightError::Unknown("look".into())));
-        for later in ["layout", "layout:main", "power"] {
-            assert!(matches!(Right::parse(later), Err(RightError::Later(_))), "{later}");
-        }
+        assert_eq!(Right::parse("look"), Err(RightError::Unknown("look".into())));
         assert_eq!(Right::parse("input:"), Err(RightError::Port(String::new(), NameError::Length)));
         assert!(matches!(Right::parse("input:a:b"), Err(RightError::Port(_, NameError::Alphabet))));
     }
@@ -187,5 +250,25 @@ mod tests {
         let rights: SocketRights = [Right::parse("clipboard:main").unwrap()].into_iter().collect();
         assert!(rights.may_clipboard("main") && rights.may_clipboard_any());
         assert!(!rights.may_clipboard("side") && !rights.may_capture_any());
+    }
+
+    #[test]
+    fn layout_and_power_and_safety_are_apart() {
+        let of =
+            |text: &str| -> SocketRights { [Right::parse(text).unwrap()].into_iter().collect() };
+        let (layout, power, safety) = (of("layout:main"), of("power:main"), of("safety:main"));
+        assert!(
+            layout.may_layout("main") && !layout.may_power("main") && !layout.may_watch("main")
+        );
+        assert!(power.may_power("main") && !power.may_layout("main") && !power.may_watch("main"));
+        assert!(safety.may_watch("main") && !safety.may_control("main"));
+        assert!(!safety.may_control_any() && !power.may_layout_any());
+        for rights in [&layout, &power, &safety, &of("capture:main")] {
+            assert!(rights.may_observe("main") && !rights.may_observe("side"));
+            assert!(rights.may_observe_any());
+        }
+        for rights in [&of("input:main"), &of("resize:main"), &of("clipboard:main")] {
+            assert!(!rights.may_observe("main") && !rights.may_observe_any());
+        }
     }
 }

@@ -6,6 +6,7 @@ use porthole_pixel::Size;
 use toml::de::DeValue;
 
 use super::fields::{Report, Table, integer};
+use super::suggest;
 use super::{
     Guest, Input, Keymap, Layer, Port, PortKind, Program, ResizedBy, Restart, Socket, limits,
 };
@@ -13,7 +14,7 @@ use crate::chord::Chord;
 use crate::color::Color;
 use crate::owner::Owner;
 use crate::refresh::Refresh;
-use crate::rights::{Right, SocketRights};
+use crate::rights::{Right, RightError, SocketRights};
 use crate::scale::Scale;
 
 mod layer;
@@ -223,8 +224,10 @@ pub(super) fn socket(report: &mut Report<'_>, table: &Table<'_>) -> Option<Socke
         match Right::parse(text) {
             Ok(right) => rights.push(right),
             Err(why) => {
-                let remedy =
-                    "write \"capture:PORT\", \"input:PORT\", \"clipboard:PORT\" or \"resize:PORT\"";
+                let remedy = match &why {
+                    RightError::Unknown(verb) => suggest::remedy(verb, Right::VERBS),
+                    _ => format!("write \"{}:PORT\"", text.split(':').next().unwrap_or(text)),
+                };
                 report.add(at, format!("'{text}' is not a right: {why}"), remedy);
             }
         }

@@ -132,12 +132,17 @@ pub(super) const ALL: &[(&str, &str, &str)] = &[
     (
         "\"capture:main\"",
         "\"layout\"",
-        "f.toml:33: 'layout' is not a right: the right 'layout' comes with a later release; write \"capture:PORT\", \"input:PORT\", \"clipboard:PORT\" or \"resize:PORT\"",
+        "f.toml:33: 'layout' is not a right: it does not say for which port; write \"layout:PORT\"",
     ),
     (
         "\"capture:main\"",
         "\"record:main\"",
-        "f.toml:33: 'record:main' is not a right: there is no right 'record'; the rights are 'capture', 'input', 'clipboard' and 'resize'; write \"capture:PORT\", \"input:PORT\", \"clipboard:PORT\" or \"resize:PORT\"",
+        "f.toml:33: 'record:main' is not a right: there is no right 'record'; use 'capture', 'input', 'clipboard', 'resize', 'layout', 'power', 'safety'",
+    ),
+    (
+        "\"capture:main\"",
+        "\"layuot:main\"",
+        "f.toml:33: 'layuot:main' is not a right: there is no right 'layuot'; did you mean 'layout'?",
     ),
     (
         "\"capture:main\"",
