@@ -15,6 +15,7 @@ mod outputs;
 mod pacing;
 mod sandbox;
 mod seats;
+mod streams;
 mod toplevels;
 mod typing;
 

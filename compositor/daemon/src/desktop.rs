@@ -31,6 +31,7 @@ use crate::{
         dmabuf::DmabufState,
         pacing::{CommitTimingState, FifoState},
         security_context::SecurityContextState,
+        stream::StreamState,
         virtio_gpu_metadata::VirtioGpuMetadataState,
         xdg_output::XdgOutputState,
     },
@@ -52,6 +53,7 @@ pub(crate) struct Desktop {
     pub(crate) inhibitors: Inhibitors,
     pub(crate) pacing: Pacing,
     pub(crate) named_cursors: NamedCursors,
+    pub(crate) streams: StreamState,
     /// How many types each source of a selection offers.
     pub(crate) offered: HashMap<ObjectId, u32>,
     _alpha: AlphaModifierState,
@@ -94,6 +96,7 @@ impl Desktop {
             inhibitors: Inhibitors::default(),
             pacing: Pacing::default(),
             named_cursors: NamedCursors::default(),
+            streams: StreamState::new::<State>(display),
             _alpha: AlphaModifierState::new::<State>(display),
             _cursor_shape: CursorShapeManagerState::new::<State>(display),
             _metadata: VirtioGpuMetadataState::new::<State>(display, is_guest),

@@ -48,6 +48,8 @@ pub(crate) const OBJECTS: Limits = Limits {
         ("ext_data_control_device_v1", 64),
         ("zwlr_data_control_device_v1", 64),
         ("porthole_virtual_touch_v1", 64),
+        // One for each toplevel.
+        ("wfd_stream_v1", 256),
         // Each is a seat, and is announced to all; a viewer has one.
         ("ext_transient_seat_v1", 64),
         // Each holds up to 256 types, offered to who has the focus.

@@ -15,7 +15,8 @@ use smithay::{
     wayland::{
         compositor::{
             BufferAssignment, Damage, RectangleKind, RegionAttributes, SubsurfaceCachedState,
-            SurfaceAttributes, SurfaceData, get_children, with_states,
+            SurfaceAttributes, SurfaceData, TraversalAction, get_children, with_states,
+            with_surface_tree_upward,
         },
         presentation::{PresentationFeedbackCachedState, PresentationFeedbackCallback},
         single_pixel_buffer::{SinglePixelBufferUserData, get_single_pixel_buffer},
@@ -103,6 +104,19 @@ impl Default for Content {
 pub(crate) fn with_content<T>(states: &SurfaceData, f: impl FnOnce(&mut Content) -> T) -> T {
     let content = states.data_map.get_or_insert_threadsafe(|| Mutex::new(Content::default()));
     f(&mut content.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// The content ids of a surface and of all its subsurfaces.
+pub(crate) fn content_ids(root: &WlSurface) -> Vec<u64> {
+    let mut ids = Vec::new();
+    with_surface_tree_upward(
+        root,
+        (),
+        |_, _, ()| TraversalAction::DoChildren(()),
+        |_, states, ()| ids.push(with_content(states, |c| c.id)),
+        |_, _, ()| true,
+    );
+    ids
 }
 
 /// A surface is about to commit: the positions of its subsurfaces come with what it commits. smithay

@@ -190,6 +190,7 @@ impl State {
             _ => {}
         }
         configure(toplevel, size);
+        self.configure_stream(toplevel);
         self.tell_scale(surface);
         for pipeline in before.into_iter().chain(now) {
             self.layer_changed(pipeline);
@@ -198,7 +199,11 @@ impl State {
 
     /// The size that a toplevel is asked to take, in its own coordinates; none where its layer leaves
     /// it the choice.
-    fn wanted_size(&self, toplevel: &ToplevelSurface, pipeline: &Pipeline) -> Option<Size> {
+    pub(crate) fn wanted_size(
+        &self,
+        toplevel: &ToplevelSurface,
+        pipeline: &Pipeline,
+    ) -> Option<Size> {
         let port = self.ports.get(pipeline.port)?;
         let scale = scale_for(toplevel.wl_surface(), port.scale);
         let size = pipeline.destination.size();
@@ -233,6 +238,7 @@ impl State {
 
     /// A toplevel was destroyed, or its client died.
     pub(crate) fn remove_toplevel(&mut self, toplevel: &ToplevelSurface) {
+        self.globals.desktop.streams.toplevel_gone(toplevel.wl_surface());
         if let Some(window) = self.windows.remove(toplevel.wl_surface()) {
             if let Some(id) = window.listed {
                 self.unlist_toplevel(id);

@@ -31,6 +31,7 @@ macro_rules! protocol {
         mod generated {
             #[cfg(feature = "client")]
             pub mod client {
+                use bitflags;
                 use wayland_client;
                 use wayland_client::protocol::*;
 
@@ -44,6 +45,7 @@ macro_rules! protocol {
 
             #[cfg(feature = "server")]
             pub mod server {
+                use bitflags;
                 use wayland_server;
                 use wayland_server::protocol::*;
 
@@ -56,6 +58,11 @@ macro_rules! protocol {
             }
         }
     };
+}
+
+/// `wfd_stream_v1`: what the layout wants of a guest's display, and how the guest is.
+pub mod stream {
+    protocol!("./wfd-stream-v1.xml");
 }
 
 /// `porthole_virtual_touch_v1`: touch screens made by clients.

@@ -73,6 +73,8 @@ mod wayland_sizing;
 #[cfg(test)]
 mod wayland_sockets;
 #[cfg(test)]
+mod wayland_streams;
+#[cfg(test)]
 mod wayland_toplevels;
 #[cfg(test)]
 mod wayland_touch;

@@ -16,5 +16,6 @@ mod seat;
 mod selection;
 mod shm;
 mod sources;
+mod stream;
 mod surfaces;
 mod xdg_shell;

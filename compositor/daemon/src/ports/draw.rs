@@ -123,6 +123,7 @@ impl State {
     /// Plans a frame and hands it to the render thread, unless nothing would change.
     fn draw_port(&mut self, id: PortId) {
         let scene = self.build_scene(id);
+        self.tell_visible(id, &scene.elements);
         let Some(background) = self.device.port(id).map(|p| p.background) else { return };
         let Some(port) = self.ports.get_mut(id) else { return };
         let plan = port.planner.plan(&scene.elements, background);

@@ -162,6 +162,17 @@ impl Ports {
 }
 
 impl Port {
+    /// Frames in 1000 seconds.
+    pub(crate) const fn refresh_mhz(&self) -> u32 {
+        self.refresh.millihertz()
+    }
+
+    /// Its size in millimetres.
+    pub(crate) fn millimetres(&self) -> (u32, u32) {
+        let size = self.output.physical_properties().size;
+        (u32::try_from(size.w).unwrap_or(0), u32::try_from(size.h).unwrap_or(0))
+    }
+
     /// The time from one frame to the next.
     pub(crate) const fn period(&self) -> Duration {
         self.refresh.period()

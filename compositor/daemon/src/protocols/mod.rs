@@ -11,6 +11,7 @@ pub(crate) mod pacing;
 pub(crate) mod screencopy;
 pub(crate) mod security_context;
 pub(crate) mod shm;
+pub(crate) mod stream;
 pub(crate) mod transient_seat;
 pub(crate) mod virtio_gpu_metadata;
 pub(crate) mod virtual_keyboard;

@@ -1,0 +1,57 @@
+//! Streams: what the layout wants of a guest's display, and how the guest is.
+
+use porthole_wayland::stream::client::{
+    wfd_stream_manager_v1::WfdStreamManagerV1 as Manager,
+    wfd_stream_v1::{self as stream, WfdStreamV1},
+};
+use wayland_client::{
+    Connection, Dispatch, QueueHandle, delegate_noop, protocol::wl_surface::WlSurface,
+};
+
+use super::{Log, Program};
+use crate::failure::Result;
+
+impl Program {
+    /// A stream of a surface; the log says `stream configure SERIAL WIDTHxHEIGHT RATE mHz ...`, ending
+    /// with `disconnected` or the size in millimetres, and `stream visible` or `stream hidden`.
+    ///
+    /// # Errors
+    /// When the socket does not show the global.
+    pub fn stream(&self, surface: &WlSurface) -> Result<WfdStreamV1> {
+        Ok(self.bind::<Manager>()?.get_stream(surface, self.handle(), ()))
+    }
+}
+
+impl Dispatch<WfdStreamV1, ()> for Log {
+    fn event(
+        log: &mut Self,
+        _: &WfdStreamV1,
+        event: stream::Event,
+        (): &(),
+        _: &Connection,
+        _: &QueueHandle<Self>,
+    ) {
+        match event {
+            stream::Event::Configure {
+                serial,
+                width,
+                height,
+                refresh_mhz,
+                connected,
+                physical_width_mm,
+                physical_height_mm,
+            } => {
+                let millimetres = format!("{physical_width_mm}x{physical_height_mm} mm");
+                let end = if connected == 0 { "disconnected".to_owned() } else { millimetres };
+                let size = format!("{width}x{height} {refresh_mhz} mHz");
+                log.say(format!("stream configure {serial} {size} {end}"));
+            }
+            stream::Event::Visible { visible } => {
+                log.say(if visible == 0 { "stream hidden" } else { "stream visible" });
+            }
+            _ => {}
+        }
+    }
+}
+
+delegate_noop!(Log: Manager);
