@@ -1,12 +1,16 @@
-//! Plain data about pictures: formats, sizes, buffer layouts that were checked once, and regions.
+//! Plain data about pictures: formats, sizes, buffer layouts that were checked once, and regions;
+//! and the arithmetic of blending.
 //!
 //! Nothing here does I/O or holds memory; every other room speaks in these types.
-#![forbid(unsafe_code)]
+// Only the kernels for SIMD units have unsafe code, and say so.
+#![deny(unsafe_code)]
 
+pub mod blend;
 mod format;
 mod geometry;
 mod layout;
 mod region;
+pub mod words;
 
 pub use format::Format;
 pub use geometry::{Rect, Size};

@@ -31,14 +31,20 @@ const SAFE: [&str; 14] = [
     "xtask",
 ];
 
-/// The only files with unsafe code: shared memory, descriptors that a parent passed down, and a C
-/// interface.
-const UNSAFE: [&str; 6] = [
+/// The only files with unsafe code: shared memory, descriptors that a parent passed down, a C
+/// interface, and blending: it reads rows of client memory by address and uses SIMD instructions.
+const UNSAFE: [&str; 12] = [
     "clients/memory/src/memory.rs",
     "clients/program/src/inherit.rs",
     "compositor/daemon/src/protocols/shm/mapping.rs",
     "compositor/daemon/src/protocols/shm/pixels.rs",
     "compositor/daemon/src/render/canvas.rs",
+    "protocols/pixel/src/blend.rs",
+    "protocols/pixel/src/blend/avx2.rs",
+    "protocols/pixel/src/blend/neon.rs",
+    "protocols/pixel/src/blend/portable.rs",
+    "protocols/pixel/src/blend/sse2.rs",
+    "protocols/pixel/src/blend/tests.rs",
     "tests/wlcs/src/abi.rs",
 ];
 /// How unsafe code begins; written apart, so that this file does not hold it.
