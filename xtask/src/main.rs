@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bench;
 mod cargo;
 mod ci;
 mod demo;
@@ -56,6 +57,8 @@ enum Task {
     },
     /// Run Debian's Wayland conformance suite against the service (five minutes)
     Wlcs(wlcs::Options),
+    /// Measure the service beside sway and weston (a quarter of an hour on a quiet machine)
+    Bench(bench::Options),
     /// Prepare or look at what test guests run on
     #[command(subcommand)]
     Rig(rig::Task),
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         Task::GpuVectors { folder } => run_vectors(&folder),
         Task::Man { folder } => man::run(&folder),
         Task::Wlcs(options) => wlcs::run(&options),
+        Task::Bench(options) => bench::run(&options),
         Task::Rig(task) => rig::run(&task),
     };
     match result {

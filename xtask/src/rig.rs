@@ -23,6 +23,8 @@ pub(crate) enum Task {
         /// The release
         release: String,
     },
+    /// Download the compositors that `cargo xtask bench` measures beside the service
+    Peers,
     /// Boot a test guest with QEMU's own devices; its console is on the terminal
     Boot {
         /// The QEMU of this release instead of the installed one
@@ -54,6 +56,10 @@ pub(crate) fn run(task: &Task) -> Result<()> {
             let folder = roots::qemu(release)?;
             let version = Qemu::of_release(release)?.version()?;
             say(&format!("QEMU {version} in {}", folder.display()));
+            Ok(())
+        }
+        Task::Peers => {
+            say(&format!("compositors in {}", roots::peers()?.display()));
             Ok(())
         }
         Task::Boot { release, draw, folder, options } => {

@@ -60,6 +60,18 @@ pub fn recorder() -> Result<PathBuf> {
     unpacked("recorder", "bookworm", RECORDER)
 }
 
+/// The compositors that `cargo xtask bench` measures beside the service: sway 1.10 (wlroots 0.18)
+/// and weston 14, both of one release so that they blend with the same pixman.
+const PEERS: &[&str] = &["sway", "weston"];
+
+/// The folder of the compositors that the service is compared with. Downloaded once.
+///
+/// # Errors
+/// When a download fails.
+pub fn peers() -> Result<PathBuf> {
+    unpacked("peers", "trixie", PEERS)
+}
+
 /// Downloads packages of a release, with all that they need, into a folder of the cache, once.
 fn unpacked(name: &str, release: &str, packages: &[&str]) -> Result<PathBuf> {
     let folder = cache::folder()?.join(name);
@@ -137,7 +149,9 @@ pub fn command(root: &Path, program: &str) -> Command {
     let mut search = vec![libraries.clone()];
     // Packages from before the merge of /usr, and libraries in folders of their own.
     search.push(root.join("lib/x86_64-linux-gnu"));
-    search.extend(["pulseaudio", "ceph", "blas", "lapack"].map(|name| libraries.join(name)));
+    search.extend(
+        ["pulseaudio", "ceph", "blas", "lapack", "weston"].map(|name| libraries.join(name)),
+    );
     let search: Vec<_> = search.iter().map(|folder| folder.display().to_string()).collect();
     let loaders = [libraries.clone(), root.join("lib/x86_64-linux-gnu")];
     let loader = loaders.map(|folder| folder.join("ld-linux-x86-64.so.2"));
@@ -145,6 +159,12 @@ pub fn command(root: &Path, program: &str) -> Command {
     let mut command = Command::new(loader);
     command.arg("--library-path").arg(search.join(":")).arg(root.join("usr/bin").join(program));
     command
+}
+
+/// A library or program of an unpacked root that is not on its search path.
+#[must_use]
+pub fn library(root: &Path, name: &str) -> PathBuf {
+    root.join(LIBRARIES).join(name)
 }
 
 /// A QEMU of an unpacked root, told where its modules and firmware are.

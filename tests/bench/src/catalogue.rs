@@ -1,0 +1,152 @@
+//! What can be measured, and what is wished of it.
+
+use porthole_rig::Result;
+
+use crate::compositor::Kind;
+use crate::measure::{self, Bench, Samples};
+use crate::scene::Scene;
+
+/// What the number of the service should be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Goal {
+    /// At most this part of the best peer's number.
+    OfPeer(f64),
+    /// At most this.
+    AtMost(f64),
+}
+
+/// Which of a measurement's rounds tells most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pick {
+    /// The smallest: others on the machine can only add to a cost.
+    Least,
+    /// The one in the middle.
+    Median,
+}
+
+/// One row of the result.
+#[derive(Clone, Copy)]
+pub(crate) struct Benchmark {
+    pub(crate) id: &'static str,
+    pub(crate) unit: &'static str,
+    pub(crate) what: &'static str,
+    pub(crate) goal: Goal,
+    pub(crate) pick: Pick,
+    pub(crate) measure: fn(&Bench) -> Result<Samples>,
+}
+
+/// The compositors that can be captured by the same protocol.
+const CAPTURED: [Kind; 2] = [Kind::Porthole, Kind::Sway];
+
+const FRAME: &str = "ms of CPU/frame";
+
+/// Everything that can be measured.
+pub(crate) const ALL: &[Benchmark] = &[
+    cost("compose.full", "a film that fills the output", 1.0, |bench| {
+        measure::cost(bench, &Scene::full(), &Kind::ALL)
+    }),
+    cost("compose.blend3", "a film under three half transparent pictures", 0.45, |bench| {
+        measure::cost(bench, &Scene::blend3(), &Kind::ALL)
+    }),
+    cost("compose.cockpit", "a car's instruments", 0.8, |bench| {
+        measure::cost(bench, &Scene::cockpit(), &Kind::ALL)
+    }),
+    cost("compose.eight", "eight programs that overlap", 0.8, |bench| {
+        measure::cost(bench, &Scene::eight(), &Kind::ALL)
+    }),
+    cost("compose.damage64", "64×64 changing pixels under three pictures", 0.8, |bench| {
+        measure::cost(bench, &Scene::damage64(), &Kind::ALL)
+    }),
+    Benchmark {
+        id: "idle.wakeups",
+        unit: "1/s",
+        what: "threads that wake up while nothing changes",
+        goal: Goal::AtMost(0.0),
+        pick: Pick::Least,
+        measure: |bench| measure::wake_ups(bench, &Kind::ALL),
+    },
+    Benchmark {
+        id: "capture.idle",
+        unit: "ms",
+        what: "from a commit to its capture, median",
+        goal: Goal::AtMost(1.5),
+        pick: Pick::Median,
+        measure: |bench| measure::latency(bench, false, 0.5, &CAPTURED),
+    },
+    Benchmark {
+        id: "capture.load",
+        unit: "ms",
+        what: "the same beside a film, 95 of 100 captures",
+        goal: Goal::AtMost(16.7),
+        pick: Pick::Median,
+        measure: |bench| measure::latency(bench, true, 0.95, &CAPTURED),
+    },
+    Benchmark {
+        id: "start.splash",
+        unit: "ms",
+        what: "from exec until programs can connect; the splash is there",
+        goal: Goal::AtMost(20.0),
+        pick: Pick::Median,
+        measure: |bench| measure::connected(bench, &Kind::ALL),
+    },
+    Benchmark {
+        id: "start.first_frame",
+        unit: "ms",
+        what: "from exec until a program's first frame is done",
+        goal: Goal::OfPeer(1.0),
+        pick: Pick::Median,
+        measure: |bench| measure::first_frame(bench, &Kind::ALL),
+    },
+    Benchmark {
+        id: "memory.private",
+        unit: "MiB",
+        what: "private memory beyond one picture of the output",
+        goal: Goal::AtMost(6.0),
+        pick: Pick::Median,
+        measure: |bench| measure::private_memory(bench, &Kind::ALL),
+    },
+    Benchmark {
+        id: "missed.eight",
+        unit: "% of commits",
+        what: "never shown, of eight programs at 60 Hz, on one processor",
+        goal: Goal::AtMost(0.0),
+        pick: Pick::Median,
+        measure: |bench| measure::missed(bench, &Scene::eight(), &Kind::ALL),
+    },
+];
+
+const fn cost(
+    id: &'static str,
+    what: &'static str,
+    part: f64,
+    measure: fn(&Bench) -> Result<Samples>,
+) -> Benchmark {
+    Benchmark { id, unit: FRAME, what, goal: Goal::OfPeer(part), pick: Pick::Least, measure }
+}
+
+/// The benchmarks that are named, by themselves or by what their names begin with; all if none is.
+pub(crate) fn chosen(names: &[String]) -> Vec<&'static Benchmark> {
+    let named =
+        |id: &str| names.iter().any(|name| id == name || id.starts_with(&format!("{name}.")));
+    ALL.iter().filter(|benchmark| names.is_empty() || named(benchmark.id)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_choose_one_or_a_group() {
+        let count = |name: &str| chosen(&[name.to_owned()]).len();
+        assert_eq!((count("compose"), count("compose.full"), count("comp")), (5, 1, 0));
+        assert_eq!(chosen(&[]).len(), ALL.len());
+    }
+
+    #[test]
+    fn every_id_is_there_once() {
+        let mut ids: Vec<_> = ALL.iter().map(|benchmark| benchmark.id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), ALL.len());
+    }
+}

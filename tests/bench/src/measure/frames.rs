@@ -1,0 +1,84 @@
+//! What frames cost, and whether all are shown.
+
+use std::time::{Duration, Instant};
+
+use porthole_rig::{Result, RigError};
+
+use super::pictures::Pictures;
+use super::{Bench, Samples, milliseconds, number};
+use crate::clock::{pause, pause_until};
+use crate::compositor::{Compositor, Kind};
+use crate::counters::Counters;
+use crate::load::{Load, Tally, Window};
+use crate::scene::Scene;
+
+/// How long programs draw before frames are counted.
+const WARM_UP: Duration = Duration::from_millis(700);
+/// How long a compositor may take to move a window that it has just mapped.
+const SETTLE: Duration = Duration::from_millis(700);
+
+/// One run.
+struct Run {
+    counted: Counters,
+    tally: Tally,
+}
+
+/// The processor time of all processes of a compositor for each frame, in milliseconds.
+pub(crate) fn cost(bench: &Bench, scene: &Scene, kinds: &[Kind]) -> Result<Samples> {
+    let mut pictures = Pictures::default();
+    let mut samples = bench.in_turns(kinds, |kind, samples| {
+        let run = run(bench, kind, scene, false, Some(&mut pictures))?;
+        if run.tally.frames == 0 {
+            return Err(RigError::failed("no frame was shown"));
+        }
+        note(kind, &run, bench, samples);
+        Ok(milliseconds(run.counted.cpu) / number(run.tally.frames))
+    })?;
+    for note in pictures.compare(scene) {
+        samples.note(note);
+    }
+    Ok(samples)
+}
+
+/// How many commits of a hundred were never shown, while the compositor has one processor.
+pub(crate) fn missed(bench: &Bench, scene: &Scene, kinds: &[Kind]) -> Result<Samples> {
+    bench.in_turns(kinds, |kind, samples| {
+        let run = run(bench, kind, scene, true, None)?;
+        note(kind, &run, bench, samples);
+        Ok(100.0 * number(run.tally.missed) / number(run.tally.commits.max(1)))
+    })
+}
+
+fn note(kind: Kind, run: &Run, bench: &Bench, samples: &mut Samples) {
+    let Tally { commits, missed, frames, late } = run.tally;
+    let rate = number(frames) / bench.span.as_secs_f64();
+    samples.note(format!(
+        "{}: {rate:.1} frames/s, {missed} of {commits} commits not shown, {late} ticks late",
+        kind.name()
+    ));
+}
+
+fn run(
+    bench: &Bench,
+    kind: Kind,
+    scene: &Scene,
+    alone: bool,
+    pictures: Option<&mut Pictures>,
+) -> Result<Run> {
+    let compositor = Compositor::start(kind, &bench.programs, scene, alone)?;
+    let load = Load::start(&compositor, scene).map_err(|e| compositor.failure(&e.to_string()))?;
+    if let Some(pictures) = pictures.filter(|pictures| !pictures.has(kind)) {
+        pause(SETTLE);
+        pictures.add(kind, compositor.picture()?);
+    }
+    let start = Instant::now() + WARM_UP;
+    let window = Window { start, end: start + bench.span };
+    load.draw(window);
+    pause_until(window.start);
+    let processes = compositor.processes();
+    let before = Counters::of(&processes);
+    pause_until(window.end);
+    let counted = Counters::of(&processes).since(before);
+    let tally = load.finish()?;
+    Ok(Run { counted, tally })
+}

@@ -1,0 +1,51 @@
+//! How long a start takes.
+
+use porthole_rig::Result;
+
+use super::{Bench, Samples, quantile};
+use crate::compositor::{Compositor, Kind};
+use crate::load::Client;
+use crate::scene::Scene;
+
+/// Starts in each round: one is over quickly.
+const STARTS: u32 = 5;
+
+/// Milliseconds from the start of the process until a program can connect, at which time the
+/// service's splash is on every port.
+pub(crate) fn connected(bench: &Bench, kinds: &[Kind]) -> Result<Samples> {
+    measure(bench, kinds, |kind| {
+        let compositor = Compositor::start(kind, &bench.programs, &Scene::start(), false)?;
+        Ok(compositor.connected_after.as_secs_f64() * 1e3)
+    })
+}
+
+/// Milliseconds from the start of the process until the first program's first frame is done.
+pub(crate) fn first_frame(bench: &Bench, kinds: &[Kind]) -> Result<Samples> {
+    measure(bench, kinds, |kind| {
+        let scene = Scene::start();
+        let compositor = Compositor::start(kind, &bench.programs, &scene, false)?;
+        let mut client = Client::connect(&compositor, scene.size)?;
+        let mut shown = compositor.started;
+        for (number, layer) in scene.layers.iter().enumerate() {
+            shown = client.show(number, layer)?;
+        }
+        Ok(shown.duration_since(compositor.started).as_secs_f64() * 1e3)
+    })
+}
+
+/// The median of some starts, of those that are not the first: files must be read from disk then.
+fn measure(
+    bench: &Bench,
+    kinds: &[Kind],
+    mut start: impl FnMut(Kind) -> Result<f64>,
+) -> Result<Samples> {
+    let mut warm = Vec::new();
+    bench.in_turns(kinds, |kind, _| {
+        if !warm.contains(&kind) {
+            warm.push(kind);
+            start(kind)?;
+        }
+        let times = (0..STARTS).map(|_| start(kind)).collect::<Result<Vec<_>>>()?;
+        quantile(&times, 0.5)
+    })
+}

@@ -1,0 +1,29 @@
+//! `cargo xtask bench`: measures the service beside other compositors.
+
+use std::process::Command;
+
+use clap::Args;
+use porthole_rig::command::visible;
+use porthole_rig::{Result, cache};
+
+use crate::{cargo, setup};
+
+/// What `porthole-bench` is told; its own help says what it takes.
+#[derive(Args)]
+#[command(disable_help_flag = true)]
+pub(crate) struct Options {
+    /// IDs and options (see `cargo xtask bench --help`)
+    #[arg(allow_hyphen_values = true, trailing_var_arg = true)]
+    arguments: Vec<String>,
+}
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    setup::for_running()?;
+    // One by one: together they would be built with each other's features.
+    for name in ["porthole", "porthole-bench"] {
+        let what = format!("building {name} as it is released (minutes the first time)");
+        cargo::step(&what, &["build", "--release", "-p", name])?;
+    }
+    let program = cache::target().join("release/porthole-bench");
+    visible(Command::new(program).args(&options.arguments))
+}
