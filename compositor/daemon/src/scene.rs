@@ -98,6 +98,9 @@ impl Scene {
                 mapping: element.mapping(),
                 filter: element.filter,
                 opacity: element.opacity,
+                source_alpha: true,
+                key: None,
+                mask: None,
                 clip: planned.clip,
             })
         };

@@ -4,6 +4,11 @@
 //! thread draws it, serves the captures that came with it, and answers with a [`Drawn`].
 
 mod canvas;
+mod copy;
+mod exact;
+mod layer;
+mod mask;
+mod scaled;
 mod thread;
 
 use std::{io, sync::Arc, time::Duration};
@@ -12,9 +17,10 @@ use porthole_core::{
     Color,
     scene::{Filter, Mapping},
 };
-use porthole_pixel::{Region, Size};
+use porthole_pixel::{Region, Size, blend::Formula};
 
 pub(crate) use canvas::Canvas;
+pub(crate) use mask::DrawMask;
 pub(crate) use thread::RenderThread;
 
 use crate::protocols::shm::{BufferWriter, Pixels};
@@ -58,8 +64,32 @@ pub(crate) struct Draw {
     pub(crate) filter: Filter,
     /// 0 (nothing to see) to 1.
     pub(crate) opacity: f32,
+    /// Whether the picture's own alpha counts, where its format has one.
+    pub(crate) source_alpha: bool,
+    /// The colour that lets through what is below, as 0xffRRGGBB.
+    pub(crate) key: Option<u32>,
+    /// How much of each pixel is seen.
+    pub(crate) mask: Option<DrawMask>,
     /// The port pixels to touch.
     pub(crate) clip: Region,
+}
+
+impl Draw {
+    /// How its rows are blended, but for the mask.
+    fn formula(&self) -> Formula {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "clamped to the range of u8"
+        )]
+        let global = (self.opacity.clamp(0.0, 1.0) * 255.0).round() as u8;
+        Formula {
+            opaque: !self.pixels.layout().format().has_alpha(),
+            source_alpha: self.source_alpha,
+            global,
+            key: self.key,
+        }
+    }
 }
 
 /// Names a capture to the state thread.
@@ -103,3 +133,6 @@ pub(crate) struct Drawn {
     pub(crate) composed_bytes: u64,
     pub(crate) captures: Vec<Captured>,
 }
+
+#[cfg(test)]
+mod tests;

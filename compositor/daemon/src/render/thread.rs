@@ -10,7 +10,7 @@ use porthole_core::Color;
 use porthole_pixel::Size;
 use smithay::reexports::calloop::channel::Sender;
 
-use super::{Canvas, CaptureJob, Captured, Drawn, FramePlan};
+use super::{Canvas, Drawn, FramePlan, copy::capture};
 use crate::clock;
 
 /// A port's render thread. It sleeps until a plan comes.
@@ -77,8 +77,4 @@ fn draw(canvas: &mut Canvas, plan: &FramePlan) -> Drawn {
     });
     let captures = of_port.chain(of_toplevels).collect();
     Drawn { serial: plan.serial, at, composed_bytes, captures }
-}
-
-fn capture(canvas: &Canvas, job: &CaptureJob) -> Captured {
-    Captured { token: job.token, outcome: canvas.copy_out(job) }
 }

@@ -116,8 +116,8 @@ pub(crate) struct BufferWriter {
 }
 
 impl BufferWriter {
-    /// Copies `rect` from a picture of four bytes a pixel and rows of `stride` bytes; returns the
-    /// bytes copied.
+    /// Copies a picture of four bytes a pixel and rows of `stride` bytes into `rect` of the buffer;
+    /// returns the bytes copied.
     pub(crate) fn write(&self, rect: Rect, from: &[u8], stride: usize) -> std::io::Result<u64> {
         self.pool.copy_in(&self.layout, rect, from, stride)
     }

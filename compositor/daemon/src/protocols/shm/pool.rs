@@ -156,8 +156,8 @@ impl Pool {
         Ok(())
     }
 
-    /// Writes `rect` of a picture given as rows of `from_stride` bytes into the client's buffer.
-    /// Both pictures have four bytes for each pixel. Returns the bytes written.
+    /// Writes a picture given as rows of `from_stride` bytes into `rect` of the client's buffer, as
+    /// far as that is inside. Both have four bytes for each pixel. Returns the bytes written.
     pub(crate) fn copy_in(
         &self,
         layout: &Layout,
@@ -165,12 +165,14 @@ impl Pool {
         from: &[u8],
         from_stride: usize,
     ) -> io::Result<u64> {
-        let Some(rect) = rect.intersect(Rect::from_size(layout.size())) else { return Ok(0) };
+        let Some(inside) = rect.intersect(Rect::from_size(layout.size())) else { return Ok(0) };
         let map = self.mapping(Access::Write)?;
-        let (left, width) = (rect.x.unsigned_abs(), rect.size().width);
+        let (left, width) = (inside.x.unsigned_abs(), inside.size().width);
+        let column = inside.x.abs_diff(rect.x);
         let mut written = 0;
-        for y in rect.y.unsigned_abs()..rect.bottom().unsigned_abs() {
-            let start = y as usize * from_stride + left as usize * 4;
+        for y in inside.y.unsigned_abs()..inside.bottom().unsigned_abs() {
+            let line = usize::try_from(i64::from(y) - i64::from(rect.y)).unwrap_or(0);
+            let start = line * from_stride + column as usize * 4;
             let row = from.get(start..start + width as usize * 4);
             let to = layout.row_offset(y).map(|o| o + u64::from(left) * 4);
             let (Some(row), Some(to)) = (row, to) else {
@@ -254,11 +256,11 @@ mod tests {
             let fd = memfd(64, seals);
             let pool = pool(fd.try_clone().unwrap(), 64);
             let from: Vec<u8> = (0..24).collect();
-            let n = pool.copy_in(&layout(), Rect::new(1, 0, 5, 2), &from, 12).unwrap();
+            let n = pool.copy_in(&layout(), Rect::new(1, -1, 5, 3), &from, 8).unwrap();
             assert_eq!(n, 16);
             let mut file = [0_u8; 64];
             rustix::io::pread(&fd, &mut file, 0).unwrap();
-            assert_eq!(&file[8..16], &from[4..12]);
+            assert_eq!(&file[8..16], &from[8..16]);
             assert_eq!(&file[28..36], &from[16..24]);
             assert_eq!(&file[..8], &[0; 8]);
             assert_eq!(&file[36..], &[0; 28]);

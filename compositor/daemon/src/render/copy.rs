@@ -1,0 +1,83 @@
+//! Captures: copies of a picture, with pointers painted over them.
+
+use std::{io, sync::Arc};
+
+use porthole_core::{
+    Color,
+    scene::{Filter, Mapping, SourceRect, Transform},
+};
+use porthole_pixel::{Rect, Region};
+
+use super::{Canvas, CaptureJob, Captured, Draw};
+use crate::protocols::shm::Pixels;
+
+/// Serves a capture.
+pub(super) fn capture(canvas: &Canvas, job: &CaptureJob) -> Captured {
+    Captured { token: job.token, outcome: copy(canvas, job) }
+}
+
+/// Copies what a capture wants into its buffer; returns the bytes copied.
+fn copy(canvas: &Canvas, job: &CaptureJob) -> io::Result<u64> {
+    let layout = job.into.layout();
+    let area = Rect::from_size(layout.size()).translate(job.origin.0, job.origin.1);
+    let inside = Rect::from_size(canvas.size()).contains_rect(area);
+    if !inside || layout.format().bytes_per_pixel() != 4 {
+        return Err(io::Error::other("the buffer does not fit the picture"));
+    }
+    let mut written = 0;
+    for rect in job.region.rects().iter().filter_map(|r| r.intersect(area)) {
+        written += write(canvas, (0, 0), job, rect)?;
+    }
+    let painted: Region =
+        job.cursors.iter().filter_map(|c| place(c).destination.intersect(area)).collect();
+    for rect in painted.rects() {
+        written += paint(canvas, job, *rect)?;
+    }
+    Ok(written)
+}
+
+/// Writes a rectangle to its place in the capture's buffer, from a picture whose top left pixel is at
+/// `origin`.
+fn write(picture: &Canvas, origin: (i32, i32), job: &CaptureJob, rect: Rect) -> io::Result<u64> {
+    let (left, top) = ((rect.x - origin.0).unsigned_abs(), (rect.y - origin.1).unsigned_abs());
+    let start = top as usize * picture.stride() + left as usize * 4;
+    let from = picture.bytes().get(start..).unwrap_or_default();
+    job.into.write(rect.translate(-job.origin.0, -job.origin.1), from, picture.stride())
+}
+
+/// Writes a rectangle with the pointers that reach into it. One may lie over another, so all are
+/// painted before anything is copied.
+fn paint(canvas: &Canvas, job: &CaptureJob, rect: Rect) -> io::Result<u64> {
+    let mut patch = Canvas::new(rect.size(), Color::BLACK);
+    patch.copy_from(canvas, rect);
+    let draws: Vec<Draw> = job
+        .cursors
+        .iter()
+        .map(|cursor| {
+            let mut mapping = place(cursor);
+            mapping.destination = mapping.destination.translate(-rect.x, -rect.y);
+            Draw {
+                pixels: cursor.0.clone(),
+                mapping,
+                filter: Filter::Nearest,
+                opacity: 1.0,
+                source_alpha: true,
+                key: None,
+                mask: None,
+                clip: Region::from_rect(mapping.destination),
+            }
+        })
+        .collect();
+    patch.draw_all(&draws);
+    write(&patch, (rect.x, rect.y), job, rect)
+}
+
+/// Where a pointer goes, pixel for pixel.
+fn place((pixels, x, y): &(Arc<Pixels>, i32, i32)) -> Mapping {
+    let size = pixels.layout().size();
+    Mapping {
+        source: SourceRect::from_size(size),
+        destination: Rect::from_size(size).translate(*x, *y),
+        transform: Transform::Normal,
+    }
+}

@@ -1,0 +1,161 @@
+//! Pictures that are shown pixel for pixel, perhaps turned or mirrored: read where the client wrote
+//! them.
+
+use porthole_core::scene::{Mapping, SourceRect};
+use porthole_pixel::{
+    Format, Rect,
+    blend::{self, Formula},
+    words,
+};
+
+use crate::protocols::shm::Pixels;
+
+/// A held picture, and how to walk through it.
+#[derive(Debug)]
+pub(super) struct Exact<'a> {
+    pixels: &'a Pixels,
+    /// The port pixels that it covers; each has its own source pixel.
+    destination: Rect,
+    /// The source pixel of the destination's top left one.
+    first: (i32, i32),
+    /// Where the source goes on when the destination goes one pixel to the right.
+    across: (i32, i32),
+    /// The same for one pixel down.
+    down: (i32, i32),
+}
+
+impl<'a> Exact<'a> {
+    /// `None` when the picture is scaled, or when it is not all in memory.
+    pub(super) fn new(pixels: &'a Pixels, mapping: &Mapping) -> Option<Self> {
+        let layout = pixels.layout();
+        let source = whole(mapping.source);
+        let aligned = pixels.start().addr().is_multiple_of(4) && layout.stride().is_multiple_of(4);
+        let inside = Rect::from_size(layout.size()).contains_rect(source);
+        let usable = mapping.is_exact() && inside && !source.is_empty() && aligned;
+        if !usable || pixels.start().is_null() {
+            return None;
+        }
+        // Which corners of the source the destination's corners show, each coordinate 0 or 1.
+        let corner = |u: f64, v: f64| {
+            let (x, y) = mapping.transform.inverse().apply((u, v));
+            (i32::from(x > 0.5), i32::from(y > 0.5))
+        };
+        let (x, y) = corner(0.0, 0.0);
+        let step = |to: (i32, i32)| (to.0 - x, to.1 - y);
+        Some(Self {
+            pixels,
+            destination: mapping.destination,
+            first: (source.x + x * (source.width - 1), source.y + y * (source.height - 1)),
+            across: step(corner(1.0, 0.0)),
+            down: step(corner(0.0, 1.0)),
+        })
+    }
+
+    /// Whether rows of the destination are columns of the source.
+    pub(super) const fn is_turned(&self) -> bool {
+        self.across.0 == 0
+    }
+
+    /// Whether rows can be blended where they lie, by [`Self::blend_row`].
+    pub(super) fn is_plain(&self) -> bool {
+        let format = self.pixels.layout().format();
+        self.across == (1, 0) && matches!(format, Format::Argb8888 | Format::Xrgb8888)
+    }
+
+    /// Blends the pixels shown from (`x`, `y`) on over `target`. Only for plain pictures, and inside
+    /// the destination; does nothing else.
+    #[expect(clippy::cast_ptr_alignment, reason = "rows were seen to begin at whole words")]
+    pub(super) fn blend_row(
+        &self,
+        target: &mut [u32],
+        (x, y): (i32, i32),
+        mask: Option<&[u8]>,
+        formula: &Formula,
+    ) {
+        let row = Rect::new(x, y, i32::try_from(target.len()).unwrap_or(i32::MAX), 1);
+        if self.is_plain() && self.destination.contains_rect(row) {
+            let source = self.address(x, y).cast::<u32>();
+            // SAFETY: the row lies inside the destination, whose pixels all lie inside the picture;
+            // rows of this format are aligned words, and stay readable while the picture is held.
+            unsafe { blend::blend_row_from(target, source, mask, formula) };
+        }
+    }
+
+    /// Fetches the pixels shown in `rect`, as words of [`Format::Argb8888`], row by row without gaps;
+    /// alpha is any value where the format has none. False when `rect` is not inside the
+    /// destination or does not fill `into`.
+    pub(super) fn fetch(&self, rect: Rect, into: &mut [u32]) -> bool {
+        let width = rect.size().width as usize;
+        if !self.destination.contains_rect(rect)
+            || u64::try_from(into.len()).ok() != Some(rect.area())
+            || width == 0
+        {
+            return false;
+        }
+        if self.is_turned() {
+            self.fetch_turned(rect, into, width);
+        } else {
+            for (y, row) in (rect.y..).zip(into.chunks_exact_mut(width)) {
+                let mirrored = self.across.0 < 0;
+                let from = if mirrored { rect.right() - 1 } else { rect.x };
+                self.read_run(self.address(from, y), row.iter_mut());
+                if mirrored {
+                    row.reverse();
+                }
+            }
+        }
+        words::to_argb(self.pixels.layout().format(), into);
+        true
+    }
+
+    /// Columns of the destination are rows of the source: each is read in one go.
+    fn fetch_turned(&self, rect: Rect, into: &mut [u32], width: usize) {
+        let upwards = self.down.0 < 0;
+        for (x, column) in (rect.x..rect.right()).zip(0..width) {
+            let cells = into.chunks_exact_mut(width).filter_map(|row| row.get_mut(column));
+            if upwards {
+                self.read_run(self.address(x, rect.bottom() - 1), cells.rev());
+            } else {
+                self.read_run(self.address(x, rect.y), cells);
+            }
+        }
+    }
+
+    /// Reads neighbouring pixels of one source row, from the left to the right, from an address that
+    /// the caller has checked, as far as `into` goes.
+    #[expect(clippy::cast_ptr_alignment, reason = "rows were seen to begin at whole words")]
+    fn read_run<'w>(&self, from: *const u8, into: impl Iterator<Item = &'w mut u32>) {
+        if self.pixels.layout().format() == Format::Rgb565 {
+            for (x, word) in into.enumerate() {
+                let at = from.cast::<u16>().wrapping_add(x);
+                // SAFETY: the run lies inside a row of the picture, which stays readable; rows begin
+                // at whole words. Volatile: the client may write there.
+                *word = words::rgb565(unsafe { at.read_volatile() });
+            }
+        } else {
+            for (x, word) in into.enumerate() {
+                let at = from.cast::<u32>().wrapping_add(x);
+                // SAFETY: see above.
+                *word = unsafe { at.read_volatile() };
+            }
+        }
+    }
+
+    /// Where the source pixel of a port pixel inside the destination is.
+    fn address(&self, x: i32, y: i32) -> *const u8 {
+        let (u, v) = (x - self.destination.x, y - self.destination.y);
+        let column = self.first.0 + u * self.across.0 + v * self.down.0;
+        let row = self.first.1 + u * self.across.1 + v * self.down.1;
+        let layout = self.pixels.layout();
+        let bytes = layout.format().bytes_per_pixel() as usize;
+        let offset = row.unsigned_abs() as usize * layout.stride() as usize
+            + column.unsigned_abs() as usize * bytes;
+        self.pixels.start().wrapping_add(offset)
+    }
+}
+
+/// A source rectangle of whole pixels; only for those that are.
+#[expect(clippy::cast_possible_truncation, reason = "whole numbers, and the cast saturates")]
+const fn whole(source: SourceRect) -> Rect {
+    Rect::new(source.x as i32, source.y as i32, source.width as i32, source.height as i32)
+}

@@ -1,0 +1,194 @@
+//! Pictures that are shown scaled: pixman samples them. The only place that hands client memory to
+//! it.
+
+use pixman::{
+    Filter as PixmanFilter, FormatCode, Image, Operation, Repeat, Transform as PixmanTransform,
+};
+use porthole_core::scene::{Filter, Mapping, Point};
+use porthole_pixel::{Format, Rect};
+
+use crate::protocols::shm::Pixels;
+
+/// Why a picture could not be drawn. None is a client's fault: layouts were checked before.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum DrawError {
+    #[error("the compositing library is out of memory")]
+    Memory,
+    #[error("{0:?} scales more than the compositing library can")]
+    Scale(Mapping),
+}
+
+/// The four source pixels that a bilinear sample mixes, from its own place.
+const TAPS: [(f64, f64); 4] = [(-0.5, -0.5), (0.5, -0.5), (-0.5, 0.5), (0.5, 0.5)];
+
+/// A held picture, ready to be sampled.
+#[derive(Debug)]
+pub(super) struct Scaled<'a> {
+    image: Image<'a, 'static>,
+    /// What a colour key needs to know where the filter mixes pixels.
+    edges: Option<Edges<'a>>,
+    destination: Rect,
+    has_alpha: bool,
+}
+
+/// The unfiltered samples: the nearest one, and each that the filter mixes.
+#[derive(Debug)]
+struct Edges<'a> {
+    key: u32,
+    nearest: Image<'a, 'static>,
+    taps: Vec<Image<'a, 'static>>,
+}
+
+/// Row buffers that are used over and over.
+#[derive(Debug, Default)]
+pub(super) struct Samples {
+    colours: Vec<u32>,
+    nearest: Vec<u32>,
+    tap: Vec<u32>,
+}
+
+impl<'a> Scaled<'a> {
+    /// With a colour key, no sample mixes a key pixel with another: such a sample is the nearest
+    /// pixel, and the key where that one is.
+    pub(super) fn new(
+        pixels: &'a Pixels,
+        mapping: &Mapping,
+        filter: Filter,
+        key: Option<u32>,
+    ) -> Result<Self, DrawError> {
+        let mixes = filter == Filter::Bilinear && !mapping.is_exact();
+        let kind = if mixes { PixmanFilter::Bilinear } else { PixmanFilter::Nearest };
+        let nearest = |shift| sampled(pixels, mapping, PixmanFilter::Nearest, shift);
+        let edges = match key {
+            Some(key) if mixes => Some(Edges {
+                key,
+                nearest: nearest((0.0, 0.0))?,
+                taps: TAPS.into_iter().map(nearest).collect::<Result<_, _>>()?,
+            }),
+            _ => None,
+        };
+        Ok(Self {
+            image: sampled(pixels, mapping, kind, (0.0, 0.0))?,
+            edges,
+            destination: mapping.destination,
+            has_alpha: pixels.layout().format().has_alpha(),
+        })
+    }
+
+    /// The pixels shown in `rect`, row by row without gaps; alpha is any value where the format has
+    /// none.
+    pub(super) fn sample<'s>(
+        &self,
+        rect: Rect,
+        samples: &'s mut Samples,
+    ) -> Result<&'s [u32], DrawError> {
+        self.draw(&self.image, rect, &mut samples.colours)?;
+        if let Some(edges) = &self.edges {
+            self.draw(&edges.nearest, rect, &mut samples.nearest)?;
+            let fill = if self.has_alpha { 0 } else { 0xff00_0000 };
+            for tap in &edges.taps {
+                self.draw(tap, rect, &mut samples.tap)?;
+                let nearest = samples.nearest.iter().zip(&samples.tap);
+                for (colour, (nearest, tap)) in samples.colours.iter_mut().zip(nearest) {
+                    if *tap | fill == edges.key {
+                        *colour = *nearest;
+                    }
+                }
+            }
+        }
+        Ok(&samples.colours)
+    }
+
+    fn draw(&self, image: &Image<'_, '_>, rect: Rect, to: &mut Vec<u32>) -> Result<(), DrawError> {
+        let (width, height) = (rect.size().width as usize, rect.size().height as usize);
+        to.resize(width * height, 0);
+        let code = if self.has_alpha { FormatCode::A8R8G8B8 } else { FormatCode::X8R8G8B8 };
+        let mut target = Image::from_slice_mut(code, width, height, to, width * 4, false)
+            .map_err(|_| DrawError::Memory)?;
+        target.composite32(
+            Operation::Src,
+            image,
+            None,
+            (rect.x - self.destination.x, rect.y - self.destination.y),
+            (0, 0),
+            (0, 0),
+            (rect.width, rect.height),
+        );
+        Ok(())
+    }
+}
+
+/// pixman's view of a held picture with its place on the port, `shift` source pixels off.
+fn sampled<'a>(
+    pixels: &'a Pixels,
+    mapping: &Mapping,
+    filter: PixmanFilter,
+    shift: (f64, f64),
+) -> Result<Image<'a, 'static>, DrawError> {
+    let mut image = source_image(pixels)?;
+    let to = mapping.destination;
+    // buffer = matrix * (destination pixel, counted from the destination's corner)
+    let (width, height) = (f64::from(to.width), f64::from(to.height));
+    let corner = Point { x: f64::from(to.x), y: f64::from(to.y) };
+    let start = mapping.to_source(corner);
+    let right = mapping.to_source(Point { x: corner.x + width, ..corner });
+    let down = mapping.to_source(Point { y: corner.y + height, ..corner });
+    let row = |start: f64, right: f64, down: f64, shift: f64| {
+        [(right - start) / width, (down - start) / height, start + shift]
+    };
+    let matrix = [
+        row(start.x, right.x, down.x, shift.0),
+        row(start.y, right.y, down.y, shift.1),
+        [0.0, 0.0, 1.0],
+    ];
+    // pixman counts in 16.16 fixed point.
+    if matrix.iter().flatten().any(|v| !v.is_finite() || v.abs() > 32000.0) {
+        return Err(DrawError::Scale(*mapping));
+    }
+    image.set_transform(PixmanTransform::new(matrix)).map_err(|_| DrawError::Memory)?;
+    image.set_filter(filter, &[]).map_err(|_| DrawError::Memory)?;
+    image.set_repeat(Repeat::Pad);
+    Ok(image)
+}
+
+/// pixman's view of a held picture.
+fn source_image(pixels: &Pixels) -> Result<Image<'_, 'static>, DrawError> {
+    let layout = pixels.layout();
+    let (width, height) = (layout.size().width as usize, layout.size().height as usize);
+    let start = pixels.start();
+    if start.is_null() {
+        return Err(DrawError::Memory);
+    }
+    #[expect(
+        clippy::cast_ptr_alignment,
+        reason = "pool offsets and strides were checked to be whole words"
+    )]
+    let words = start.cast::<u32>().cast_mut();
+    // SAFETY: the layout was checked against the memory, which `pixels` keeps readable for as long as
+    // the image borrows it; a source is never written.
+    unsafe {
+        Image::from_raw_mut(
+            code(layout.format()),
+            width,
+            height,
+            words,
+            layout.stride() as usize,
+            false,
+        )
+    }
+    .map_err(|_| DrawError::Memory)
+}
+
+const fn code(format: Format) -> FormatCode {
+    match format {
+        Format::Argb8888 => FormatCode::A8R8G8B8,
+        Format::Xrgb8888 => FormatCode::X8R8G8B8,
+        Format::Abgr8888 => FormatCode::A8B8G8R8,
+        Format::Xbgr8888 => FormatCode::X8B8G8R8,
+        Format::Rgba8888 => FormatCode::R8G8B8A8,
+        Format::Rgbx8888 => FormatCode::R8G8B8X8,
+        Format::Bgra8888 => FormatCode::B8G8R8A8,
+        Format::Bgrx8888 => FormatCode::B8G8R8X8,
+        Format::Rgb565 => FormatCode::R5G6B5,
+    }
+}
