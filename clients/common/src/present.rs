@@ -18,6 +18,7 @@ mod link;
 mod pointer;
 mod seats;
 mod stage;
+mod stream;
 mod window;
 
 use std::io;
@@ -28,6 +29,8 @@ use std::thread::JoinHandle;
 use calloop::channel::{self, Sender};
 use porthole_memory::Memory;
 use porthole_pixel::{Layout, Region, Size};
+
+pub use self::stream::{Display, Guest, GuestState, Lamps};
 
 /// What a presenter needs to know.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -94,6 +97,8 @@ pub enum Show {
         /// On this scanout.
         scanout: usize,
     },
+    /// How the guest is; for compositors that want to know.
+    Guest(Guest),
 }
 
 /// What becomes of a finger.
@@ -110,12 +115,12 @@ pub enum Touch {
 /// What a presenter tells its device.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Told {
-    /// The compositor wants this size for a scanout.
-    Size {
-        /// Which scanout.
+    /// The compositor wants the guest to have such a display.
+    Display {
+        /// For which scanout.
         scanout: usize,
-        /// In pixels.
-        size: Size,
+        /// How it is.
+        display: Display,
     },
     /// Whether somebody can see a scanout.
     Visible {

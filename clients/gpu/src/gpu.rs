@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use porthole_client::present::GuestState;
 use porthole_gpu_device::{Answer, Gpu, GuestMemory, MAX_REQUEST, NotRam, Token};
 use porthole_vhost_device::{Buffer, Chain, Device, GuestRam, Rings, Shape};
 
@@ -24,6 +25,8 @@ pub(crate) fn shape(gpu: &Gpu) -> Shape {
 #[derive(Debug)]
 pub(crate) struct GpuPort {
     pub(crate) gpu: Gpu,
+    /// What the driver's use of the device says of the guest.
+    pub(crate) state: GuestState,
     waiting: Vec<Waiting>,
 }
 
@@ -50,7 +53,7 @@ impl GuestMemory for Ram<'_> {
 
 impl GpuPort {
     pub(crate) fn new(gpu: Gpu) -> Self {
-        Self { gpu, waiting: Vec::new() }
+        Self { gpu, state: GuestState::Off, waiting: Vec::new() }
     }
 
     /// When the first waiting answer must go out, presented or not.
@@ -101,6 +104,7 @@ impl Device for GpuPort {
 
     fn process(&mut self, queue: usize, rings: &mut Rings) {
         while let Some(chain) = rings.pop(queue) {
+            self.state = GuestState::Running;
             match queue {
                 CONTROL => self.control(chain, rings),
                 CURSOR => {
@@ -115,12 +119,15 @@ impl Device for GpuPort {
 
     fn stopping(&mut self, queue: usize, rings: &mut Rings) {
         if queue == CONTROL {
+            // A reset may follow at once, or with the next driver.
+            self.state = GuestState::Suspended;
             let all = std::mem::take(&mut self.waiting);
             self.answer(all, rings);
         }
     }
 
     fn reset(&mut self) {
+        self.state = GuestState::Off;
         self.waiting.clear();
         self.gpu.reset();
     }

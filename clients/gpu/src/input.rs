@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use porthole_input_device::{Device as Core, Event, Input, Kind};
+use porthole_input_device::{Device as Core, Event, Input, Kind, Leds};
 use porthole_vhost_device::{Buffer, Device, Rings, Shape};
 
 const EVENTS: usize = 0;
@@ -24,12 +24,20 @@ pub(crate) struct InputPort {
     core: Core,
     /// At most as many as the ring has entries.
     lent: VecDeque<Buffer>,
+    /// Whether a driver has used it.
+    used: bool,
 }
 
 impl InputPort {
     pub(crate) fn new(kind: Kind, guest: &str) -> Self {
         let name = format!("Porthole {}", shape(kind).name);
-        Self { core: Core::new(kind, &name, &format!("porthole/{guest}")), lent: VecDeque::new() }
+        let core = Core::new(kind, &name, &format!("porthole/{guest}"));
+        Self { core, lent: VecDeque::new(), used: false }
+    }
+
+    /// The lamps as the guest wants them; none before it has used the device.
+    pub(crate) fn leds(&self) -> Option<Leds> {
+        self.used.then(|| self.core.leds())
     }
 
     pub(crate) fn send(&mut self, input: Input) {
@@ -71,6 +79,7 @@ impl Device for InputPort {
                 STATUS => {
                     if let Some(leds) = self.core.status(&chain.request) {
                         tracing::debug!(?leds, "the guest changed a lamp");
+                        self.used = true;
                     }
                     rings.complete(chain.buffer, &[]);
                 }
@@ -79,6 +88,7 @@ impl Device for InputPort {
         }
         if queue == EVENTS {
             self.core.set_listening(true);
+            self.used = true;
             self.deliver(rings);
         }
     }
@@ -180,7 +190,13 @@ mod tests {
         driver.descriptor(STATUS, 0, (ROOM, 8, 0, 0));
         driver.make_available(STATUS, 0);
         driver.kick(STATUS);
+        assert_eq!(port.leds(), None);
         driver.turn(&mut port).unwrap();
         assert_eq!(driver.used(STATUS), [(0, 0)]);
+        let caps = Leds { caps: true, ..Leds::default() };
+        assert_eq!(port.leds(), Some(caps));
+        // After a reset they are off, which its next driver is to be seen with.
+        port.reset();
+        assert_eq!(port.leds(), Some(Leds::default()));
     }
 }

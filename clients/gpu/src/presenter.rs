@@ -63,6 +63,13 @@ impl Presenter {
         }
     }
 
+    /// Tells how the guest is.
+    pub(crate) fn tell(&self, guest: present::Guest) {
+        if let Self::Wayland { thread, .. } = self {
+            thread.show(Show::Guest(guest));
+        }
+    }
+
     /// A buffer by its number. None for one that is retired: nobody cares when it comes back.
     pub(crate) fn buffer(&self, number: u64) -> Option<BufferId> {
         match self {

@@ -1,4 +1,4 @@
-//! How often a guest is asked for another size.
+//! How often a guest is asked for another display.
 //!
 //! Setting a mode costs a guest tens of milliseconds and its programs a new layout. While somebody
 //! drags a window's edge the sizes come at the rate of its frames; the guest gets the first at once,
@@ -6,12 +6,12 @@
 
 use std::time::{Duration, Instant};
 
-use porthole_pixel::Size;
+use porthole_client::present::Display;
 
 /// The least time between two requests to a scanout.
 pub(crate) const INTERVAL: Duration = Duration::from_millis(250);
 
-/// The sizes that wait to be asked for.
+/// The displays that wait to be asked for.
 #[derive(Debug)]
 pub(crate) struct Resizes {
     scanouts: Vec<Scanout>,
@@ -19,7 +19,7 @@ pub(crate) struct Resizes {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Scanout {
-    waiting: Option<Size>,
+    waiting: Option<Display>,
     /// Nothing is asked before this time.
     rest: Option<Instant>,
 }
@@ -29,28 +29,28 @@ impl Resizes {
         Self { scanouts: vec![Scanout::default(); scanouts] }
     }
 
-    /// Somebody wants this size for a scanout.
-    pub(crate) fn want(&mut self, scanout: usize, size: Size) {
+    /// Somebody wants such a display for a scanout.
+    pub(crate) fn want(&mut self, scanout: usize, display: Display) {
         if let Some(scanout) = self.scanouts.get_mut(scanout) {
-            scanout.waiting = Some(size);
+            scanout.waiting = Some(display);
         }
     }
 
-    /// The sizes whose time has come.
-    pub(crate) fn take_due(&mut self, now: Instant) -> Vec<(usize, Size)> {
+    /// The displays whose time has come.
+    pub(crate) fn take_due(&mut self, now: Instant) -> Vec<(usize, Display)> {
         let mut due = Vec::new();
         for (index, scanout) in self.scanouts.iter_mut().enumerate() {
             if scanout.rest.is_none_or(|rest| rest <= now)
-                && let Some(size) = scanout.waiting.take()
+                && let Some(display) = scanout.waiting.take()
             {
                 scanout.rest = Some(now + INTERVAL);
-                due.push((index, size));
+                due.push((index, display));
             }
         }
         due
     }
 
-    /// When the next waiting size is due; none when none waits.
+    /// When the next waiting display is due; none when none waits.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let waiting = self.scanouts.iter().filter(|scanout| scanout.waiting.is_some());
         waiting.filter_map(|scanout| scanout.rest).min()
@@ -59,12 +59,14 @@ impl Resizes {
 
 #[cfg(test)]
 mod tests {
+    use porthole_pixel::Size;
+
     use super::*;
 
     #[test]
     fn the_first_goes_at_once_and_the_last_is_never_lost() {
         let start = Instant::now();
-        let size = |width| Size::new(width, 480);
+        let size = |width| Display::of_size(Size::new(width, 480));
         let mut resizes = Resizes::new(2);
         assert_eq!(resizes.take_due(start), []);
         resizes.want(0, size(640));

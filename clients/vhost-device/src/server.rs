@@ -139,6 +139,12 @@ impl Server {
         result
     }
 
+    /// Whether the driver can be told that config space changed.
+    #[must_use]
+    pub fn tells_config(&self) -> bool {
+        self.backend.channels.tells_config()
+    }
+
     /// Tells the driver that config space changed. False when the front-end has no
     /// ear for it, which a device can do nothing about.
     pub fn config_changed(&mut self) -> bool {

@@ -12,9 +12,6 @@ use crate::guest::{Backing, GuestMemory, NotRam};
 use crate::picture::{Holds, PIXEL_BYTES, Picture};
 use crate::resource::{Content, Resource, host_is_full, picture_bytes};
 
-/// Refresh rate that the EDID tells.
-const REFRESH_MHZ: u32 = 60_000;
-
 impl Gpu {
     /// Does what a request on the control queue asks for. `writable` is the number of bytes that the
     /// guest made room for in its response.
@@ -95,9 +92,11 @@ impl Gpu {
 
     fn edid(&self, scanout: u32) -> Result<Response, ErrorCode> {
         let index = usize::try_from(scanout).map_err(|_| ErrorCode::Parameter)?;
-        let size = self.scanouts.get(index).ok_or(ErrorCode::Parameter)?.last_wanted;
+        let display = self.scanouts.get(index).ok_or(ErrorCode::Parameter)?;
         let name = if self.name.is_empty() { "Porthole" } else { &self.name };
-        let edid = Edid::new(size, REFRESH_MHZ, name).with_serial(scanout + 1);
+        let edid = Edid::new(display.last_wanted, display.refresh_mhz, name)
+            .with_serial(scanout + 1)
+            .with_millimetres(display.millimetres);
         Ok(Response::Edid(edid.to_bytes()))
     }
 

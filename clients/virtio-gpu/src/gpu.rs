@@ -138,6 +138,23 @@ impl Gpu {
         news
     }
 
+    /// The size that the guest was asked to use last.
+    #[must_use]
+    pub fn last_size(&self, scanout: usize) -> Size {
+        self.scanouts.get(scanout).map(|scanout| scanout.last_wanted).unwrap_or_default()
+    }
+
+    /// Tells the guest another refresh rate and physical size (0 where it is not known) of a display.
+    /// Returns true when the transport must tell the guest that the configuration has changed.
+    pub fn describe(&mut self, scanout: usize, refresh_mhz: u32, millimetres: (u32, u32)) -> bool {
+        let scanout = self.scanouts.get_mut(scanout);
+        let news = scanout.is_some_and(|scanout| scanout.describe(refresh_mhz, millimetres));
+        if news {
+            self.config.events_read |= event::DISPLAY;
+        }
+        news
+    }
+
     /// Tells whether anybody sees a scanout. While nobody does, no fence waits for it.
     pub fn set_visible(&mut self, scanout: usize, visible: bool) {
         if let Some(scanout) = self.scanouts.get_mut(scanout) {

@@ -13,6 +13,10 @@ use crate::picture::{BufferId, Picture};
 
 /// The smallest scanout: no driver accepts less.
 const MIN_SIDE: u32 = 16;
+/// Until somebody says another one.
+const DEFAULT_REFRESH_MHZ: u32 = 60_000;
+/// Rates that guests believe; drivers leave out modes beyond.
+const REFRESH_RANGE_MHZ: std::ops::RangeInclusive<u32> = 1_000..=480_000;
 /// Rectangles of damage that one frame may have.
 pub(crate) const MAX_DAMAGE_RECTS: usize = 32;
 /// Fences that may wait for one scanout; a queue has fewer entries, unless the guest lies.
@@ -68,6 +72,10 @@ pub(crate) struct Scanout {
     pub(crate) wanted: Option<Size>,
     /// The last such size.
     pub(crate) last_wanted: Size,
+    /// Frames in 1000 seconds that the guest is told.
+    pub(crate) refresh_mhz: u32,
+    /// Width and height of the display; 0 where they are not known.
+    pub(crate) millimetres: (u32, u32),
     pub(crate) source: Option<Source>,
     pub(crate) pending: Option<Pending>,
     /// The presenter is to be told that nothing is shown.
@@ -85,6 +93,8 @@ impl Scanout {
         Self {
             wanted,
             last_wanted: wanted.unwrap_or(DEFAULT_SIZE),
+            refresh_mhz: DEFAULT_REFRESH_MHZ,
+            millimetres: (0, 0),
             source: None,
             pending: None,
             cleared: false,
@@ -99,6 +109,15 @@ impl Scanout {
         let size = size.map(usable);
         self.last_wanted = size.unwrap_or(self.last_wanted);
         std::mem::replace(&mut self.wanted, size) != size
+    }
+
+    /// Tells the guest another rate and physical size; true when that is news.
+    pub(crate) fn describe(&mut self, refresh_mhz: u32, millimetres: (u32, u32)) -> bool {
+        let known = REFRESH_RANGE_MHZ.contains(&refresh_mhz);
+        let refresh_mhz = if known { refresh_mhz } else { DEFAULT_REFRESH_MHZ };
+        let before = (self.refresh_mhz, self.millimetres);
+        (self.refresh_mhz, self.millimetres) = (refresh_mhz, millimetres);
+        before != (refresh_mhz, millimetres)
     }
 
     /// Lets a fence wait for a frame; false when it must not wait.

@@ -181,6 +181,12 @@ impl Device {
         (self.leds != before).then_some(self.leds)
     }
 
+    /// The lamps as the guest wants them.
+    #[must_use]
+    pub const fn leds(&self) -> Leds {
+        self.leds
+    }
+
     fn key(&mut self, code: u16, pressed: bool) {
         if !self.kind.has_key(code) || self.kind == Kind::Touch {
             return;

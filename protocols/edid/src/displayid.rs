@@ -4,7 +4,6 @@
 use porthole_pixel::Size;
 
 use crate::timing::Timing;
-use crate::write::millimetres;
 use crate::{BLOCK_LEN, checksum};
 
 /// Marks an extension block as `DisplayID`.
@@ -28,10 +27,10 @@ const PREFERRED: u8 = 0x80;
 const ASPECT_UNDEFINED: u8 = 0x08;
 
 /// The whole extension block.
-pub(crate) fn block(timing: &Timing, serial: u32) -> [u8; BLOCK_LEN] {
+pub(crate) fn block(timing: &Timing, serial: u32, millimetres: (u32, u32)) -> [u8; BLOCK_LEN] {
     let mut blocks = Vec::new();
     data_block(&mut blocks, IDENTIFICATION, &identification(serial));
-    data_block(&mut blocks, PARAMETERS, &parameters(timing.size));
+    data_block(&mut blocks, PARAMETERS, &parameters(timing.size, millimetres));
     let interface = [DISPLAYPORT, 0, RGB_8, 0, 0, 0, 0, 0, 0, 0];
     data_block(&mut blocks, INTERFACE, &interface);
     data_block(&mut blocks, TYPE_I_TIMING, &type_i(timing));
@@ -66,9 +65,8 @@ fn identification(serial: u32) -> Vec<u8> {
 }
 
 /// Image size in tenths of a millimetre, pixels, features, gamma, aspect ratio, depth.
-fn parameters(size: Size) -> Vec<u8> {
-    let tenths = |pixels: u32| millimetres(pixels) * 10;
-    let words = [tenths(size.width), tenths(size.height), size.width, size.height];
+fn parameters(size: Size, (wide, tall): (u32, u32)) -> Vec<u8> {
+    let words = [wide.saturating_mul(10), tall.saturating_mul(10), size.width, size.height];
     let word = |value: &u32| u16::try_from(*value).unwrap_or(u16::MAX).to_le_bytes();
     let mut payload: Vec<u8> = words.iter().flat_map(word).collect();
     let (long, short) = (size.width.max(size.height), size.width.min(size.height).max(1));

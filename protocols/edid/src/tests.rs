@@ -54,6 +54,16 @@ fn names_are_cut_to_what_fits() {
 }
 
 #[test]
+fn a_length_that_is_known_counts() {
+    let parse = |edid: Edid| Parsed::parse(&edid.to_bytes()).unwrap().centimetres;
+    assert_eq!(parse(edid(1280, 800)), (33, 20));
+    assert_eq!(parse(edid(1280, 800).with_millimetres((294, 166))), (29, 17));
+    assert_eq!(parse(edid(1280, 800).with_millimetres((0, 166))), (33, 17));
+    // What no byte can hold is left out.
+    assert_eq!(parse(edid(5120, 2880).with_millimetres((u32::MAX, 1))), (0, 0));
+}
+
+#[test]
 fn damage_is_found() {
     let good = edid(5120, 2880).to_bytes();
     for index in 0..good.len() {

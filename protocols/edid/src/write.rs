@@ -38,6 +38,7 @@ pub struct Edid {
     refresh_mhz: u32,
     name: String,
     serial: u32,
+    millimetres: (u32, u32),
 }
 
 impl Edid {
@@ -45,7 +46,17 @@ impl Edid {
     /// cut to 13 printable ASCII characters.
     #[must_use]
     pub fn new(size: Size, refresh_mhz: u32, name: &str) -> Self {
-        Self { size, refresh_mhz, name: text(name), serial: 0 }
+        let millimetres = (millimetres(size.width), millimetres(size.height));
+        Self { size, refresh_mhz, name: text(name), serial: 0, millimetres }
+    }
+
+    /// The same display with another width and height than 100 dots per inch give; 0 is left out.
+    #[must_use]
+    pub fn with_millimetres(self, (width, height): (u32, u32)) -> Self {
+        let known = |told, guess| if told == 0 { guess } else { told };
+        let (guessed_width, guessed_height) = self.millimetres;
+        let millimetres = (known(width, guessed_width), known(height, guessed_height));
+        Self { millimetres, ..self }
     }
 
     /// The same display with a serial number, which tells several displays of a guest apart.
@@ -71,7 +82,7 @@ impl Edid {
             fallback = Timing::reduced(smaller, self.refresh_mhz.min(60_000));
         }
         let mut bytes = self.base(&fallback, 1);
-        bytes.extend(displayid::block(&timing, self.serial));
+        bytes.extend(displayid::block(&timing, self.serial, self.millimetres));
         bytes
     }
 
@@ -102,8 +113,8 @@ impl Edid {
 
     /// Width and height, or twice zero (unknown) when a byte cannot hold one.
     fn centimetres(&self) -> [u8; 2] {
-        let side = |pixels| u8::try_from((millimetres(pixels) + 5) / 10).ok();
-        match (side(self.size.width), side(self.size.height)) {
+        let side = |length: u32| u8::try_from(length.saturating_add(5) / 10).ok();
+        match (side(self.millimetres.0), side(self.millimetres.1)) {
             (Some(width), Some(height)) => [width.max(1), height.max(1)],
             _ => [0, 0],
         }
@@ -120,8 +131,8 @@ impl Edid {
         let (h_sync, h_sync_high) = split(timing.h_sync, 8);
         let (v_front, v_front_high) = split(timing.v_front, 4);
         let (v_sync, v_sync_high) = split(timing.v_sync, 4);
-        let (wide, wide_high) = split(millimetres(self.size.width).min(4095), 8);
-        let (tall, tall_high) = split(millimetres(self.size.height).min(4095), 8);
+        let (wide, wide_high) = split(self.millimetres.0.min(4095), 8);
+        let (tall, tall_high) = split(self.millimetres.1.min(4095), 8);
         [
             clock_low,
             clock_high,
@@ -146,7 +157,7 @@ impl Edid {
 }
 
 /// The length of so many pixels at 100 dots per inch.
-pub(crate) fn millimetres(pixels: u32) -> u32 {
+fn millimetres(pixels: u32) -> u32 {
     // 25.4 mm an inch; sizes are far below the overflow, hostile ones saturate.
     (pixels.saturating_mul(254) / (10 * DOTS_PER_INCH)).max(1)
 }

@@ -84,7 +84,7 @@ impl Card {
             let mut line = format!("{index} {name} {:?}", info.state()).to_lowercase();
             for mode in info.modes() {
                 let (width, height) = mode.size();
-                line.push_str(&format!(" {width}x{height}"));
+                line.push_str(&format!(" {width}x{height}@{}", mode.vrefresh()));
             }
             lines.push(line);
         }

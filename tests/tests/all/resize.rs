@@ -4,7 +4,7 @@ use porthole_guest::Pattern;
 use porthole_guest::commands::Command as Order;
 use porthole_tests::guest::Options;
 use porthole_tests::service::configuration;
-use porthole_tests::wait::GUEST;
+use porthole_tests::wait::{GUEST, wait_until};
 use porthole_tests::{Capture, Guest, Result, Scene, Service};
 
 fn scene(width: u32, height: u32, pattern: Pattern, seed: u32) -> Scene {
@@ -30,6 +30,38 @@ fn a_guest_follows_its_layer_on_the_generic_device() -> Result<()> {
         guest.order(&draw(pattern, seed))?;
         capture.expect(&format!("resize-{width}"), &new.picture(), GUEST)?;
     }
+    guest.power_off()
+}
+
+/// The guest's line about its first head, once it says so.
+fn wait_head(guest: &mut Guest, what: &str, is: impl Fn(&str) -> bool) -> Result<()> {
+    wait_until(what, GUEST, || {
+        let lines = guest.order(&Order::Heads)?;
+        Ok(lines.iter().any(|line| line.starts_with("0 ") && is(line)).then_some(()))
+    })
+}
+
+#[test]
+#[ignore = "needs the newest QEMU"]
+fn a_guest_has_the_rate_of_its_port_and_a_display_while_a_layer_shows_it() -> Result<()> {
+    let scene = scene(640, 480, Pattern::Noise, 1);
+    let text = configuration(std::slice::from_ref(&scene));
+    let at = |rate: u32| text.replace("[[port]]\n", &format!("[[port]]\nrefresh = {rate}\n"));
+    let service = Service::start_with(&at(30))?;
+    let capture = Capture::start(&service.socket("viewer")?, "main")?;
+    let mut guest = Guest::start(&service, "ivi", &Options::generic(1))?;
+    guest.order(&Order::Draw { head: 0, pattern: Pattern::Noise, seed: 1, area: None })?;
+    capture.expect("rate-before", &scene.picture(), GUEST)?;
+    wait_head(&mut guest, "a mode at 30 Hz", |line| line.contains(" connected 640x480@30"))?;
+    service.reload(&at(75))?;
+    wait_head(&mut guest, "a mode at 75 Hz", |line| line.contains(" connected 640x480@75"))?;
+    let gone = at(75).replace("guest = \"ivi\"\n", "socket = \"viewer\"\napp_id = \"other\"\n");
+    service.reload(&gone)?;
+    wait_head(&mut guest, "a head without a display", |line| line.contains(" disconnected"))?;
+    service.reload(&at(60))?;
+    wait_head(&mut guest, "the display", |line| line.contains(" connected 640x480@60"))?;
+    guest.order(&Order::Draw { head: 0, pattern: Pattern::Noise, seed: 1, area: None })?;
+    capture.expect("rate-after", &scene.picture(), GUEST)?;
     guest.power_off()
 }
 

@@ -24,6 +24,7 @@ use wayland_protocols::xdg::shell::client::xdg_toplevel::{self, XdgToplevel};
 use wayland_protocols::xdg::shell::client::xdg_wm_base::{self, XdgWmBase};
 
 use porthole_pixel::Size;
+use porthole_wayland::stream::client::wfd_stream_manager_v1::WfdStreamManagerV1;
 
 use super::Told;
 use super::buffers::BufferOf;
@@ -50,7 +51,7 @@ pub(super) struct FeedbackOf {
 
 impl Stage {
     /// Lets `act` do its work and then tells the device what it collected.
-    fn telling(&mut self, act: impl FnOnce(&mut Self, &mut Vec<Told>)) {
+    pub(super) fn telling(&mut self, act: impl FnOnce(&mut Self, &mut Vec<Told>)) {
         let mut told = Vec::new();
         act(self, &mut told);
         for what in told {
@@ -306,6 +307,7 @@ delegate_noop!(Stage: ignore WlRegion);
 delegate_noop!(Stage: ignore WlShmPool);
 delegate_noop!(Stage: ignore WlSurface);
 delegate_noop!(Stage: ignore WpPresentation);
+delegate_noop!(Stage: WfdStreamManagerV1);
 
 impl Dispatch<WlSurface, usize> for Stage {
     // Which outputs show a window is no news for a guest.

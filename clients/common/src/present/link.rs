@@ -6,6 +6,7 @@ use std::path::Path;
 
 use calloop::{LoopHandle, RegistrationToken};
 use calloop_wayland_source::WaylandSource;
+use porthole_wayland::stream::client::wfd_stream_manager_v1::WfdStreamManagerV1;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 use wayland_client::backend::WaylandError;
 use wayland_client::protocol::wl_compositor::WlCompositor;
@@ -32,6 +33,7 @@ pub(super) struct Link {
     pub(super) shm: Option<WlShm>,
     pub(super) wm: Option<XdgWmBase>,
     pub(super) presentation: Option<WpPresentation>,
+    pub(super) streams: Option<WfdStreamManagerV1>,
     /// Formats that the compositor's `wl_shm` takes, by its numbers.
     pub(super) formats: Vec<u32>,
     /// The compositor has not seen the last change of a cursor yet.
@@ -87,6 +89,7 @@ impl Link {
             shm: None,
             wm: None,
             presentation: None,
+            streams: None,
             formats: Vec::new(),
             cursor_unseen: false,
             ready: false,
@@ -105,6 +108,7 @@ impl Link {
             "wl_shm" => self.shm = Some(registry.bind(name, 1, queue, ())),
             "xdg_wm_base" => self.wm = Some(registry.bind(name, version.min(6), queue, ())),
             "wp_presentation" => self.presentation = Some(registry.bind(name, 1, queue, ())),
+            "wfd_stream_manager_v1" => self.streams = Some(registry.bind(name, 1, queue, ())),
             // Frames of pointer events came with version 5; repeated keys from 10 on are not wanted.
             "wl_seat" if version >= 5 => {
                 return Some(registry.bind(name, version.min(9), queue, name));

@@ -9,7 +9,7 @@ use calloop::{EventLoop, LoopHandle};
 use super::link::Link;
 use super::seats::Seats;
 use super::window::Window;
-use super::{Options, Show, Told};
+use super::{Guest, Options, Show, Told};
 
 /// Waits between attempts to connect.
 const FIRST_RETRY: Duration = Duration::from_millis(50);
@@ -21,6 +21,8 @@ pub(super) struct Stage {
     pub(super) tell: Sender<Told>,
     pub(super) windows: Vec<Window>,
     pub(super) seats: Seats,
+    /// How the guest is.
+    guest: Guest,
     pub(super) link: Option<Link>,
     pub(super) handle: LoopHandle<'static, Self>,
     /// The device's end of the channel has closed.
@@ -49,6 +51,7 @@ pub(super) fn run(
         tell,
         windows,
         seats: Seats::default(),
+        guest: Guest::default(),
         link: None,
         handle,
         ended: false,
@@ -120,7 +123,7 @@ impl Stage {
         }
         tracing::info!("connected to the compositor");
         for window in &mut self.windows {
-            window.open(link, &self.options.guest);
+            window.open(link, &self.options.guest, self.guest);
         }
     }
 
@@ -170,6 +173,12 @@ impl Stage {
                     window.cursor.move_to(x, y);
                 }
             }
+            Show::Guest(guest) => {
+                self.guest = guest;
+                for window in &mut self.windows {
+                    window.tell_guest(guest);
+                }
+            }
             Show::CursorHidden { scanout } => {
                 if let Some(window) = self.windows.get_mut(scanout) {
                     window.cursor.hide();
@@ -187,7 +196,7 @@ impl Stage {
         let mut told = Vec::new();
         let mut cursor_changed = false;
         for window in &mut self.windows {
-            window.reopen(link, &self.options.guest);
+            window.reopen(link, &self.options.guest, self.guest, &mut told);
             window.commit(link, &mut told);
             // A guest may change its cursor without end. The next change goes out when the
             // compositor has seen the last one.

@@ -7,3 +7,4 @@ mod input;
 mod other;
 mod protocols;
 mod server;
+mod streams;

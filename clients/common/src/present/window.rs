@@ -8,7 +8,8 @@ use wayland_protocols::xdg::shell::client::xdg_toplevel::XdgToplevel;
 use super::buffers::Buffers;
 use super::cursor::{Cursor, Overlay};
 use super::link::Link;
-use super::{Frame, Told};
+use super::stream::Stream;
+use super::{Display, Frame, Guest, Told};
 
 /// The window's objects on the present connection.
 pub(super) struct Toplevel {
@@ -27,6 +28,7 @@ pub(super) struct Toplevel {
     /// The last frame that was committed.
     pub(super) last_serial: u64,
     pub(super) overlay: Option<Overlay>,
+    pub(super) stream: Option<Stream>,
     toplevel: XdgToplevel,
     /// It is to be replaced.
     done: bool,
@@ -43,7 +45,7 @@ pub(super) struct Window {
     pub(super) waiting: bool,
     pub(super) cursor: Cursor,
     pub(super) shadow: super::commit::Shadow,
-    told_size: Option<Size>,
+    told_display: Option<Display>,
 }
 
 impl Window {
@@ -56,7 +58,7 @@ impl Window {
             waiting: false,
             cursor: Cursor::default(),
             shadow: super::commit::Shadow::default(),
-            told_size: None,
+            told_display: None,
         }
     }
 
@@ -65,13 +67,14 @@ impl Window {
     }
 
     /// Makes the window on a new connection.
-    pub(super) fn open(&mut self, link: &Link, guest: &str) {
+    pub(super) fn open(&mut self, link: &Link, name: &str, guest: Guest) {
         let (Some(compositor), Some(wm)) = (&link.compositor, &link.wm) else { return };
         let surface = compositor.create_surface(&link.queue, self.scanout);
         let xdg = wm.get_xdg_surface(&surface, &link.queue, self.scanout);
         let toplevel = xdg.get_toplevel(&link.queue, self.scanout);
         toplevel.set_app_id(format!("porthole.scanout.{}", self.scanout));
-        toplevel.set_title(format!("{guest} scanout {}", self.scanout));
+        toplevel.set_title(format!("{name} scanout {}", self.scanout));
+        let stream = Stream::new(link, &surface, self.scanout, guest);
         // The first commit, without a buffer, asks for a configuration.
         surface.commit();
         self.top = Some(Toplevel {
@@ -84,6 +87,7 @@ impl Window {
             unanswered: 0,
             last_serial: 0,
             overlay: None,
+            stream,
             toplevel,
             done: false,
         });
@@ -101,7 +105,7 @@ impl Window {
             self.buffers.wait(frame.buffer);
         }
         self.buffers.lost(told);
-        self.told_size = None;
+        self.told_display = None;
         if was_visible {
             told.push(Told::Visible { scanout: self.scanout, visible: false });
         }
@@ -145,17 +149,46 @@ impl Window {
 
     /// Makes a new window in place of one that shows nothing any more. An unmapped window could be
     /// used again, but not every compositor configures it a second time.
-    pub(super) fn reopen(&mut self, link: &Link, guest: &str) {
+    pub(super) fn reopen(&mut self, link: &Link, name: &str, guest: Guest, told: &mut Vec<Told>) {
         let Some(mut top) = self.top.take_if(|top| top.done) else { return };
         if let Some(overlay) = top.overlay.take() {
             overlay.destroy();
         }
+        if let Some(stream) = &top.stream {
+            stream.destroy();
+        }
         top.toplevel.destroy();
         top.xdg.destroy();
         top.surface.destroy();
-        self.open(link, guest);
-        if let Some(new) = &mut self.top {
-            new.visible = top.visible;
+        self.open(link, name, guest);
+        let Some(new) = &mut self.top else { return };
+        new.visible = top.visible;
+        // A new stream is seen by nobody until it says so.
+        if new.stream.is_some() {
+            self.set_visible(false, told);
+        }
+    }
+
+    /// Tells the window's stream how the guest is.
+    pub(super) fn tell_guest(&mut self, guest: Guest) {
+        if let Some(stream) = self.top.as_mut().and_then(|top| top.stream.as_mut()) {
+            stream.tell(guest);
+        }
+    }
+
+    /// The compositor wants the guest to have such a display.
+    pub(super) fn display(&mut self, display: Display, told: &mut Vec<Told>) {
+        if self.told_display.replace(display) != Some(display) {
+            told.push(Told::Display { scanout: self.scanout, display });
+        }
+    }
+
+    /// Somebody may see the window, or nobody.
+    pub(super) fn set_visible(&mut self, visible: bool, told: &mut Vec<Told>) {
+        if let Some(top) = &mut self.top
+            && std::mem::replace(&mut top.visible, visible) != visible
+        {
+            told.push(Told::Visible { scanout: self.scanout, visible });
         }
     }
 
@@ -169,15 +202,15 @@ impl Window {
         top.xdg.ack_configure(serial);
         top.configured = true;
         let (size, suspended) = top.next;
-        if top.visible == suspended {
-            top.visible = !suspended;
-            told.push(Told::Visible { scanout: self.scanout, visible: !suspended });
+        // A stream says both, and more.
+        if top.stream.is_none() {
+            self.set_visible(!suspended, told);
+            // Twice zero leaves the size to us: the guest's own is as good as any.
+            if !size.is_empty() {
+                self.display(Display::of_size(size), told);
+            }
         }
-        // Twice zero leaves the size to us: the guest's own is as good as any.
-        if !size.is_empty() && self.told_size != Some(size) {
-            self.told_size = Some(size);
-            told.push(Told::Size { scanout: self.scanout, size });
-        }
+        let Some(top) = &mut self.top else { return };
         // An acknowledgement takes effect with a commit.
         if top.attached.is_some() && !self.waiting {
             top.surface.commit();

@@ -1,14 +1,14 @@
 //! All devices of the guest, and the presenter behind them.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
 use calloop::channel::Sender;
-use porthole_client::present::{Told, Touch};
+use porthole_client::present::{Display, Guest, Lamps, Told, Touch};
 use porthole_gpu_device::{Event, Gpu, Options, Quotas};
-use porthole_input_device::{Input, Kind};
-use porthole_pixel::Size;
+use porthole_input_device::{Input, Kind, Leds};
 use porthole_vhost_device::{Address, Endpoint, Fault, Server, Turn};
 
 use super::Failure;
@@ -56,6 +56,10 @@ pub(super) struct Devices {
     presenter: Presenter,
     desk: Desk,
     resizes: Resizes,
+    /// Displays that are to be unplugged as soon as the guest can be told.
+    unplug: BTreeSet<usize>,
+    /// What the presenter was told of the guest.
+    told: Guest,
 }
 
 /// The devices that the command line asks for, by the names of the ready line.
@@ -98,6 +102,8 @@ impl Devices {
             presenter: Presenter::Null,
             desk: Desk::new(usize::from(cli.scanouts)),
             resizes: Resizes::new(usize::from(cli.scanouts)),
+            unplug: BTreeSet::new(),
+            told: Guest::default(),
         })
     }
 
@@ -131,7 +137,7 @@ impl Devices {
         Ok(turn == Turn::Waiting)
     }
 
-    /// After each turn: frames go to the presenter, due answers and sizes to the guest.
+    /// After each turn: frames go to the presenter, due answers and displays to the guest.
     pub(super) fn settle(&mut self) {
         for event in self.port.gpu.take_events() {
             match &event {
@@ -142,9 +148,11 @@ impl Devices {
             self.presenter.show(event, &mut self.port.gpu);
         }
         let now = Instant::now();
-        for (scanout, size) in self.resizes.take_due(now) {
-            self.resize(scanout, size);
+        for (scanout, display) in self.resizes.take_due(now) {
+            self.change_display(scanout, display);
         }
+        self.unplug();
+        self.report();
         let Self { server, port, .. } = self;
         server.with_rings(|rings| port.complete_due(now, rings));
     }
@@ -154,7 +162,7 @@ impl Devices {
         self.port.gpu.statistics()
     }
 
-    /// When the next fence must be answered, or the next size be asked for.
+    /// When the next fence must be answered, or the next display be asked for.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.port.deadline().into_iter().chain(self.resizes.deadline()).min()
     }
@@ -170,7 +178,7 @@ impl Devices {
     pub(super) fn told(&mut self, told: Told) {
         let gpu = &mut self.port.gpu;
         match told {
-            Told::Size { scanout, size } => self.resizes.want(scanout, size),
+            Told::Display { scanout, display } => self.resizes.want(scanout, display),
             Told::Visible { scanout, visible } => gpu.set_visible(scanout, visible),
             Told::Closed { scanout } => {
                 tracing::info!(scanout, "the window was closed; the guest goes on without");
@@ -211,15 +219,50 @@ impl Devices {
         }
     }
 
-    /// Asks the guest for another size.
-    fn resize(&mut self, scanout: usize, size: Size) {
+    /// Asks the guest to use another display.
+    fn change_display(&mut self, scanout: usize, display: Display) {
+        if !display.connected {
+            self.unplug.insert(scanout);
+            return;
+        }
+        self.unplug.remove(&scanout);
+        let gpu = &mut self.port.gpu;
+        // Where the guest may choose it is told what it was told before.
+        let size = display.size.unwrap_or_else(|| gpu.last_size(scanout));
         let fits = |side: u32| SIDES.contains(&side);
         if !fits(size.width) || !fits(size.height) {
             tracing::debug!(scanout, ?size, "a size that no display has");
             return;
         }
-        if self.port.gpu.set_size(scanout, Some(size)) && !self.server.config_changed() {
-            tracing::debug!(scanout, ?size, "the guest will see this size when it starts");
+        let described = gpu.describe(scanout, display.refresh_mhz, display.millimetres);
+        let resized = gpu.set_size(scanout, Some(size));
+        if (described || resized) && !self.server.config_changed() {
+            tracing::debug!(scanout, ?size, "the guest will see this display when it starts");
+        }
+    }
+
+    /// Takes displays from the guest that nothing shows. A guest that could not be told of their
+    /// coming back keeps them.
+    fn unplug(&mut self) {
+        if self.unplug.is_empty() || !self.server.tells_config() {
+            return;
+        }
+        for scanout in std::mem::take(&mut self.unplug) {
+            if self.port.gpu.set_size(scanout, None) {
+                tracing::info!(scanout, "nothing shows this display: the guest has it no more");
+                self.server.config_changed();
+            }
+        }
+    }
+
+    /// Tells the presenter how the guest is, when that is news.
+    fn report(&mut self) {
+        let keyboard = self.inputs.iter().zip(KINDS).find(|(_, kind)| *kind == Kind::Keyboard);
+        let leds = keyboard.and_then(|(device, _)| device.as_ref()?.port.leds());
+        let lamps = leds.map(|Leds { num, caps, scroll }| Lamps { num, caps, scroll });
+        let guest = Guest { state: self.port.state, lamps, relative: false };
+        if std::mem::replace(&mut self.told, guest) != guest {
+            self.presenter.tell(guest);
         }
     }
 

@@ -55,6 +55,11 @@ impl Channels {
         Ok(())
     }
 
+    /// Whether the front-end can be told that config space changed.
+    pub(crate) const fn tells_config(&self) -> bool {
+        self.request.is_some()
+    }
+
     /// Tells the front-end that config space changed. False when it gave no socket for it.
     pub(crate) fn config_changed(&mut self) -> bool {
         let Some(socket) = &self.request else {

@@ -106,6 +106,16 @@ fn sizes_are_told_by_event_display_info_and_edid() {
     assert_eq!([word(48), word(56), word(60), word(64)], [1024, 16, 16384, 1]);
     let edid = bench.answer(&request(0x10a, &[0, 0]));
     assert_eq!((edid[32 + 56], edid[32 + 58] >> 4), (0, 4));
+    // Half the rate has half the clock, nearly; what nobody can believe is the usual rate.
+    let clock = |edid: &[u8]| u32::from(u16::from_le_bytes([edid[32 + 54], edid[32 + 55]]));
+    assert!(bench.gpu.describe(0, 30_000, (90, 50)));
+    assert!(!bench.gpu.describe(0, 30_000, (90, 50)));
+    assert_eq!(bench.gpu.config(0, 4), [1, 0, 0, 0]);
+    let slow = bench.answer(&request(0x10a, &[0, 0]));
+    assert!(clock(&slow) < clock(&edid) * 6 / 10, "{} of {}", clock(&slow), clock(&edid));
+    assert_eq!(slow[32 + 21..32 + 23], [9, 5]);
+    assert!(bench.gpu.describe(0, u32::MAX, (0, 0)));
+    assert_eq!(bench.answer(&request(0x10a, &[0, 0])), edid);
     bench.gpu.set_size(1, None);
     let info = bench.answer(&request(0x100, &[]));
     assert!(info[48..].iter().all(|byte| *byte == 0));

@@ -6,7 +6,7 @@ use porthole_pixel::{Format, Rect, Size};
 
 use super::device::{Device, SIZE};
 use super::server::Compositor;
-use crate::present::{Show, Told};
+use crate::present::{Display, Show, Told};
 
 const DOT: Rect = Rect::new(3, 4, 5, 6);
 
@@ -98,7 +98,7 @@ fn frames_that_nobody_asks_for_are_merged_and_their_buffers_come_back() {
 fn sizes_suspension_and_closing_are_told() {
     let (compositor, mut device) = opened();
     compositor.order(|server| server.configure(1024, 600, &[]));
-    device.wait_for(Told::Size { scanout: 0, size: Size::new(1024, 600) });
+    device.wait_for(Told::Display { scanout: 0, display: Display::of_size(Size::new(1024, 600)) });
     compositor.order(|server| {
         server.configure(1024, 600, &[9]);
         server.toplevel.as_ref().unwrap().close();

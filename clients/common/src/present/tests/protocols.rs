@@ -2,6 +2,8 @@
 
 use std::sync::Mutex;
 
+use porthole_wayland::stream::server::wfd_stream_manager_v1::{self, WfdStreamManagerV1};
+use porthole_wayland::stream::server::wfd_stream_v1::{self, WfdStreamV1};
 use wayland_protocols::wp::presentation_time::server::wp_presentation::{self, WpPresentation};
 use wayland_protocols::wp::presentation_time::server::wp_presentation_feedback::{
     self, WpPresentationFeedback,
@@ -99,6 +101,7 @@ global!(WlShm, |shm| {
 });
 global!(XdgWmBase, |_| ());
 global!(WpPresentation, |_| ());
+global!(WfdStreamManagerV1, |_| ());
 global!(WlSeat, |seat| seat
     .capabilities(Capability::Keyboard | Capability::Pointer | Capability::Touch));
 
@@ -197,6 +200,26 @@ requests!(WlBuffer, wl_buffer, String, |server, _, request, name, _| {
     if let wl_buffer::Request::Destroy = request {
         server.note(format!("destroyed {name}"));
     }
+});
+requests!(WfdStreamManagerV1, wfd_stream_manager_v1, (), |server, _, request, (), init| {
+    if let wfd_stream_manager_v1::Request::GetStream { id, .. } = request {
+        server.stream = Some(init.init(id, ()));
+    }
+});
+requests!(WfdStreamV1, wfd_stream_v1, (), |server, _, request, (), _| {
+    server.note(match request {
+        wfd_stream_v1::Request::AckConfigure { serial } => format!("stream: told {serial}"),
+        wfd_stream_v1::Request::SetState { state: WEnum::Value(state) } => {
+            format!("stream: {state:?}")
+        }
+        wfd_stream_v1::Request::SetLeds { lamps: WEnum::Value(lamps) } => {
+            format!("stream: lamps {}", lamps.bits())
+        }
+        wfd_stream_v1::Request::SetPointerMode { mode: WEnum::Value(mode) } => {
+            format!("stream: {mode:?}")
+        }
+        other => format!("stream: {other:?}"),
+    });
 });
 requests!(WlCallback, wl_callback, (), |_, _, _, (), _| ());
 requests!(WlRegion, wl_region, (), |_, _, _, (), _| ());

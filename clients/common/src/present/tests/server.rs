@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+use porthole_wayland::stream::server::wfd_stream_manager_v1::WfdStreamManagerV1;
+use porthole_wayland::stream::server::wfd_stream_v1::WfdStreamV1;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tempfile::TempDir;
 use wayland_protocols::wp::presentation_time::server::wp_presentation::WpPresentation;
@@ -46,6 +48,7 @@ pub(super) struct Server {
     pub(super) pointers: Vec<WlPointer>,
     pub(super) touches: Vec<WlTouch>,
     pub(super) clients: usize,
+    pub(super) stream: Option<WfdStreamV1>,
 }
 
 impl Server {
@@ -93,17 +96,22 @@ pub(super) struct Compositor {
 
 impl Compositor {
     pub(super) fn start() -> Self {
-        Self::start_in(Arc::new(TempDir::new().unwrap()))
+        Self::start_in(Arc::new(TempDir::new().unwrap()), false)
     }
 
-    fn start_in(folder: Arc<TempDir>) -> Self {
+    /// A compositor that has `wfd_stream_v1`.
+    pub(super) fn with_streams() -> Self {
+        Self::start_in(Arc::new(TempDir::new().unwrap()), true)
+    }
+
+    fn start_in(folder: Arc<TempDir>, streams: bool) -> Self {
         let (orders, take) = channel();
         let log = Arc::<Mutex<Vec<String>>>::default();
         let server = Server { log: Arc::clone(&log), ..Server::default() };
         let path = folder.path().join("socket");
         // Bound here, so that it is there when this returns.
         let socket = ListeningSocket::bind_absolute(path).unwrap();
-        let thread = std::thread::spawn(move || run(server, &socket, &take));
+        let thread = std::thread::spawn(move || run(server, &socket, &take, streams));
         Self { orders: Some(orders), thread: Some(thread), folder, log }
     }
 
@@ -114,7 +122,7 @@ impl Compositor {
     /// Ends the compositor and starts another one on the same path.
     pub(super) fn restart(mut self) -> Self {
         self.stop();
-        Self::start_in(Arc::clone(&self.folder))
+        Self::start_in(Arc::clone(&self.folder), false)
     }
 
     fn stop(&mut self) {
@@ -159,9 +167,12 @@ fn globals(handle: &DisplayHandle) {
     handle.create_global::<Server, WlSeat, ()>(8, ());
 }
 
-fn run(mut server: Server, socket: &ListeningSocket, orders: &Receiver<Order>) {
+fn run(mut server: Server, socket: &ListeningSocket, orders: &Receiver<Order>, streams: bool) {
     let mut display = Display::<Server>::new().unwrap();
     globals(&display.handle());
+    if streams {
+        display.handle().create_global::<Server, WfdStreamManagerV1, ()>(1, ());
+    }
     loop {
         {
             let watched = [socket.as_fd(), display.backend().poll_fd()];
