@@ -7,17 +7,19 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use porthole_pixel::{Rect, Size};
 
 use crate::chord::Chord;
 use crate::color::Color;
+use crate::model::{ColorKey, Gamma, Hole, InputPolicy, Transparency};
 use crate::name::Name;
 use crate::owner::Owner;
 use crate::refresh::Refresh;
 use crate::rights::SocketRights;
 use crate::scale::Scale;
-use crate::scene::{Sizing, SourceRect};
+use crate::scene::{Sizing, SourceRect, Transform};
 
 mod changes;
 mod check;
@@ -86,6 +88,23 @@ pub struct Port {
     pub background: Color,
     /// How many layers the port can have, 1 to 64 (WFD: its pipelines).
     pub pipelines: u32,
+    /// How the finished picture is turned.
+    pub transform: Transform,
+    /// What is done to the finished picture's brightness.
+    pub gamma: Gamma,
+}
+
+impl Port {
+    /// The size in which layers are placed: `size` before the port turns its picture.
+    #[must_use]
+    pub const fn area(&self) -> Size {
+        let Size { width, height } = self.size;
+        if self.transform.swaps_sides() {
+            Size::new(height, width)
+        } else {
+            Size::new(width, height)
+        }
+    }
 }
 
 /// What a port is made of.
@@ -158,10 +177,49 @@ pub struct Layer {
     pub opacity: f32,
     /// The part of the picture that is shown; all of it when absent.
     pub crop: Option<SourceRect>,
+    /// How the picture is turned, after it is cropped and before it is scaled.
+    pub transform: Transform,
+    /// What of the picture's own alpha and of `opacity` counts; colour key, mask and hole count where
+    /// they are given.
+    pub transparency: Transparency,
+    /// Pixels of the picture that have this colour show what is below.
+    pub key: Option<ColorKey>,
+    /// A picture file, as large as `rect`, whose alpha (or brightness, where it has none) weighs the
+    /// layer's pixels.
+    pub mask: Option<PathBuf>,
+    /// Where the layer leaves what is below alone, counted from the corner of `rect`.
+    pub hole: Hole,
     /// What becomes of a picture of another size than `rect`.
     pub sizing: Sizing,
     /// Whether the layer may have the keyboard.
     pub keyboard: bool,
+    /// What becomes of pointers and fingers on the layer.
+    pub input: InputPolicy,
+    /// What shows while the picture is late or gone.
+    pub fallback: Fallback,
+    /// The most frames per second that are taken of the picture.
+    pub rate_limit: Option<Refresh>,
+}
+
+/// What shows while a layer's picture is late or gone.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Fallback {
+    /// What shows.
+    pub picture: FallbackPicture,
+    /// How long a guest that sends a heartbeat or has declared a rate may be silent.
+    pub deadline: Option<Duration>,
+}
+
+/// A picture instead of one that is gone.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum FallbackPicture {
+    /// None: what is below shows.
+    #[default]
+    Hide,
+    /// The last one.
+    Last,
+    /// This file's.
+    File(PathBuf),
 }
 
 /// Whose picture a layer shows. At most one layer shows the same one.
@@ -204,6 +262,17 @@ impl fmt::Display for Content {
         match self {
             Self::Guest { guest, scanout } => write!(f, "scanout {scanout} of guest '{guest}'"),
             Self::App { socket, app_id } => write!(f, "app '{app_id}' on socket '{socket}'"),
+        }
+    }
+}
+
+impl FallbackPicture {
+    /// The file that it names.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(file) => Some(file),
+            Self::Hide | Self::Last => None,
         }
     }
 }
@@ -289,8 +358,9 @@ impl Config {
     pub fn with_port_size(&self, port: &str, size: Size) -> Self {
         let mut config = self.clone();
         let Some(entry) = config.ports.iter_mut().find(|p| p.name == *port) else { return config };
-        let (before, after) = (Rect::from_size(entry.size), Rect::from_size(size));
+        let before = Rect::from_size(entry.area());
         entry.size = size;
+        let after = Rect::from_size(entry.area());
         for layer in config.layers.iter_mut().filter(|layer| layer.port == *port) {
             layer.rect = if layer.rect == before {
                 after

@@ -5,10 +5,12 @@
 //! pending value is gone, as WFD wants it. [`Device::test`] says beforehand whether a commit would
 //! succeed.
 //!
-//! Two differences to WFD are on purpose: the order of layers can be set, and a pipeline that has
-//! no source rectangle shows all of its source, whatever size that has.
+//! On purpose different from WFD: the order of layers can be set; a pipeline belongs to one port for
+//! its whole life; one that has no source rectangle shows all of its source, whatever size that has;
+//! there are holes, fallbacks and transitions that wait for a picture. `docs/wfd.md` lists all of it.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use porthole_pixel::{Rect, Size};
 
@@ -17,19 +19,27 @@ use crate::config::Content;
 use crate::name::Name;
 use crate::refresh::Refresh;
 use crate::scale::Scale;
-use crate::scene::{Sizing, SourceRect};
+use crate::scene::{Sizing, SourceRect, Transform};
 
 mod apply;
+mod attributes;
+mod commit;
 mod configure;
 mod error;
 mod ids;
 mod pending;
+mod verify;
 
 #[cfg(test)]
 mod tests;
 
+pub use attributes::{
+    ColorKey, Fallback, FallbackPicture, Gamma, Hole, InputPolicy, Power, Transparency,
+};
+pub use commit::{Flags, HeldCommits, Scope, Transition};
+pub use configure::Images;
 pub use error::{CommitError, Object, Status};
-pub use ids::{PipelineId, PortId, SourceId};
+pub use ids::{MaskId, PipelineId, PortId, SourceId};
 pub use pending::Pending;
 
 /// Size, rate and scale of a port.
@@ -52,6 +62,38 @@ pub struct Port {
     pub mode: Mode,
     /// What shows where no pipeline does.
     pub background: Color,
+    /// How the finished picture is turned.
+    pub transform: Transform,
+    /// Whether it is lit.
+    pub power: Power,
+    /// What is done to the finished picture's brightness.
+    pub gamma: Gamma,
+}
+
+impl Port {
+    /// A port with the attributes that every port begins with.
+    #[must_use]
+    pub fn new(name: Name, mode: Mode) -> Self {
+        Self {
+            name,
+            mode,
+            background: Color::BLACK,
+            transform: Transform::Normal,
+            power: Power::On,
+            gamma: Gamma::ONE,
+        }
+    }
+
+    /// The size in which pipelines are placed: that of the mode before the port turns its picture.
+    #[must_use]
+    pub const fn area(&self) -> Size {
+        let Size { width, height } = self.mode.size;
+        if self.transform.swaps_sides() {
+            Size::new(height, width)
+        } else {
+            Size::new(width, height)
+        }
+    }
 }
 
 /// One layer of a port: where a source is shown, and how.
@@ -61,6 +103,8 @@ pub struct Pipeline {
     pub port: PortId,
     /// What it shows; `None` while it is unbound.
     pub source: Option<SourceId>,
+    /// What weighs its pixels, if [`Transparency::MASK`] counts; as large as the destination.
+    pub mask: Option<MaskId>,
     /// The name of the configured layer that uses it, for messages and for reloading.
     pub name: Option<Name>,
     /// Larger is above; unique among the bound pipelines of a port (WFD: LAYER).
@@ -70,12 +114,26 @@ pub struct Pipeline {
     /// Where it is shown, in port pixels, fully inside the port. An empty one disables the
     /// pipeline.
     pub destination: Rect,
+    /// How the source is turned between cropping and scaling.
+    pub transform: Transform,
+    /// Which of source alpha, global alpha, colour key, mask and hole count.
+    pub transparency: Transparency,
     /// 0 to 1 (WFD: GLOBAL_ALPHA).
     pub opacity: f32,
+    /// Source pixels of this colour show what is below.
+    pub key: ColorKey,
+    /// Where it contributes nothing and takes no input.
+    pub hole: Hole,
     /// What becomes of a source of another size.
     pub sizing: Sizing,
     /// Whether the layer may have the keyboard.
     pub keyboard: bool,
+    /// What becomes of input at the layer.
+    pub input: InputPolicy,
+    /// What shows while the source is late or gone.
+    pub fallback: Fallback,
+    /// The most frames that are taken from the source; `None` for no limit of its own.
+    pub rate_limit: Option<Refresh>,
 }
 
 impl Pipeline {
@@ -85,13 +143,21 @@ impl Pipeline {
         Self {
             port,
             source: None,
+            mask: None,
             name: None,
             layer: 0,
             source_rectangle: None,
             destination: Rect::default(),
+            transform: Transform::Normal,
+            transparency: Transparency::NONE,
             opacity: 1.0,
+            key: ColorKey::default(),
+            hole: Hole::default(),
             sizing: Sizing::default(),
             keyboard: false,
+            input: InputPolicy::default(),
+            fallback: Fallback::default(),
+            rate_limit: None,
         }
     }
 
@@ -102,13 +168,46 @@ impl Pipeline {
     }
 }
 
-/// A stream of pictures that one pipeline can show.
+/// What one pipeline can show.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Source {
     /// The only pipeline that it can be bound to.
     pub pipeline: PipelineId,
-    /// Whose pictures they are.
-    pub content: Content,
+    /// What it is.
+    pub kind: SourceKind,
+}
+
+/// Where a source's pixels come from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SourceKind {
+    /// The pictures of a guest or program (WFD: a stream).
+    Stream(Content),
+    /// One picture (WFD: an image).
+    Image(Image),
+}
+
+impl From<Content> for SourceKind {
+    fn from(content: Content) -> Self {
+        Self::Stream(content)
+    }
+}
+
+/// A picture that never changes. Its pixels are the caller's to keep, by its handle.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Image {
+    /// In pixels.
+    pub size: Size,
+    /// The file that the configuration names; none for a controller's.
+    pub file: Option<PathBuf>,
+}
+
+/// Weighs each pixel of one pipeline's destination.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Mask {
+    /// The only pipeline that it can be bound to.
+    pub pipeline: PipelineId,
+    /// Its weights.
+    pub image: Image,
 }
 
 /// The state that all ports of the service have in common.
@@ -117,6 +216,7 @@ pub struct Device {
     ports: BTreeMap<PortId, Port>,
     pipelines: BTreeMap<PipelineId, Pipeline>,
     sources: BTreeMap<SourceId, Source>,
+    masks: BTreeMap<MaskId, Mask>,
     ids: ids::Ids,
 }
 
@@ -125,24 +225,6 @@ impl Device {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// Whether [`Device::commit`] would succeed.
-    ///
-    /// # Errors
-    /// The first object at fault.
-    pub fn test(&self, pending: &Pending) -> Result<(), CommitError> {
-        self.applied(pending).map(drop)
-    }
-
-    /// Applies all of `pending`, or nothing of it.
-    ///
-    /// # Errors
-    /// The first object at fault; the device is as before.
-    #[expect(clippy::needless_pass_by_value, reason = "WFD: pending state is gone after a commit")]
-    pub fn commit(&mut self, pending: Pending) -> Result<(), CommitError> {
-        *self = self.applied(&pending)?;
-        Ok(())
     }
 
     /// A new id for a port that a pending value is to create. Ids are never used twice.
@@ -167,6 +249,14 @@ impl Device {
     /// As [`Device::new_port_id`].
     pub fn new_source_id(&mut self) -> Result<SourceId, CommitError> {
         self.ids.source()
+    }
+
+    /// A new id for a mask that a pending value is to create.
+    ///
+    /// # Errors
+    /// As [`Device::new_port_id`].
+    pub fn new_mask_id(&mut self) -> Result<MaskId, CommitError> {
+        self.ids.mask()
     }
 
     /// All ports in the order of their creation.
@@ -217,6 +307,31 @@ impl Device {
         self.sources.iter().map(|(&id, source)| (id, source))
     }
 
+    /// A mask.
+    #[must_use]
+    pub fn mask(&self, id: MaskId) -> Option<&Mask> {
+        self.masks.get(&id)
+    }
+
+    /// All masks in the order of their creation.
+    pub fn masks(&self) -> impl Iterator<Item = (MaskId, &Mask)> {
+        self.masks.iter().map(|(&id, mask)| (id, mask))
+    }
+
+    /// All pipelines of all ports, in the order of their creation.
+    pub fn pipelines(&self) -> impl Iterator<Item = (PipelineId, &Pipeline)> {
+        self.pipelines.iter().map(|(&id, pipeline)| (id, pipeline))
+    }
+
+    /// The stream that a pipeline is bound to, if it is bound to one.
+    #[must_use]
+    pub fn stream_of(&self, id: PipelineId) -> Option<&Content> {
+        match &self.source(self.pipeline(id)?.source?)?.kind {
+            SourceKind::Stream(content) => Some(content),
+            SourceKind::Image(_) => None,
+        }
+    }
+
     /// The pipeline that shows this content: its own, or the one for every program of its socket.
     #[must_use]
     pub fn pipeline_showing(&self, content: &Content) -> Option<(PipelineId, &Pipeline)> {
@@ -224,9 +339,6 @@ impl Device {
     }
 
     fn pipeline_of(&self, content: &Content) -> Option<(PipelineId, &Pipeline)> {
-        self.pipelines.iter().map(|(&id, pipeline)| (id, pipeline)).find(|(_, pipeline)| {
-            let source = pipeline.source.and_then(|id| self.sources.get(&id));
-            source.is_some_and(|source| source.content == *content)
-        })
+        self.pipelines().find(|(id, _)| self.stream_of(*id) == Some(content))
     }
 }

@@ -2,6 +2,8 @@
 
 use porthole_pixel::{Rect, Region, Size};
 
+use crate::model::ColorKey;
+
 mod mapping;
 mod placement;
 mod sizing;
@@ -25,6 +27,30 @@ pub enum Filter {
     Bilinear,
 }
 
+/// What of a buffer's pixels counts (WFD 1.0 section 5.6.8).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub struct Blend {
+    /// Whether the buffer's alpha counts; without it colours are shown as they are stored.
+    pub source_alpha: bool,
+    /// Buffer pixels of this colour show what is below; compared before any filter.
+    pub key: Option<ColorKey>,
+}
+
+impl Default for Blend {
+    fn default() -> Self {
+        Self { source_alpha: true, key: None }
+    }
+}
+
+/// Weighs each pixel of an element: 0 leaves what is below.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub struct ElementMask {
+    /// Another one for another picture.
+    pub id: u64,
+    /// Where it lies, in port pixels: one pixel of the mask for each.
+    pub area: Rect,
+}
+
 /// One rectangle of pixels on a port: a surface, a cursor, a splash. Lists of elements go from the
 /// bottom to the top.
 #[derive(Clone, PartialEq, Debug)]
@@ -45,8 +71,14 @@ pub struct Element {
     pub filter: Filter,
     /// 0 to 1, over the buffer's own alpha.
     pub opacity: f32,
-    /// Pixels that hide what is below, in port pixels. Honoured only where the element shows and
-    /// only when `opacity` is 1.
+    /// What of the buffer's pixels counts.
+    pub blend: Blend,
+    /// What weighs each pixel of the element.
+    pub mask: Option<ElementMask>,
+    /// Pixels that the element leaves alone, in port pixels.
+    pub hole: Region,
+    /// Pixels that hide what is below, in port pixels. Honoured only where the element shows, and only
+    /// without a mask or colour key and when `opacity` is 1.
     pub opaque: Region,
     /// What the content changed since the list before, in port pixels. Read only when `serial`
     /// is not the one of the list before.
@@ -63,13 +95,42 @@ impl Element {
         (shows && !rect.is_empty()).then_some(rect)
     }
 
+    /// The same without the hole, exactly.
+    #[must_use]
+    pub fn covers(&self, port: Size) -> Region {
+        let mut covers = self.visible(port).map_or_else(Region::new, Region::from_rect);
+        covers.subtract_region(&self.hole);
+        covers
+    }
+
     /// The pixels that hide what is below, on a port of this size.
     #[must_use]
     pub fn hides(&self, port: Size) -> Region {
-        if self.opacity < 1.0 {
+        if self.opacity < 1.0 || self.mask.is_some() || self.blend.key.is_some() {
             return Region::new();
         }
-        self.visible(port).map_or_else(Region::new, |rect| self.opaque.intersect(rect))
+        let visible = self.visible(port);
+        let mut hides = visible.map_or_else(Region::new, |rect| self.opaque.intersect(rect));
+        hides.subtract_region(&self.hole);
+        hides
+    }
+
+    /// The element on a port that turns its finished picture, which has this size before.
+    #[must_use]
+    pub fn turned(mut self, by: Transform, area: Size) -> Self {
+        if by == Transform::Normal {
+            return self;
+        }
+        self.destination = by.rect(self.destination, area);
+        self.clip = by.rect(self.clip, area);
+        self.transform = self.transform.then(by);
+        self.opaque = by.region(&self.opaque, area);
+        self.hole = by.region(&self.hole, area);
+        self.damage = by.region(&self.damage, area);
+        if let Some(mask) = &mut self.mask {
+            mask.area = by.rect(mask.area, area);
+        }
+        self
     }
 
     /// How the buffer's pixels map to the port's.

@@ -11,8 +11,10 @@ mod clock;
 mod cursor;
 mod cursor_theme;
 mod desktop;
+mod fallback;
 mod handlers;
 mod limits;
+mod pictures;
 mod popups;
 mod ports;
 mod programs;
@@ -35,7 +37,7 @@ mod windows;
 use std::{io::Write, process::ExitCode};
 
 use clap::Parser;
-use porthole_core::config::Config;
+use porthole_core::{config::Config, model::Device};
 
 use reload::ApplyError;
 use service::ServiceError;
@@ -51,9 +53,10 @@ fn main() -> ExitCode {
 /// Says what a configuration holds, or what is wrong with it.
 fn check(cli: &cli::Cli) -> Result<(), ServiceError> {
     let config = Config::load(&cli.config).map_err(ApplyError::from)?;
-    if let Some(path) = &config.splash {
-        splash::load(path).map_err(ApplyError::from)?;
-    }
+    reload::splash(&config)?;
+    let files = pictures::Files::load(&config).map_err(ApplyError::from)?;
+    // A mask of another size than its layer is found here.
+    Device::from_config(&config, &files.sizes()).map_err(ApplyError::from)?;
     sockets::check_owners(&config).map_err(ApplyError::from)?;
     let counts = [
         (config.ports.len(), "port"),

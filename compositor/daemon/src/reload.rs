@@ -5,17 +5,18 @@ use std::{collections::BTreeMap, sync::Arc};
 use porthole_core::{
     Name,
     config::{Changes, Config, ConfigErrors, ResizedBy},
-    model::{self, Device, PortId},
+    model::{self, Device, Flags, Images, PortId, Scope},
 };
 
 use smithay::reexports::calloop::timer::{TimeoutAction, Timer};
 
 use crate::{
     handlers::output_management::ViewerSizes,
+    pictures::{self, Files, PictureError},
     ports::LINGER,
     protocols::{capture::SourceId, shm::Pixels},
     sockets::SocketError,
-    splash::{self, SplashError},
+    splash,
     state::State,
 };
 
@@ -27,7 +28,7 @@ pub(crate) enum ApplyError {
     #[error("{0}")]
     Model(#[from] model::CommitError),
     #[error("{0}")]
-    Splash(#[from] SplashError),
+    Picture(#[from] PictureError),
     #[error("{0}")]
     Socket(#[from] SocketError),
     #[error("a port's render thread cannot be started: {0}")]
@@ -50,53 +51,75 @@ impl State {
 
     fn apply(&mut self, config: Config) -> Result<(), ApplyError> {
         // Everything that can fail comes first and changes nothing that is seen.
-        let splash = config.splash.as_deref().map(splash::load).transpose()?;
+        let splash = splash(&config)?;
+        let files = Files::load(&config)?;
         let viewer_sizes = kept(&self.viewer_sizes, &config);
-        let device = self.resized(&config, &viewer_sizes)?;
+        let device = self.resized(&config, &files.sizes(), &viewer_sizes)?;
         let added = self.add_ports(&device, splash.as_ref())?;
         if let Err(error) = self.sockets.apply(&self.handle, &self.display, &config) {
             added.into_iter().for_each(|id| self.remove_port(id));
             return Err(error.into());
         }
 
-        let before = std::mem::replace(&mut self.device, device);
         let changes = Changes::between(&self.config, &config);
         tracing::info!("taking the configuration: {changes}");
         self.config = config;
         self.viewer_sizes = viewer_sizes;
+        self.pictures.files = files;
         self.stop_forbidden_captures();
         self.end_forbidden_clipboards();
-        self.drop_ports();
-        self.change_modes(&before);
-        self.place_all_toplevels();
+        self.set_device(device);
         self.tell_all_toplevels();
         let ports: Vec<PortId> = self.ports.iter().map(|(id, _)| id).collect();
         for id in ports {
             self.change_splash(id, splash.as_ref());
             self.refresh_keymaps(id);
-            self.damage_port(id);
         }
-        self.tell_outputs();
         let programs = self.config.programs.clone();
         self.apply_programs(&programs);
         Ok(())
     }
 
+    /// Shows what a device says from now on, all of it in one frame of each port. Ports that are new
+    /// must be there already.
+    pub(crate) fn set_device(&mut self, device: Device) {
+        let before = std::mem::replace(&mut self.device, device);
+        self.pictures.follow(&self.device);
+        for (id, pipeline) in before.pipelines() {
+            let now = self.device.pipeline(id);
+            if now.is_none_or(|now| now.source != pipeline.source) {
+                self.fallbacks.forget(id);
+            }
+        }
+        self.drop_ports();
+        self.change_modes(&before);
+        self.place_all_toplevels();
+        let ports: Vec<PortId> = self.ports.iter().map(|(id, _)| id).collect();
+        ports.into_iter().for_each(|id| self.damage_port(id));
+        self.tell_outputs();
+    }
+
     /// The device after a configuration with these sizes of ports.
-    fn resized(&self, config: &Config, sizes: &ViewerSizes) -> Result<Device, model::CommitError> {
+    fn resized(
+        &self,
+        config: &Config,
+        images: &Images,
+        sizes: &ViewerSizes,
+    ) -> Result<Device, model::CommitError> {
         let mut config = config.clone();
         for (port, size) in sizes {
             config = config.with_port_size(port.as_str(), *size);
         }
         let mut device = self.device.clone();
-        let pending = device.prepare(&config)?;
-        device.commit(pending)?;
+        let mut pending = device.prepare(&config, images)?;
+        device.commit(Scope::EntireDevice, &mut pending, Flags::MODESET)?;
         Ok(device)
     }
 
     /// Whether ports can have these sizes; with `apply` they get them, in one frame.
     pub(crate) fn resize_ports(&mut self, sizes: ViewerSizes, apply: bool) -> bool {
-        let device = match self.resized(&self.config, &sizes) {
+        let images = self.pictures.files.sizes();
+        let device = match self.resized(&self.config, &images, &sizes) {
             Ok(device) => device,
             Err(error) => {
                 tracing::info!("a viewer's wish for another size is refused: {error}");
@@ -104,13 +127,8 @@ impl State {
             }
         };
         if apply {
-            let before = std::mem::replace(&mut self.device, device);
             self.viewer_sizes = sizes;
-            self.change_modes(&before);
-            self.place_all_toplevels();
-            let ports: Vec<PortId> = self.ports.iter().map(|(id, _)| id).collect();
-            ports.into_iter().for_each(|id| self.damage_port(id));
-            self.tell_outputs();
+            self.set_device(device);
         }
         true
     }
@@ -191,6 +209,12 @@ impl State {
             }
         }
     }
+}
+
+/// The picture that a configuration gives the ports before any guest's.
+pub(crate) fn splash(config: &Config) -> Result<Option<Arc<Pixels>>, ApplyError> {
+    let path = config.splash.as_deref();
+    Ok(path.map(|path| pictures::load(path, "splash")).transpose()?)
 }
 
 /// The sizes that viewers may still choose under a configuration.

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use porthole_core::{
     input::InputElement,
-    model::{Pipeline, PipelineId},
+    model::{ColorKey, InputPolicy, Pipeline, PipelineId, Transparency},
     plan::Draw as PlannedDraw,
     scene::{
-        Element, Filter, Fit, Mapping, Picture, Placement, Point, Sampling, SourceRect, Transform,
-        place,
+        Blend, Element, ElementMask, Filter, Fit, Mapping, Picture, Placement, Point, Sampling,
+        SourceRect, Transform, place,
     },
 };
 use porthole_pixel::{Rect, Region, Size};
@@ -24,7 +24,7 @@ use smithay::{
 
 use crate::{
     protocols::{alpha_modifier, shm::Pixels},
-    render::Draw,
+    render::{Coverage, Draw, DrawMask},
     surfaces::{Reader, Waiting, region, with_content},
 };
 
@@ -36,6 +36,8 @@ const MAX_OWN_PIXELS: u64 = 1 << 26;
 
 /// The splash's element; surfaces count from 1.
 const SPLASH_ID: u64 = 0;
+/// Elements of images are named by their pipeline, far from where surfaces count.
+const IMAGE_IDS: u64 = 1 << 63;
 
 /// A port's scene: what the planner reads, and what belongs to each element.
 #[derive(Debug, Default)]
@@ -43,6 +45,8 @@ pub(crate) struct Scene {
     pub(crate) elements: Vec<Element>,
     /// The picture of each element.
     pub(crate) pixels: Vec<Arc<Pixels>>,
+    /// The mask of each element that has one.
+    masks: Vec<Option<Arc<Coverage>>>,
     /// What takes input, from the bottom up.
     pub(crate) input: Vec<InputSurface>,
     /// Frame callbacks and feedback of every surface in it.
@@ -68,7 +72,9 @@ impl Scene {
         let fits = size.width <= port.width && size.height <= port.height;
         let fit = if fits { Fit::Centre } else { Fit::Fit };
         let picture = Picture::plain(size);
-        let Some(placement) = place(Rect::from_size(port), picture, None, fit.into(), 1.0) else {
+        let upright = (Transform::Normal, 1.0);
+        let Some(placement) = place(Rect::from_size(port), picture, None, fit.into(), upright)
+        else {
             return;
         };
         let destination = placement.mapping.destination;
@@ -83,10 +89,90 @@ impl Scene {
             transform: Transform::Normal,
             filter: Filter::Bilinear,
             opacity: 1.0,
+            blend: Blend::default(),
+            mask: None,
+            hole: Region::new(),
             opaque: if opaque { Region::from_rect(destination) } else { Region::new() },
             damage: Region::new(),
         });
         self.pixels.push(pixels.clone());
+        self.masks.push(None);
+    }
+
+    /// Adds a picture that is no client's, placed as its layer says.
+    pub(crate) fn add_image(
+        &mut self,
+        id: PipelineId,
+        pipeline: &Pipeline,
+        mask: Option<&Arc<Coverage>>,
+        pixels: &Arc<Pixels>,
+    ) {
+        let picture = Picture::plain(pixels.layout().size());
+        let Some(layer) = LayerPlace::new(id, pipeline, picture, 1.0, mask) else { return };
+        let mapping = layer.placement.mapping;
+        let opaque = !layer.blend.source_alpha || !pixels.layout().format().has_alpha();
+        self.elements.push(Element {
+            id: IMAGE_IDS | u64::from(id.get()),
+            // Another picture is another allocation while the planner remembers this one.
+            serial: Arc::as_ptr(pixels).addr() as u64,
+            source: mapping.source,
+            destination: mapping.destination,
+            clip: layer.placement.clip,
+            transform: mapping.transform,
+            filter: layer.sampling.filter(&mapping),
+            opacity: layer.opacity,
+            blend: layer.blend,
+            mask: layer.element_mask(),
+            hole: layer.hole.clone(),
+            opaque: if opaque { Region::from_rect(mapping.destination) } else { Region::new() },
+            damage: Region::from_rect(mapping.destination),
+        });
+        self.pixels.push(pixels.clone());
+        self.masks.push(layer.mask.map(|(coverage, _)| coverage));
+        self.take_input(pipeline, &layer.hole);
+    }
+
+    /// A layer on top of all others takes the input of those below, if that is its policy.
+    fn take_input(&mut self, pipeline: &Pipeline, hole: &Region) {
+        if pipeline.input != InputPolicy::Block {
+            return;
+        }
+        let mut blocked = Region::from_rect(pipeline.destination);
+        blocked.subtract_region(hole);
+        for input in &mut self.input {
+            input.element.region.subtract_region(&blocked);
+        }
+    }
+
+    /// Turns all of it, for a port that turns its finished picture; `area` is its size before.
+    pub(crate) fn turn(&mut self, by: Transform, area: Size) {
+        if by == Transform::Normal {
+            return;
+        }
+        let elements = std::mem::take(&mut self.elements);
+        self.elements = elements.into_iter().map(|element| element.turned(by, area)).collect();
+        for input in &mut self.input {
+            input.element.region = by.region(&input.element.region, area);
+            input.mapping.destination = by.rect(input.mapping.destination, area);
+            input.mapping.transform = input.mapping.transform.then(by);
+        }
+    }
+
+    /// The elements and pictures from `first` on, to show them again when their client is gone.
+    pub(crate) fn snapshot(&self, first: usize) -> Snapshot {
+        let rest = |element: &Element| Element { damage: Region::new(), ..element.clone() };
+        Snapshot {
+            elements: self.elements.iter().skip(first).map(rest).collect(),
+            pixels: self.pixels.iter().skip(first).cloned().collect(),
+            masks: self.masks.iter().skip(first).cloned().collect(),
+        }
+    }
+
+    /// Shows a snapshot again.
+    pub(crate) fn add_snapshot(&mut self, snapshot: &Snapshot) {
+        self.elements.extend(snapshot.elements.iter().cloned());
+        self.pixels.extend(snapshot.pixels.iter().cloned());
+        self.masks.extend(snapshot.masks.iter().cloned());
     }
 
     /// What a plan draws of the elements.
@@ -98,9 +184,12 @@ impl Scene {
                 mapping: element.mapping(),
                 filter: element.filter,
                 opacity: element.opacity,
-                source_alpha: true,
-                key: None,
-                mask: None,
+                source_alpha: element.blend.source_alpha,
+                key: element.blend.key.map(ColorKey::argb),
+                mask: element.mask.and_then(|mask| {
+                    let coverage = self.masks.get(planned.element)?.clone()?;
+                    Some(DrawMask { coverage, origin: (mask.area.x, mask.area.y) })
+                }),
                 clip: planned.clip,
             })
         };
@@ -114,16 +203,14 @@ impl Scene {
         id: PipelineId,
         pipeline: &Pipeline,
         scale: f64,
-        root: &WlSurface,
-        popups: &[PopupSurface],
+        mask: Option<&Arc<Coverage>>,
+        (root, popups): (&WlSurface, &[PopupSurface]),
     ) -> bool {
         let (geometry, picture) = visible_bounds(root);
-        let sizing = pipeline.sizing;
-        let placement =
-            place(pipeline.destination, picture, pipeline.source_rectangle, sizing, scale);
-        let Some(placement) = placement else { return false };
-        let sampling = sizing.sampling;
-        let layer = LayerPlace { id, opacity: pipeline.opacity, sampling, placement };
+        let Some(layer) = LayerPlace::new(id, pipeline, picture, scale, mask) else {
+            return false;
+        };
+        self.take_input(pipeline, &layer.hole);
         let origin = (-geometry.x, -geometry.y);
         self.add_tree(&layer, root, origin);
         self.add_popups(&layer, root, origin, popups, MAX_DEPTH);
@@ -142,10 +229,12 @@ impl Scene {
             destination: Rect::from_size(own_size(root)),
             source_rectangle: None,
             sizing: Fit::Stretch.into(),
+            transform: Transform::Normal,
+            transparency: Transparency::CONFIGURED,
             opacity: 1.0,
             ..layer.clone()
         };
-        scene.add_layer(id, &alone, 1.0, root, popups);
+        scene.add_layer(id, &alone, 1.0, None, (root, popups));
         scene
     }
 
@@ -209,12 +298,11 @@ impl Scene {
             let local = Rect::from_size(content.size);
             let in_layer = SourceRect::from(local.translate(at.0, at.1));
             let destination = layer.placement.mapping.rect_to_port(in_layer);
-            let surface_map = Mapping {
-                source: SourceRect::from(local),
-                destination,
-                transform: Transform::Normal,
-            };
-            let opaque = if pixels.layout().format().has_alpha() {
+            let turn = layer.placement.mapping.transform;
+            let surface_map =
+                Mapping { source: SourceRect::from(local), destination, transform: turn };
+            let alpha = layer.blend.source_alpha && pixels.layout().format().has_alpha();
+            let opaque = if alpha {
                 let stated = opaque_region.map(|r| region(&r, local)).unwrap_or_default();
                 stated.rects().iter().filter_map(|r| surface_map.opaque_to_port(*r)).collect()
             } else {
@@ -226,9 +314,12 @@ impl Scene {
                 source: content.source,
                 destination,
                 clip: layer.placement.clip,
-                transform: content.transform,
+                transform: content.transform.then(turn),
                 filter: Filter::default(),
                 opacity: layer.opacity * alpha_modifier::opacity(states),
+                blend: layer.blend,
+                mask: layer.element_mask(),
+                hole: layer.hole.clone(),
                 opaque,
                 damage: Region::new(),
             };
@@ -242,13 +333,13 @@ impl Scene {
                 .collect();
             let takes =
                 input_region.map_or_else(|| Region::from_rect(local), |r| region(&r, local));
-            let takes: Region = takes
-                .rects()
-                .iter()
+            let takes = takes.rects().iter().filter(|_| layer.takes_input);
+            let mut takes: Region = takes
                 .filter_map(|r| {
                     surface_map.rect_to_port(SourceRect::from(*r)).intersect(element.clip)
                 })
                 .collect();
+            takes.subtract_region(&layer.hole);
             let input = InputElement { id: content.id, layer: layer.id, region: takes };
             Some((
                 element,
@@ -259,6 +350,7 @@ impl Scene {
         if let Some((element, pixels, input)) = built {
             self.elements.push(element);
             self.pixels.push(pixels);
+            self.masks.push(layer.mask.as_ref().map(|(coverage, _)| coverage.clone()));
             self.input.push(input);
         }
         // A capture shows nothing to anybody who waits for the port.
@@ -305,12 +397,63 @@ pub(crate) fn surface_at(input: &[InputSurface], point: Point) -> Option<(&Input
     Some((found, found.mapping.to_source(point)))
 }
 
+/// What a layer showed, without its clients.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    elements: Vec<Element>,
+    pixels: Vec<Arc<Pixels>>,
+    masks: Vec<Option<Arc<Coverage>>>,
+}
+
+/// What a layer does with everything that is in it.
 #[derive(Debug)]
 struct LayerPlace {
     id: PipelineId,
     opacity: f32,
+    blend: Blend,
+    mask: Option<(Arc<Coverage>, Rect)>,
+    hole: Region,
+    takes_input: bool,
     sampling: Sampling,
     placement: Placement,
+}
+
+impl LayerPlace {
+    /// `None` where nothing of the picture would show.
+    fn new(
+        id: PipelineId,
+        pipeline: &Pipeline,
+        picture: Picture,
+        scale: f64,
+        mask: Option<&Arc<Coverage>>,
+    ) -> Option<Self> {
+        let (destination, sizing) = (pipeline.destination, pipeline.sizing);
+        let turn = (pipeline.transform, scale);
+        let placement = place(destination, picture, pipeline.source_rectangle, sizing, turn)?;
+        let has = |feature| pipeline.transparency.has(feature);
+        let hole = has(Transparency::HOLE).then(|| pipeline.hole.on_port(destination));
+        let mask = mask.filter(|_| has(Transparency::MASK));
+        Some(Self {
+            id,
+            opacity: if has(Transparency::GLOBAL_ALPHA) { pipeline.opacity } else { 1.0 },
+            blend: Blend {
+                source_alpha: has(Transparency::SOURCE_ALPHA),
+                key: has(Transparency::SOURCE_COLOR).then_some(pipeline.key),
+            },
+            mask: mask.map(|coverage| (coverage.clone(), destination)),
+            hole: hole.unwrap_or_default(),
+            takes_input: pipeline.input == InputPolicy::Accept,
+            sampling: sizing.sampling,
+            placement,
+        })
+    }
+
+    fn element_mask(&self) -> Option<ElementMask> {
+        let (coverage, area) = self.mask.as_ref()?;
+        // Another mask is another allocation while the planner remembers this one.
+        let id = Arc::as_ptr(coverage).addr() as u64;
+        Some(ElementMask { id, area: *area })
+    }
 }
 
 /// Where a subsurface is, in the coordinates of the layer's content.

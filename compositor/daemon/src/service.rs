@@ -25,16 +25,17 @@ use smithay::{
 use crate::{
     cli::Cli,
     cursor,
+    fallback::Fallbacks,
     handlers::output_management::ViewerSizes,
+    pictures::{Files, Pictures},
     ports::Ports,
     programs::Programs,
     protocols::shm::Releases,
     ready,
-    reload::ApplyError,
+    reload::{self, ApplyError},
     render::Drawn,
     seats::Seats,
     sockets::{HandedError, HandedOver, Sockets},
-    splash,
     state::{Globals, State, Statistics},
     turn::Turn,
     windows::Windows,
@@ -62,9 +63,12 @@ pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
     let ready_fd = cli.ready_fd.map(porthole_program::ready_fd).transpose()?;
     let handed = HandedOver::take()?;
     let config = Config::load(&cli.config).map_err(ApplyError::from)?;
-    let splash =
-        config.splash.as_deref().map(splash::load).transpose().map_err(ApplyError::from)?;
-    let device = Device::from_config(&config).map_err(ApplyError::from)?;
+    let splash = reload::splash(&config)?;
+    let mut pictures = Pictures::default();
+    pictures.files = Files::load(&config).map_err(ApplyError::from)?;
+    let images = pictures.files.sizes();
+    let device = Device::from_config(&config, &images).map_err(ApplyError::from)?;
+    pictures.follow(&device);
     let sockets = Sockets::new(&runtime_dir(cli), handed).map_err(ApplyError::from)?;
 
     let mut event_loop: EventLoop<'static, State> = EventLoop::try_new()?;
@@ -87,6 +91,8 @@ pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
         ports: Ports::new(answers),
         seats: Seats::new(SeatState::new()),
         windows: Windows::default(),
+        fallbacks: Fallbacks::default(),
+        pictures,
         sockets,
         programs: Programs::default(),
         statistics: Statistics::default(),

@@ -1,57 +1,11 @@
 //! The picture that a port shows before any guest's.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
-use image::{ImageReader, Limits};
 use porthole_core::Color;
 use porthole_pixel::{Format, Size};
 
 use crate::protocols::shm::Pixels;
-
-/// A splash has at most this many pixels on a side: no port can show more.
-const MAX_SIDE: u32 = porthole_pixel::MAX_DIMENSION;
-/// Bytes that decoding may take.
-const MAX_BYTES: u64 = 512 << 20;
-
-/// Why a splash cannot be shown.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum SplashError {
-    #[error("{path}: {source}; give the path of a readable PNG file as 'splash'")]
-    Read { path: String, source: std::io::Error },
-    #[error("{path}: {source}; 'splash' must be a PNG file of at most {MAX_SIDE} pixels a side")]
-    Decode { path: String, source: image::ImageError },
-    #[error("{0}: the picture is empty")]
-    Empty(String),
-}
-
-/// Reads a PNG file as a premultiplied picture.
-pub(crate) fn load(path: &Path) -> Result<Arc<Pixels>, SplashError> {
-    let name = path.display().to_string();
-    let read = |source| SplashError::Read { path: name.clone(), source };
-    let mut reader = ImageReader::open(path).map_err(read)?.with_guessed_format().map_err(read)?;
-    let mut limits = Limits::default();
-    limits.max_image_width = Some(MAX_SIDE);
-    limits.max_image_height = Some(MAX_SIDE);
-    limits.max_alloc = Some(MAX_BYTES);
-    reader.limits(limits);
-    let picture =
-        reader.decode().map_err(|source| SplashError::Decode { path: name.clone(), source })?;
-    let picture = picture.into_rgba8();
-    let size = Size::new(picture.width(), picture.height());
-    let opaque = picture.pixels().all(|p| p.0[3] == 255);
-    let words = picture.pixels().map(|p| premultiplied(p.0)).collect();
-    let format = if opaque { Format::Xrgb8888 } else { Format::Argb8888 };
-    Pixels::owned(format, size, words).map(Arc::new).ok_or(SplashError::Empty(name))
-}
-
-fn premultiplied([r, g, b, a]: [u8; 4]) -> u32 {
-    let times = |v: u8| {
-        let product = u32::from(v) * u32::from(a);
-        // Exact division by 255 with rounding.
-        u8::try_from((product + 127) / 255).unwrap_or(u8::MAX)
-    };
-    u32::from_be_bytes([a, times(r), times(g), times(b)])
-}
 
 /// The built-in picture: a porthole with the sea in it, for a port of this size.
 pub(crate) fn built_in(port: Size, background: Color) -> Option<Arc<Pixels>> {
@@ -105,24 +59,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn premultiplication_rounds_to_nearest() {
-        assert_eq!(premultiplied([255, 128, 0, 255]), 0xffff_8000);
-        assert_eq!(premultiplied([255, 128, 1, 128]), 0x8080_4001);
-        assert_eq!(premultiplied([9, 9, 9, 0]), 0);
-    }
-
-    #[test]
     fn the_built_in_picture_keeps_the_background_in_its_corners() {
         let pixels = built_in(Size::new(64, 48), Color { red: 1, green: 2, blue: 3 }).unwrap();
         let words = pixels.to_argb();
         assert_eq!(pixels.layout().size(), Size::new(24, 24));
         assert_eq!(words.first(), Some(&0xff01_0203));
         assert_ne!(words.get(12 * 24 + 12), Some(&0xff01_0203));
-    }
-
-    #[test]
-    fn a_missing_or_wrong_file_says_what_to_do() {
-        let error = load(Path::new("/nonexistent/splash.png")).unwrap_err().to_string();
-        assert!(error.contains("splash.png") && error.contains("PNG"), "{error}");
     }
 }

@@ -17,7 +17,9 @@ use smithay::{
 use crate::{
     clock,
     desktop::Desktop,
+    fallback::Fallbacks,
     handlers::output_management::ViewerSizes,
+    pictures::Pictures,
     ports::Ports,
     programs::Programs,
     protocols::{
@@ -51,6 +53,9 @@ pub(crate) struct State {
     pub(crate) ports: Ports,
     pub(crate) seats: Seats,
     pub(crate) windows: Windows,
+    pub(crate) fallbacks: Fallbacks,
+    /// Images and masks.
+    pub(crate) pictures: Pictures,
     pub(crate) sockets: Sockets,
     pub(crate) programs: Programs,
     pub(crate) statistics: Statistics,

@@ -206,7 +206,10 @@ impl State {
     ) -> Option<Size> {
         let port = self.ports.get(pipeline.port)?;
         let scale = scale_for(toplevel.wl_surface(), port.scale);
-        let size = pipeline.destination.size();
+        let mut size = pipeline.destination.size();
+        if pipeline.transform.swaps_sides() {
+            size = Size::new(size.height, size.width);
+        }
         let asked = Size::new(scale.to_surface(size.width), scale.to_surface(size.height));
         (pipeline.sizing.lead == Lead::Layer).then_some(asked)
     }
@@ -285,6 +288,7 @@ impl State {
     /// A toplevel committed something: a first picture takes its layer from the splash.
     pub(crate) fn toplevel_committed(&mut self, surface: &WlSurface) {
         let Some(pipeline) = self.windows.layer_of(surface) else { return };
+        self.heard_of(surface);
         self.list_toplevel(surface);
         if let Some(id) = self.windows.id_of(surface) {
             self.resize_view(id);
@@ -310,7 +314,7 @@ impl State {
         self.ports.get(self.device.pipeline(pipeline)?.port)
     }
 
-    fn layer_changed(&mut self, pipeline: PipelineId) {
+    pub(crate) fn layer_changed(&mut self, pipeline: PipelineId) {
         if let Some(port) = self.device.pipeline(pipeline).map(|p| p.port) {
             self.damage_port(port);
         }

@@ -144,6 +144,8 @@ mod tests {
             resized_by: crate::config::ResizedBy::Configuration,
             background: Color::BLACK,
             pipelines: 8,
+            transform: crate::scene::Transform::Normal,
+            gamma: crate::model::Gamma::ONE,
         }
     }
 

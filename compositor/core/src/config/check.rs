@@ -18,7 +18,7 @@ pub(super) fn all(report: &mut Report<'_>, mut found: Entries<'_>) -> Config {
         let (layer, given) = &mut entry.item;
         let port = found.ports.iter().find(|port| port.item.name == layer.port);
         if let Some(port) = port.filter(|_| !*given) {
-            layer.rect = Rect::from_size(port.item.size);
+            layer.rect = Rect::from_size(port.item.area());
         }
     }
     for entry in &found.layers {
@@ -100,7 +100,7 @@ fn references(report: &mut Report<'_>, found: &Entries<'_>, entry: &Entry<'_, (L
             unknown(report, entry.table.at("port"), "port", &layer.port, known);
         }
         Some(port) if *given && port.sound && !layer.rect.is_empty() => {
-            let size = port.item.size;
+            let size = port.item.area();
             if !Rect::from_size(size).contains_rect(layer.rect) {
                 let what = format!(
                     "layer '{}' reaches outside port '{}', which is {} x {}",

@@ -12,10 +12,12 @@ use super::{
 };
 use crate::chord::Chord;
 use crate::color::Color;
+use crate::model::Gamma;
 use crate::owner::Owner;
 use crate::refresh::Refresh;
 use crate::rights::{Right, RightError, SocketRights};
 use crate::scale::Scale;
+use crate::scene::Transform;
 
 mod layer;
 
@@ -50,14 +52,51 @@ pub(super) fn keys(kind: &str) -> (&'static str, &'static [&'static str]) {
         "input" => ("[input]", &["escape"]),
         "port" => (
             "[[port]]",
-            &["name", "kind", "size", "refresh", "scale", "resize", "background", "pipelines"],
+            &[
+                "name",
+                "kind",
+                "size",
+                "refresh",
+                "scale",
+                "resize",
+                "background",
+                "pipelines",
+                "rotation",
+                "flip",
+                "mirror",
+                "gamma",
+            ],
         ),
         "guest" => ("[[guest]]", &["name", "keymap", "scanouts", "owner"]),
         "layer" => (
             "[[layer]]",
             &[
-                "name", "port", "guest", "scanout", "app_id", "socket", "rect", "order", "opacity",
-                "source", "fit", "lead", "pixels", "filter", "keyboard",
+                "name",
+                "port",
+                "guest",
+                "scanout",
+                "app_id",
+                "socket",
+                "rect",
+                "order",
+                "opacity",
+                "source",
+                "fit",
+                "lead",
+                "pixels",
+                "filter",
+                "rotation",
+                "flip",
+                "mirror",
+                "alpha",
+                "key",
+                "mask",
+                "hole",
+                "input",
+                "fallback",
+                "deadline",
+                "rate_limit",
+                "keyboard",
             ],
         ),
         "socket" => ("[[socket]]", &["name", "mode", "owner", "rights"]),
@@ -140,13 +179,9 @@ pub(super) fn port(report: &mut Report<'_>, table: &Table<'_>) -> Option<Port> {
     let scale = table.number(report, "scale", remedy, Scale::new);
     let resizes = [("config", ResizedBy::Configuration), ("viewers", ResizedBy::Viewers)];
     let resized_by = table.choice(report, "resize", &resizes);
-    let background = table.string(report, "background").and_then(|text| {
-        let color = Color::parse(text);
-        if color.is_none() {
-            table.wrong(report, "background", "write a colour as \"#rrggbb\"");
-        }
-        color
-    });
+    let background = color(report, table, "background");
+    let remedy = "use a number from 0.25 to 4";
+    let gamma = table.number(report, "gamma", remedy, Gamma::new);
     let pipelines = table.integer(report, "pipelines", &limits::PIPELINES);
     Some(Port {
         name: name?,
@@ -157,7 +192,31 @@ pub(super) fn port(report: &mut Report<'_>, table: &Table<'_>) -> Option<Port> {
         resized_by: resized_by.unwrap_or_default(),
         background: background.unwrap_or_default(),
         pipelines: small(pipelines).unwrap_or(limits::DEFAULT_PIPELINES),
+        transform: transform(report, table),
+        gamma: gamma.unwrap_or_default(),
     })
+}
+
+fn color(report: &mut Report<'_>, table: &Table<'_>, key: &str) -> Option<Color> {
+    let color = Color::parse(table.string(report, key)?);
+    if color.is_none() {
+        table.wrong(report, key, "write a colour as \"#rrggbb\"");
+    }
+    color
+}
+
+/// How something is turned: flipped and mirrored first, then rotated.
+fn transform(report: &mut Report<'_>, table: &Table<'_>) -> Transform {
+    let flip = table.boolean(report, "flip").unwrap_or_default();
+    let mirror = table.boolean(report, "mirror").unwrap_or_default();
+    let turns = table.value("rotation").map_or(Some(0), |value| match integer(value.get_ref()) {
+        Some(degrees @ (0 | 90 | 180 | 270)) => u32::try_from(degrees / 90).ok(),
+        _ => None,
+    });
+    if turns.is_none() {
+        table.wrong(report, "rotation", "use 0, 90, 180 or 270 (clockwise)");
+    }
+    Transform::from_wfd((flip, mirror), turns.unwrap_or_default())
 }
 
 pub(super) fn guest(report: &mut Report<'_>, table: &Table<'_>) -> Option<Guest> {

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -32,6 +33,12 @@ impl<'a> Report<'a> {
             what: what.to_string(),
             remedy: remedy.to_string(),
         });
+    }
+
+    /// A file that the configuration names, from its own folder; `None` for what is no path.
+    pub(super) fn path(&self, text: &str) -> Option<PathBuf> {
+        let folder = Path::new(self.file).parent().unwrap_or_else(|| Path::new(""));
+        (!text.is_empty() && !text.contains('\0')).then(|| folder.join(text))
     }
 
     /// How many mistakes there are; an entry that added none is sound in itself.

@@ -31,7 +31,7 @@ pub(super) fn text(path: &Path) -> io::Result<String> {
 
 pub(super) fn config(text: &str, file: &str) -> Result<Config, ConfigErrors> {
     let mut report = Report::new(file, text);
-    let config = checked(&mut report, text, file);
+    let config = checked(&mut report, text);
     match ConfigErrors::from_list(report.into_errors()) {
         None => Ok(config),
         Some(errors) => Err(errors),
@@ -39,7 +39,7 @@ pub(super) fn config(text: &str, file: &str) -> Result<Config, ConfigErrors> {
 }
 
 /// What the file says; it is right only if nothing was reported.
-fn checked(report: &mut Report<'_>, text: &str, file: &str) -> Config {
+fn checked(report: &mut Report<'_>, text: &str) -> Config {
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         let at = error.span().map_or(0, |span| span.start);
@@ -61,7 +61,7 @@ fn checked(report: &mut Report<'_>, text: &str, file: &str) -> Config {
         programs: entries::list(report, &top, "program", entries::program),
     };
     let mut config = check::all(report, found);
-    config.splash = splash(report, &top, file);
+    config.splash = splash(report, &top);
     if let Some(input) = entries::input(report, &top) {
         config.input = input;
     }
@@ -86,12 +86,11 @@ fn version(report: &mut Report<'_>, top: &DeTable<'_>) -> bool {
     known
 }
 
-fn splash(report: &mut Report<'_>, top: &Table<'_>, file: &str) -> Option<PathBuf> {
-    let path = top.string(report, "splash")?;
-    if path.is_empty() || path.contains('\0') {
+fn splash(report: &mut Report<'_>, top: &Table<'_>) -> Option<PathBuf> {
+    let text = top.string(report, "splash")?;
+    let path = report.path(text);
+    if path.is_none() {
         top.wrong(report, "splash", "name a PNG file, or leave it out for the built-in picture");
-        return None;
     }
-    let folder = Path::new(file).parent().unwrap_or_else(|| Path::new(""));
-    Some(folder.join(path))
+    path
 }

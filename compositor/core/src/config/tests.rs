@@ -261,7 +261,7 @@ proptest! {
             text.replace_range(at..end, &insert);
         }
         match Config::parse(&text, "f") {
-            Ok(config) => prop_assert!(crate::model::Device::from_config(&config).is_ok()),
+            Ok(config) => prop_assert!(crate::model::Device::from_config(&config, &crate::model::Images::new()).is_ok()),
             Err(errors) => {
                 let lines = text.split('\n').count();
                 for error in errors.list() {

@@ -1,20 +1,29 @@
 //! Building the device from a configuration, and changing it to another one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
-use super::{CommitError, Device, Mode, Pending, Pipeline, PipelineId, Port, PortId};
+use porthole_pixel::Size;
+
+use super::{
+    CommitError, Device, Fallback, FallbackPicture, Flags, Image, Mask, MaskId, Mode, Pending,
+    Pipeline, PipelineId, Port, PortId, Scope, SourceId, SourceKind, Transition, Transparency,
+};
 use crate::config::{self, Config, Layer};
 use crate::name::Name;
+
+/// The sizes of the picture files that a configuration names.
+pub type Images = BTreeMap<PathBuf, Size>;
 
 impl Device {
     /// The device that a configuration describes.
     ///
     /// # Errors
     /// None that a checked configuration could cause, as long as both hold the same rules.
-    pub fn from_config(config: &Config) -> Result<Self, CommitError> {
+    pub fn from_config(config: &Config, images: &Images) -> Result<Self, CommitError> {
         let mut device = Self::new();
-        let pending = device.prepare(config)?;
-        device.commit(pending)?;
+        let mut pending = device.prepare(config, images)?;
+        device.commit(Scope::EntireDevice, &mut pending, Flags::MODESET)?;
         Ok(device)
     }
 
@@ -25,7 +34,7 @@ impl Device {
     ///
     /// # Errors
     /// When ids or a port's pipelines run out.
-    pub fn prepare(&mut self, config: &Config) -> Result<Pending, CommitError> {
+    pub fn prepare(&mut self, config: &Config, images: &Images) -> Result<Pending, CommitError> {
         let mut pending = Pending::new();
         let gone: Vec<PortId> = self
             .ports()
@@ -37,8 +46,9 @@ impl Device {
         }
         for port in &config.ports {
             let pipelines = self.prepare_port(&mut pending, port)?;
-            self.prepare_layers(&mut pending, config, port, pipelines)?;
+            self.prepare_layers(&mut pending, (config, images), port, pipelines)?;
         }
+        pending.drop_unchanged(self);
         Ok(pending)
     }
 
@@ -57,10 +67,21 @@ impl Device {
             if port.background != wanted.background {
                 pending.set_background(id, wanted.background);
             }
+            if port.transform != wanted.transform {
+                pending.set_port_transform(id, wanted.transform);
+            }
+            if port.gamma != wanted.gamma {
+                pending.set_gamma(id, wanted.gamma);
+            }
             id
         } else {
             let id = self.new_port_id()?;
-            let port = Port { name: wanted.name.clone(), mode, background: wanted.background };
+            let port = Port {
+                background: wanted.background,
+                transform: wanted.transform,
+                gamma: wanted.gamma,
+                ..Port::new(wanted.name.clone(), mode)
+            };
             pending.create_port(id, port)?;
             id
         };
@@ -77,7 +98,7 @@ impl Device {
     fn prepare_layers(
         &mut self,
         pending: &mut Pending,
-        config: &Config,
+        (config, images): (&Config, &Images),
         port: &config::Port,
         mut pipelines: Vec<(PipelineId, Pipeline)>,
     ) -> Result<(), CommitError> {
@@ -86,11 +107,16 @@ impl Device {
         // Free what no layer of the new configuration uses.
         for (id, pipeline) in &mut pipelines {
             if pipeline.name.as_ref().is_some_and(|name| !names.contains(name)) {
-                if let Some(source) = pipeline.source {
-                    pending.destroy_source(source);
-                }
+                self.sources_of(*id).for_each(|(source, _)| pending.destroy_source(source));
+                self.masks_of(*id).for_each(|(mask, _)| pending.destroy_mask(mask));
                 pending.set_name(*id, None);
-                *pipeline = Pipeline { name: None, source: None, ..pipeline.clone() };
+                *pipeline = Pipeline {
+                    name: None,
+                    source: None,
+                    mask: None,
+                    fallback: Fallback::default(),
+                    ..pipeline.clone()
+                };
             }
         }
         for layer in layers {
@@ -98,7 +124,7 @@ impl Device {
             let index = named.or_else(|| pipelines.iter().position(|(_, p)| p.name.is_none()));
             let slot = index.and_then(|index| pipelines.get_mut(index));
             let (id, pipeline) = slot.ok_or_else(|| CommitError::NoPipeline(port.name.clone()))?;
-            self.prepare_layer(pending, *id, pipeline, layer)?;
+            self.prepare_layer(pending, *id, pipeline, (layer, images))?;
         }
         drop_spare(pending, &pipelines, port.pipelines);
         Ok(())
@@ -110,42 +136,126 @@ impl Device {
         pending: &mut Pending,
         id: PipelineId,
         pipeline: &mut Pipeline,
-        layer: &Layer,
+        (layer, images): (&Layer, &Images),
     ) -> Result<(), CommitError> {
         let shown = pipeline.source.and_then(|source| self.source(source));
-        if shown.is_none_or(|source| source.content != layer.content) {
+        let wanted = SourceKind::from(layer.content.clone());
+        if shown.is_none_or(|source| source.kind != wanted) {
             if let Some(source) = pipeline.source {
                 pending.destroy_source(source);
             }
             let source = self.new_source_id()?;
-            pending.create_source(source, id, layer.content.clone());
-            pending.bind_source(id, Some(source));
+            pending.create_source(source, id, wanted);
+            pending.bind_source(id, Some(source), Transition::default());
             pipeline.source = Some(source);
         }
         if pipeline.name.as_ref() != Some(&layer.name) {
             pending.set_name(id, Some(layer.name.clone()));
             pipeline.name = Some(layer.name.clone());
         }
-        if pipeline.layer != layer.order {
-            pending.set_layer(id, layer.order);
-        }
         if pipeline.source_rectangle != layer.crop {
             pending.set_source_rectangle(id, layer.crop)?;
         }
-        if pipeline.destination != layer.rect {
-            pending.set_destination(id, layer.rect);
+        pending.set_opacity(id, layer.opacity)?;
+        pending.set_layer(id, layer.order);
+        pending.set_destination(id, layer.rect);
+        pending.set_transform(id, layer.transform);
+        pending.set_key(id, layer.key.unwrap_or_default());
+        pending.set_hole(id, layer.hole.clone());
+        pending.set_sizing(id, layer.sizing);
+        pending.set_keyboard(id, layer.keyboard);
+        pending.set_input(id, layer.input);
+        pending.set_rate_limit(id, layer.rate_limit);
+        let mut transparency = layer.transparency;
+        if layer.key.is_some() {
+            transparency = transparency.with(Transparency::SOURCE_COLOR);
         }
-        if pipeline.opacity.to_bits() != layer.opacity.to_bits() {
-            pending.set_opacity(id, layer.opacity)?;
+        if !layer.hole.region().is_empty() {
+            transparency = transparency.with(Transparency::HOLE);
         }
-        if pipeline.sizing != layer.sizing {
-            pending.set_sizing(id, layer.sizing);
+        let mask = self.prepare_mask(pending, id, layer.mask.as_deref(), images)?;
+        if mask.is_some() {
+            transparency = transparency.with(Transparency::MASK);
         }
-        if pipeline.keyboard != layer.keyboard {
-            pending.set_keyboard(id, layer.keyboard);
-        }
+        pending.bind_mask(id, mask);
+        pending.set_transparency(id, transparency);
+        let fallback = self.prepare_fallback(pending, id, pipeline, (layer, images))?;
+        pending.set_fallback(id, fallback);
         Ok(())
     }
+
+    /// The mask of a file, the one that is there already if nothing changed.
+    fn prepare_mask(
+        &mut self,
+        pending: &mut Pending,
+        pipeline: PipelineId,
+        file: Option<&Path>,
+        images: &Images,
+    ) -> Result<Option<MaskId>, CommitError> {
+        let wanted = file.and_then(|file| image(file, images));
+        let mut kept = None;
+        for (id, mask) in self.masks_of(pipeline) {
+            if Some(&mask.image) == wanted.as_ref() && kept.is_none() {
+                kept = Some(id);
+            } else if mask.image.file.is_some() {
+                pending.destroy_mask(id);
+            }
+        }
+        let Some(image) = wanted.filter(|_| kept.is_none()) else { return Ok(kept) };
+        let id = self.new_mask_id()?;
+        pending.create_mask(id, Mask { pipeline, image });
+        Ok(Some(id))
+    }
+
+    /// The fallback of a layer, with the source of its file.
+    fn prepare_fallback(
+        &mut self,
+        pending: &mut Pending,
+        id: PipelineId,
+        pipeline: &Pipeline,
+        (layer, images): (&Layer, &Images),
+    ) -> Result<Fallback, CommitError> {
+        let deadline = layer.fallback.deadline;
+        let file = layer.fallback.picture.file();
+        let wanted = file.and_then(|file| image(file, images)).map(SourceKind::Image);
+        let mut kept = None;
+        for (source, is) in
+            self.sources_of(id).filter(|(source, _)| Some(*source) != pipeline.source)
+        {
+            if Some(&is.kind) == wanted.as_ref() && kept.is_none() {
+                kept = Some(source);
+            } else if matches!(&is.kind, SourceKind::Image(image) if image.file.is_some()) {
+                pending.destroy_source(source);
+            }
+        }
+        if let Some(kind) = wanted.filter(|_| kept.is_none()) {
+            let source = self.new_source_id()?;
+            pending.create_source(source, id, kind);
+            kept = Some(source);
+        }
+        let picture = match (&layer.fallback.picture, kept) {
+            (config::FallbackPicture::Last, _) => FallbackPicture::Last,
+            (_, Some(source)) => FallbackPicture::Source(source),
+            (_, None) => FallbackPicture::Hidden,
+        };
+        Ok(Fallback { picture, deadline })
+    }
+
+    /// The sources that can be bound to a pipeline.
+    pub fn sources_of(&self, id: PipelineId) -> impl Iterator<Item = (SourceId, &super::Source)> {
+        self.sources().filter(move |(_, source)| source.pipeline == id)
+    }
+
+    /// The masks that can be bound to a pipeline.
+    pub fn masks_of(&self, id: PipelineId) -> impl Iterator<Item = (MaskId, &Mask)> {
+        self.masks().filter(move |(_, mask)| mask.pipeline == id)
+    }
+}
+
+/// The picture of a file, if its size is known.
+fn image(file: &Path, images: &Images) -> Option<Image> {
+    let size = *images.get(file)?;
+    Some(Image { size, file: Some(file.to_owned()) })
 }
 
 /// Removes free pipelines until the port has as many as it should.

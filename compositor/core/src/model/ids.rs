@@ -43,6 +43,11 @@ id! {
     SourceId
 }
 
+id! {
+    /// The handle of a [`super::Mask`].
+    MaskId
+}
+
 /// Gives out numbers, one sequence for all kinds of objects.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Ids {
@@ -60,6 +65,10 @@ impl Ids {
 
     pub(super) fn source(&mut self) -> Result<SourceId, CommitError> {
         self.next().map(SourceId)
+    }
+
+    pub(super) fn mask(&mut self) -> Result<MaskId, CommitError> {
+        self.next().map(MaskId)
     }
 
     /// Whether this number was given out.

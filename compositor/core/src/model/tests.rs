@@ -1,8 +1,10 @@
-use proptest::prelude::*;
-
 use super::*;
 use crate::config::Config;
 use crate::scene::Fit;
+
+mod held;
+mod random;
+mod scopes;
 
 fn name(text: &str) -> Name {
     Name::new(text).unwrap()
@@ -16,7 +18,7 @@ const SIZE: Size = Size { width: 640, height: 480 };
 
 fn port_of(size: Size) -> Port {
     let mode = Mode { size, refresh: Refresh::DEFAULT, scale: Scale::default() };
-    Port { name: name("main"), mode, background: Color::BLACK }
+    Port::new(name("main"), mode)
 }
 
 /// A device with one port and two bound pipelines.
@@ -30,12 +32,19 @@ fn device() -> (Device, PortId, [PipelineId; 2], [SourceId; 2]) {
     for (i, (pipeline, source)) in (0..).zip(pipelines.into_iter().zip(sources)) {
         pending.create_pipeline(pipeline, port);
         pending.create_source(source, pipeline, content(i));
-        pending.bind_source(pipeline, Some(source));
+        pending.bind_source(pipeline, Some(source), Transition::default());
         pending.set_layer(pipeline, i32::try_from(i).unwrap());
         pending.set_destination(pipeline, Rect::new(0, 0, 320, 240));
     }
-    device.commit(pending).unwrap();
+    whole(&mut device, pending).unwrap();
     (device, port, pipelines, sources)
+}
+
+/// Commits everything, with permission for all of it.
+fn whole(device: &mut Device, mut pending: Pending) -> Result<(), CommitError> {
+    let outcome = device.commit(Scope::EntireDevice, &mut pending, Flags::MODESET);
+    assert!(pending.is_empty(), "pending changes are gone after a commit");
+    outcome
 }
 
 #[test]
@@ -45,11 +54,11 @@ fn layers_are_listed_from_the_bottom() {
     assert_eq!(ids(&device), [a, b]);
     let mut pending = Pending::new();
     pending.set_layer(a, 7);
-    device.commit(pending).unwrap();
+    whole(&mut device, pending).unwrap();
     assert_eq!(ids(&device), [b, a]);
     let mut pending = Pending::new();
     pending.set_destination(b, Rect::default());
-    device.commit(pending).unwrap();
+    whole(&mut device, pending).unwrap();
     assert_eq!(ids(&device), [a], "an empty destination disables");
     assert_eq!(device.pipeline_showing(&content(0)).unwrap().0, a);
     assert!(device.pipeline_showing(&content(9)).is_none());
@@ -69,7 +78,10 @@ fn setters_refuse_what_is_out_of_range() {
         assert_eq!(pending.set_mode(port, mode), Err(CommitError::PortSize(640, side)));
     }
     let outside = SourceRect::new(-1.0, 0.0, 5.0, 5.0);
-    assert_eq!(pending.set_source_rectangle(a, Some(outside)), Err(CommitError::SourceRectangle));
+    assert_eq!(
+        pending.set_source_rectangle(a, Some(outside)),
+        Err(CommitError::SourceRectangle(a))
+    );
     assert!(pending.is_empty(), "a refused value is not kept");
 }
 
@@ -81,8 +93,8 @@ fn refused(device: &mut Device, change: impl FnOnce(&mut Pending)) -> CommitErro
     pending.set_background(port, Color { red: 9, green: 9, blue: 9 });
     change(&mut pending);
     let before = device.clone();
-    let error = device.test(&pending).unwrap_err();
-    assert_eq!(device.commit(pending), Err(error.clone()));
+    let error = device.test(Scope::EntireDevice, &pending, Flags::MODESET).unwrap_err();
+    assert_eq!(whole(device, pending), Err(error.clone()));
     assert_eq!(*device, before);
     error
 }
@@ -95,7 +107,7 @@ fn each_conflict_has_its_wfd_status() {
     assert_eq!(outside.status(), Status::Inconsistency);
     let same = refused(&mut device, |p| p.set_layer(a, 1));
     assert_eq!(same.status(), Status::Inconsistency);
-    let foreign = refused(&mut device, |p| p.bind_source(b, Some(source_a)));
+    let foreign = refused(&mut device, |p| p.bind_source(b, Some(source_a), Transition::default()));
     assert_eq!(foreign.status(), Status::IllegalArgument);
     let small =
         Mode { size: Size::new(100, 100), refresh: Refresh::DEFAULT, scale: Scale::default() };
@@ -124,7 +136,7 @@ fn consistency_is_asked_of_the_whole_commit() {
     // On the way both have layer 1; in the end they have changed places.
     pending.set_layer(a, 1);
     pending.set_layer(b, 0);
-    device.commit(pending).unwrap();
+    whole(&mut device, pending).unwrap();
     assert_eq!(device.pipeline(a).unwrap().layer, 1);
 }
 
@@ -133,7 +145,7 @@ fn what_belongs_to_a_port_goes_with_it() {
     let (mut device, port, [a, _], [source, _]) = device();
     let mut pending = Pending::new();
     pending.destroy_port(port);
-    device.commit(pending).unwrap();
+    whole(&mut device, pending).unwrap();
     assert!(device.pipeline(a).is_none() && device.source(source).is_none());
     assert_ne!(device.new_port_id().unwrap(), port, "ids are never used again");
 }
@@ -170,7 +182,7 @@ fn parse(text: &str) -> Config {
 
 #[test]
 fn a_configuration_becomes_a_device() {
-    let device = Device::from_config(&parse(TWO_LAYERS)).unwrap();
+    let device = Device::from_config(&parse(TWO_LAYERS), &Images::new()).unwrap();
     let (port, main) = device.port_named("main").unwrap();
     assert_eq!(main.mode.size, Size::new(800, 600));
     assert_eq!(device.pipelines_of(port).count(), 3);
@@ -189,13 +201,13 @@ fn a_configuration_becomes_a_device() {
 #[test]
 fn the_same_configuration_changes_nothing() {
     let config = parse(TWO_LAYERS);
-    let mut device = Device::from_config(&config).unwrap();
-    assert!(device.prepare(&config).unwrap().is_empty());
+    let mut device = Device::from_config(&config, &Images::new()).unwrap();
+    assert!(device.prepare(&config, &Images::new()).unwrap().is_empty());
 }
 
 #[test]
 fn a_reload_keeps_the_ids_of_what_stays() {
-    let mut device = Device::from_config(&parse(TWO_LAYERS)).unwrap();
+    let mut device = Device::from_config(&parse(TWO_LAYERS), &Images::new()).unwrap();
     let ivi = Content::Guest { guest: name("ivi"), scanout: 0 };
     let before = device.pipeline_showing(&ivi).map(|(id, p)| (id, p.source)).unwrap();
     // A larger port with one pipeline less, and another layer in the place of `cluster`.
@@ -204,8 +216,8 @@ fn a_reload_keeps_the_ids_of_what_stays() {
         .replace("pipelines = 3", "pipelines = 2")
         .replace("name = \"cluster\"\nport", "name = \"camera\"\nport");
     let config = parse(&text);
-    let pending = device.prepare(&config).unwrap();
-    device.commit(pending).unwrap();
+    let pending = device.prepare(&config, &Images::new()).unwrap();
+    whole(&mut device, pending).unwrap();
     let (port, main) = device.port_named("main").unwrap();
     assert_eq!(main.mode.size, Size::new(1024, 768));
     let (id, pipeline) = device.pipeline_showing(&ivi).unwrap();
@@ -214,7 +226,7 @@ fn a_reload_keeps_the_ids_of_what_stays() {
     assert_eq!(device.pipelines_of(port).count(), 2);
     assert_eq!(device.sources().count(), 2, "the replaced layer's source is gone");
     // In the end it is what the file says, as if it had been read first.
-    let fresh = Device::from_config(&config).unwrap();
+    let fresh = Device::from_config(&config, &Images::new()).unwrap();
     let look = |device: &Device| {
         let port = device.port_named("main").unwrap().0;
         let layers = device.layers_of(port).into_iter();
@@ -226,81 +238,17 @@ fn a_reload_keeps_the_ids_of_what_stays() {
 
 #[test]
 fn a_layer_can_move_to_another_port() {
-    let mut device = Device::from_config(&parse(TWO_LAYERS)).unwrap();
+    let mut device = Device::from_config(&parse(TWO_LAYERS), &Images::new()).unwrap();
     let side = "[[port]]\nname = \"side\"\nsize = [320, 240]\n[[guest]]\nname = \"cluster\"";
     let text = TWO_LAYERS
         .replace("[[guest]]\nname = \"cluster\"", side)
         .replace("name = \"cluster\"\nport = \"main\"", "name = \"cluster\"\nport = \"side\"");
-    let pending = device.prepare(&parse(&text)).unwrap();
-    device.commit(pending).unwrap();
+    let pending = device.prepare(&parse(&text), &Images::new()).unwrap();
+    whole(&mut device, pending).unwrap();
     let side = device.port_named("side").unwrap().0;
     assert_eq!(device.layers_of(side).len(), 1);
     assert_eq!(device.layers_of(device.port_named("main").unwrap().0).len(), 1);
-    let pending = device.prepare(&Config::default()).unwrap();
-    device.commit(pending).unwrap();
+    let pending = device.prepare(&Config::default(), &Images::new()).unwrap();
+    whole(&mut device, pending).unwrap();
     assert_eq!(device.ports().count() + device.sources().count(), 0);
-}
-
-#[derive(Clone, Debug)]
-enum Op {
-    Layer(bool, i32),
-    Destination(bool, i32, i32, i32),
-    Bind(bool, bool),
-    Size(u32),
-    Opacity(bool, f32),
-}
-
-fn op() -> impl Strategy<Value = Op> {
-    prop_oneof![
-        (any::<bool>(), 0..3).prop_map(|(p, layer)| Op::Layer(p, layer)),
-        (any::<bool>(), -5..700, 0..500, 0..700)
-            .prop_map(|(p, x, y, w)| Op::Destination(p, x, y, w)),
-        (any::<bool>(), any::<bool>()).prop_map(|(p, bound)| Op::Bind(p, bound)),
-        (1..1000_u32).prop_map(Op::Size),
-        (any::<bool>(), -0.5..1.5_f32).prop_map(|(p, opacity)| Op::Opacity(p, opacity)),
-    ]
-}
-
-proptest! {
-    /// Whatever is committed: the device keeps its rules, a failed commit changes nothing, and
-    /// `test` says beforehand which it is.
-    #[test]
-    fn commits_are_all_or_nothing(commits in prop::collection::vec(prop::collection::vec(op(), 1..6), 1..12)) {
-        let (mut device, port, pipelines, sources) = device();
-        for ops in commits {
-            let mut pending = Pending::new();
-            for op in ops {
-                // Refused values are dropped here as a caller would.
-                let _ = match op {
-                    Op::Layer(p, layer) => { pending.set_layer(pipelines[usize::from(p)], layer); Ok(()) }
-                    Op::Destination(p, x, y, w) => {
-                        pending.set_destination(pipelines[usize::from(p)], Rect::new(x, y, w, 10));
-                        Ok(())
-                    }
-                    Op::Bind(p, bound) => {
-                        let p = usize::from(p);
-                        pending.bind_source(pipelines[p], bound.then_some(sources[p]));
-                        Ok(())
-                    }
-                    Op::Size(side) => pending.set_mode(port, Mode { size: Size::new(side, side), refresh: Refresh::DEFAULT, scale: Scale::default() }),
-                    Op::Opacity(p, opacity) => pending.set_opacity(pipelines[usize::from(p)], opacity),
-                };
-            }
-            let before = device.clone();
-            let test = device.test(&pending);
-            prop_assert_eq!(&device, &before);
-            let commit = device.commit(pending);
-            prop_assert_eq!(&test, &commit);
-            if commit.is_err() {
-                prop_assert_eq!(&device, &before);
-            }
-            let whole = Rect::from_size(device.port(port).unwrap().mode.size);
-            let layers = device.layers_of(port);
-            for (_, pipeline) in &layers {
-                prop_assert!(whole.contains_rect(pipeline.destination));
-                prop_assert!((0.0..=1.0).contains(&pipeline.opacity));
-            }
-            prop_assert!(layers.windows(2).all(|pair| pair[0].1.layer < pair[1].1.layer));
-        }
-    }
 }

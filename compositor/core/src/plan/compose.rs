@@ -36,7 +36,8 @@ pub fn compose(elements: &[Element], port: Size, damage: &Region) -> Composition
             break;
         }
         let Some(visible) = item.visible(port) else { continue };
-        let clip = open.intersect(visible);
+        let mut clip = open.intersect(visible);
+        clip.subtract_region(&item.hole);
         if clip.is_empty() {
             continue;
         }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use porthole_pixel::{Rect, Region, Size};
 
 use super::compose::subtract_bounded;
-use crate::scene::{Element, Filter, Mapping};
+use crate::scene::{Blend, Element, ElementMask, Filter, Mapping};
 
 /// What is remembered of an element.
 #[derive(Clone, PartialEq, Debug)]
@@ -17,10 +17,12 @@ pub(super) struct Seen {
     mapping: Mapping,
     filter: Filter,
     opacity: f32,
-    /// What it covered.
-    rect: Rect,
+    blend: Blend,
+    mask: Option<ElementMask>,
+    /// What it covered: all but its hole.
+    covers: Region,
     hides: Region,
-    /// The pixels of `rect` that nothing above hid.
+    /// The pixels of `covers` that nothing above hid.
     shown: Region,
 }
 
@@ -39,8 +41,11 @@ pub(super) fn damage(before: &mut Memory, elements: &[Element], port: Size) -> R
     let mut common = Vec::new();
     let mut open = Region::from_rect(Rect::from_size(port));
     for (index, element) in elements.iter().enumerate().rev() {
-        let Some(rect) = element.visible(port) else { continue };
-        let shown = open.intersect(rect);
+        let covers = element.covers(port);
+        if covers.is_empty() {
+            continue;
+        }
+        let shown = open.intersect_region(&covers);
         let hides = element.hides(port);
         subtract_bounded(&mut open, &hides);
         let now = Seen {
@@ -49,7 +54,9 @@ pub(super) fn damage(before: &mut Memory, elements: &[Element], port: Size) -> R
             mapping: element.mapping(),
             filter: element.filter,
             opacity: element.opacity,
-            rect,
+            blend: element.blend,
+            mask: element.mask,
+            covers,
             hides,
             shown,
         };
@@ -75,19 +82,19 @@ pub(super) fn damage(before: &mut Memory, elements: &[Element], port: Size) -> R
 
 /// Adds what changed of an element that is in both lists.
 fn changes(damage: &mut Region, old: &Seen, now: &Seen, content: &Region) {
-    let looks = |seen: &Seen| (seen.mapping, seen.filter, seen.opacity.to_bits());
+    let looks = |s: &Seen| (s.mapping, s.filter, s.opacity.to_bits(), s.blend, s.mask);
     if looks(old) != looks(now) {
         grow(damage, &old.shown);
         grow(damage, &now.shown);
         return;
     }
-    if old.rect != now.rect {
-        // Only the clip moved: what is in both stays.
+    if old.covers != now.covers {
+        // Only the clip or the hole moved: what is in both stays.
         let mut lost = old.shown.clone();
-        lost.subtract(now.rect);
+        lost.subtract_region(&now.covers);
         grow(damage, &lost);
         let mut won = now.shown.clone();
-        won.subtract(old.rect);
+        won.subtract_region(&old.covers);
         grow(damage, &won);
     }
     if old.hides != now.hides {

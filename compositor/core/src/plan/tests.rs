@@ -1,7 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::scene::{Filter, SourceRect, Transform};
+use crate::model::ColorKey;
+use crate::scene::{Blend, ElementMask, Filter, SourceRect, Transform};
 
 const PORT: Size = Size { width: 24, height: 18 };
 
@@ -44,11 +45,15 @@ mod reference {
             }
             own = mix(own, u64::from(e.filter == Filter::Nearest));
             own = mix(own, u64::from(e.opacity.to_bits()));
+            own = mix(own, u64::from(e.blend.source_alpha));
+            own = mix(own, e.blend.key.map_or(0, |key| u64::from(key.argb())));
+            own = mix(own, e.mask.map_or(0, |mask| mask.id));
             if e.hides(PORT).contains(x, y) { own } else { mix(below, own) }
         }
 
         fn covers(&self, x: i32, y: i32) -> bool {
-            self.element.visible(PORT).is_some_and(|rect| rect.contains(x, y))
+            let e = &self.element;
+            e.visible(PORT).is_some_and(|rect| rect.contains(x, y)) && !e.hole.contains(x, y)
         }
     }
 
@@ -115,6 +120,9 @@ enum Op {
     Swap(usize, usize),
     Filter(usize),
     Opacity(usize, f32),
+    Hole(usize, Vec<Rect>),
+    Blend(usize, bool, bool),
+    Mask(usize, u64),
     Opaque(usize, Vec<Rect>),
     Content(usize, Vec<Rect>),
     Background(u8),
@@ -147,6 +155,9 @@ fn op() -> impl Strategy<Value = Op> {
         1 => n.clone().prop_map(Op::Filter),
         1 => (n.clone(), opacity()).prop_map(|(i, opacity)| Op::Opacity(i, opacity)),
         1 => (n.clone(), rects()).prop_map(|(i, rects)| Op::Opaque(i, rects)),
+        2 => (n.clone(), rects()).prop_map(|(i, rects)| Op::Hole(i, rects)),
+        1 => (n.clone(), any::<bool>(), any::<bool>()).prop_map(|(i, a, k)| Op::Blend(i, a, k)),
+        1 => (n.clone(), 0..3_u64).prop_map(|(i, id)| Op::Mask(i, id)),
         2 => (n, rects()).prop_map(|(i, rects)| Op::Content(i, rects)),
         1 => (0..3_u8).prop_map(Op::Background),
         1 => rect().prop_map(Op::Invalidate),
@@ -170,6 +181,9 @@ fn element(id: u64, rect: Rect) -> Element {
         transform: Transform::Normal,
         filter: Filter::Nearest,
         opacity: 1.0,
+        blend: Blend::default(),
+        mask: None,
+        hole: Region::new(),
         opaque: Region::new(),
         damage: Region::new(),
     }
@@ -201,6 +215,15 @@ fn step(things: &mut Vec<Thing>, next_id: &mut u64, op: &Op) {
         }),
         Op::Swap(i, j) if some => things.swap(i % count, j % count),
         Op::Opacity(i, opacity) => change(*i, &|thing| thing.element.opacity = *opacity),
+        Op::Hole(i, rects) => change(*i, &|thing| thing.element.hole = region(rects)),
+        Op::Blend(i, source_alpha, keyed) => change(*i, &|thing| {
+            let key = keyed.then(ColorKey::default);
+            thing.element.blend = Blend { source_alpha: *source_alpha, key };
+        }),
+        Op::Mask(i, id) => change(*i, &|thing| {
+            let area = thing.element.destination;
+            thing.element.mask = (*id > 0).then_some(ElementMask { id: *id, area });
+        }),
         Op::Opaque(i, rects) => change(*i, &|thing| thing.element.opaque = region(rects)),
         Op::Content(i, rects) => change(*i, &|thing| {
             let damage = region(rects);

@@ -35,13 +35,6 @@ pub struct Placement {
 }
 
 impl Placement {
-    /// Port pixels for each content pixel, across and down.
-    #[must_use]
-    pub fn scale(&self) -> (f64, f64) {
-        let to = SourceRect::from(self.mapping.destination);
-        (to.width / self.mapping.source.width, to.height / self.mapping.source.height)
-    }
-
     /// The content's point at a point of the port; `None` outside what shows.
     #[must_use]
     pub fn content_at(&self, point: Point) -> Option<Point> {
@@ -56,38 +49,45 @@ impl Placement {
 
 /// Places a picture in a layer.
 ///
-/// `crop` is the part of the picture to show, in its coordinates; `scale` is how many port pixels a
-/// coordinate takes on this port by itself. `None` when the part is empty, or the layer is.
+/// `crop` is the part of the picture to show, in its coordinates; `transform` is how that part is
+/// turned, and `scale` how many port pixels a coordinate takes on this port by itself. `None` when the part is empty, or the layer is.
 #[must_use]
 pub fn place(
     layer: Rect,
     picture: Picture,
     crop: Option<SourceRect>,
     sizing: Sizing,
-    scale: f64,
+    (transform, scale): (Transform, f64),
 ) -> Option<Placement> {
     let all = SourceRect::from_size(picture.size);
     // A guest may become smaller than the crop at any time; what is left of it is shown.
-    let source = crop.map_or(all, |crop| crop.intersect(all));
-    if source.is_empty() || layer.is_empty() {
+    let cropped = crop.map_or(all, |crop| crop.intersect(all));
+    if cropped.is_empty() || layer.is_empty() {
         return None;
     }
-    let whole = source == all;
-    let exact = || {
-        let (across, down) = picture.density;
-        (pixels(source.width * across), pixels(source.height * down))
+    let whole = cropped == all;
+    // As it lies on the port.
+    let (source, (across, down)) = if transform.swaps_sides() {
+        let SourceRect { x, y, width, height } = cropped;
+        (SourceRect::new(y, x, height, width), (picture.density.1, picture.density.0))
+    } else {
+        (cropped, picture.density)
     };
+    // A part of such a picture, or one that lies on its side, is no screen of its own.
+    let upright = whole && !transform.swaps_sides();
+    let aspect = if upright { sizing.aspect } else { PixelAspect::Square };
+    let exact = || (pixels(source.width * across), pixels(source.height * down));
     let (width, height) = match sizing.fit {
         _ if sizing.lead == Lead::Picture => exact(),
         Fit::Stretch => (layer.width, layer.height),
         Fit::Centre => (pixels(source.width * scale), pixels(source.height * scale)),
         Fit::Exact => exact(),
         Fit::Fit => {
-            let (across, down, by) = proportions(layer, source, sizing.aspect, whole, f64::min);
+            let (across, down, by) = proportions(layer, source, aspect, f64::min);
             (pixels(across * by).min(layer.width), pixels(down * by).min(layer.height))
         }
         Fit::Fill => {
-            let (across, down, by) = proportions(layer, source, sizing.aspect, whole, f64::max);
+            let (across, down, by) = proportions(layer, source, aspect, f64::max);
             (pixels(across * by).max(layer.width), pixels(down * by).max(layer.height))
         }
     };
@@ -97,7 +97,7 @@ pub fn place(
     };
     let destination =
         Rect::new(layer.x.saturating_add(x), layer.y.saturating_add(y), width, height);
-    let mapping = Mapping { source, destination, transform: Transform::Normal };
+    let mapping = Mapping { source: cropped, destination, transform };
     Some(Placement { mapping, clip: layer.intersect(destination)? })
 }
 
@@ -107,11 +107,10 @@ fn proportions(
     layer: Rect,
     source: SourceRect,
     aspect: PixelAspect,
-    whole: bool,
     choose: fn(f64, f64) -> f64,
 ) -> (f64, f64, f64) {
     let (width, height) = (source.width, source.height);
-    let width = if whole && aspect == PixelAspect::Auto && is_tube_mode(width, height) {
+    let width = if aspect == PixelAspect::Auto && is_tube_mode(width, height) {
         height * 4.0 / 3.0
     } else {
         width

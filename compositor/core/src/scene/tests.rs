@@ -12,6 +12,9 @@ fn element(destination: Rect) -> Element {
         transform: Transform::Normal,
         filter: Filter::default(),
         opacity: 1.0,
+        blend: Blend::default(),
+        mask: None,
+        hole: Region::new(),
         opaque: Region::from_rect(destination),
         damage: Region::new(),
     }

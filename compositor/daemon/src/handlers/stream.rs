@@ -38,8 +38,11 @@ impl StreamHandler for State {
     }
 
     fn stream_changed(&mut self, surface: &WlSurface, what: Change) {
-        let Some(report) = self.globals.desktop.streams.report(surface) else { return };
+        let Some(report) = self.globals.desktop.streams.report(surface).copied() else { return };
         let layer = self.windows.layer_of(surface).map(|layer| self.layer_name(layer));
+        if matches!(what, Change::Heartbeat | Change::Rate) {
+            self.heard_of(surface);
+        }
         if what == Change::State {
             tracing::info!(layer, "the guest is {:?}", report.state);
         } else {

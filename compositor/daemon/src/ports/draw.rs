@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use porthole_core::{model::PortId, redraw::Action};
+use porthole_core::{
+    Color,
+    model::{FallbackPicture, Gamma, PortId},
+    redraw::Action,
+};
 use porthole_pixel::Size;
 use smithay::{
     reexports::{
@@ -15,6 +19,7 @@ use smithay::{
 use super::Port;
 use crate::{
     clock, cursor,
+    fallback::Shown,
     protocols::capture::SourceId,
     render::{CaptureJob, CaptureToken, Drawn, FramePlan},
     scene::Scene,
@@ -97,22 +102,43 @@ impl State {
     /// Lists what the port shows now.
     fn build_scene(&mut self, id: PortId) -> Scene {
         let mut scene = Scene::default();
-        let Some(port) = self.ports.get_mut(id) else { return scene };
         let layers = self.device.layers_of(id);
-        let windows = &self.windows;
         // Layer by layer the first frames cover the splash; after the last one it is gone.
-        if !layers.is_empty() && layers.iter().all(|(pipeline, _)| windows.has_shown(*pipeline)) {
+        let all_shown =
+            !layers.is_empty() && layers.iter().all(|(layer, _)| self.has_shown(*layer));
+        let Some(port) = self.ports.get_mut(id) else { return scene };
+        if all_shown {
             port.splash = None;
         }
-        if let Some(splash) = &port.splash {
-            scene.add_splash(splash, port.size);
+        let (splash, scale) = (port.splash.clone(), port.scale);
+        let Some(model) = self.device.port(id).filter(|model| model.power.is_lit()) else {
+            return scene;
+        };
+        if let Some(splash) = &splash {
+            scene.add_splash(splash, model.area());
         }
+        let mut keep = Vec::new();
         for (pipeline, layer) in layers {
-            if let Some(window) = windows.shown(pipeline) {
-                let popups = self.globals.xdg_shell.popup_surfaces();
-                let scale = windows::scale_for(window.wl_surface(), port.scale).factor();
-                scene.add_layer(pipeline, layer, scale, window.wl_surface(), popups);
+            let mask = layer.mask.and_then(|mask| self.pictures.mask(mask));
+            match self.shown_in(pipeline, layer) {
+                Shown::Nothing => {}
+                Shown::Image(pixels) => scene.add_image(pipeline, layer, mask, pixels),
+                Shown::Last(snapshot) => scene.add_snapshot(snapshot),
+                Shown::Window(window) => {
+                    let first = scene.elements.len();
+                    let scale = windows::scale_for(window.wl_surface(), scale).factor();
+                    let popups = self.globals.xdg_shell.popup_surfaces();
+                    let tree = (window.wl_surface(), popups);
+                    scene.add_layer(pipeline, layer, scale, mask, tree);
+                    if layer.fallback.picture == FallbackPicture::Last {
+                        keep.push((pipeline, scene.snapshot(first)));
+                    }
+                }
             }
+        }
+        scene.turn(model.transform, model.area());
+        for (pipeline, snapshot) in keep {
+            self.fallbacks.keep(pipeline, snapshot);
         }
         for (_, seat) in self.seats.iter().filter(|(_, seat)| seat.port == Some(id)) {
             cursor::take_waiting(&seat.cursor, &mut scene.waiting);
@@ -124,7 +150,9 @@ impl State {
     fn draw_port(&mut self, id: PortId) {
         let scene = self.build_scene(id);
         self.tell_visible(id, &scene.elements);
-        let Some(background) = self.device.port(id).map(|p| p.background) else { return };
+        let Some(model) = self.device.port(id) else { return };
+        let background = if model.power.is_lit() { model.background } else { Color::BLACK };
+        let gamma = (model.gamma != Gamma::ONE).then(|| Box::new(model.gamma.table()));
         let Some(port) = self.ports.get_mut(id) else { return };
         let plan = port.planner.plan(&scene.elements, background);
         let draws = scene.draws(plan.composition.draws);
@@ -148,6 +176,8 @@ impl State {
             background,
             clear: plan.composition.clear,
             draws,
+            damage: plan.damage,
+            gamma,
             captures,
             views,
         };
@@ -187,6 +217,8 @@ impl State {
             background,
             clear: porthole_pixel::Region::new(),
             draws: Vec::new(),
+            damage: porthole_pixel::Region::new(),
+            gamma: None,
             captures,
             views,
         };

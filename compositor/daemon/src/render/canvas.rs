@@ -76,7 +76,25 @@ impl Canvas {
     /// Draws what the plan says and returns the bytes written. A layer that cannot be drawn is left
     /// out with a log line; the others are drawn all the same.
     pub(crate) fn draw(&mut self, plan: &FramePlan) -> u64 {
-        self.compose(&plan.clear, plan.background, &plan.draws)
+        let written = self.compose(&plan.clear, plan.background, &plan.draws);
+        if let Some(table) = &plan.gamma {
+            self.bend(&plan.damage, table);
+        }
+        written
+    }
+
+    /// Replaces each channel of these pixels by what the table says.
+    fn bend(&mut self, region: &Region, table: &[u8; 256]) {
+        let of = |v: u8| table.get(usize::from(v)).copied().unwrap_or(v);
+        let bounds = Rect::from_size(self.size);
+        for rect in region.rects().iter().filter_map(|r| r.intersect(bounds)) {
+            for y in rect.y..rect.bottom() {
+                for word in self.row(rect, y).into_iter().flatten() {
+                    let [a, r, g, b] = word.to_be_bytes();
+                    *word = u32::from_be_bytes([a, of(r), of(g), of(b)]);
+                }
+            }
+        }
     }
 
     /// Draws one thing over the other and returns the bytes written.

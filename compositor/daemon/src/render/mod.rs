@@ -20,7 +20,7 @@ use porthole_core::{
 use porthole_pixel::{Region, Size, blend::Formula};
 
 pub(crate) use canvas::Canvas;
-pub(crate) use mask::DrawMask;
+pub(crate) use mask::{Coverage, DrawMask};
 pub(crate) use thread::RenderThread;
 
 use crate::protocols::shm::{BufferWriter, Pixels};
@@ -38,6 +38,10 @@ pub(crate) struct FramePlan {
     pub(crate) clear: Region,
     /// What is drawn over it, from the bottom up.
     pub(crate) draws: Vec<Draw>,
+    /// The pixels that may differ from the frame before.
+    pub(crate) damage: Region,
+    /// What is done to each channel of the finished picture; `None` leaves it as it is.
+    pub(crate) gamma: Option<Box<[u8; 256]>>,
     /// Who wants the finished picture.
     pub(crate) captures: Vec<CaptureJob>,
     /// Who wants something else drawn.

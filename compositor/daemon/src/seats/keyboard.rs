@@ -138,8 +138,7 @@ impl State {
 
     /// The keyboard that the guest of a layer believes to have.
     fn keymap_of(&self, layer: PipelineId) -> Keymap {
-        let source = self.device.pipeline(layer).and_then(|p| p.source);
-        match source.and_then(|s| self.device.source(s)).map(|s| &s.content) {
+        match self.device.stream_of(layer) {
             Some(Content::Guest { guest, .. }) => {
                 self.config.guest(guest.as_str()).map(|g| g.keymap.clone()).unwrap_or_default()
             }

@@ -1,10 +1,17 @@
 //! `[[layer]]`: what is shown where.
 
-use porthole_pixel::Rect;
+use std::path::PathBuf;
+use std::time::Duration;
 
-use super::small;
+use porthole_pixel::{Rect, Region};
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::{color, small, transform};
 use crate::config::fields::{Report, Table, integer, number};
-use crate::config::{Content, Layer, limits};
+use crate::config::{Content, Fallback, FallbackPicture, Layer, limits};
+use crate::model::{ColorKey, Hole, InputPolicy, Transparency};
+use crate::refresh::Refresh;
 use crate::scene::{Filter, Fit, Lead, PixelAspect, Sampling, Sizing, SourceRect};
 
 /// The flag says that the file gave a rectangle; without one the layer covers its port, whose size
@@ -45,10 +52,85 @@ pub(in crate::config) fn layer(
         order: order.and_then(|order| i32::try_from(order).ok()).unwrap_or_default(),
         opacity: opacity.unwrap_or(1.0),
         crop,
+        transform: transform(report, table),
+        transparency: transparency(report, table),
+        key: color(report, table, "key").map(ColorKey::rgb888),
+        mask: table.string(report, "mask").and_then(|text| file(report, table, "mask", text)),
+        hole: hole(report, table),
         sizing,
         keyboard: keyboard.unwrap_or(true),
+        input: input(report, table),
+        fallback: fallback(report, table),
+        rate_limit: table.number(
+            report,
+            "rate_limit",
+            "use a number of frames per second from 1 to 240",
+            Refresh::from_hz,
+        ),
     };
     Some((layer, given))
+}
+
+fn transparency(report: &mut Report<'_>, table: &Table<'_>) -> Transparency {
+    let choices = [("picture", true), ("ignore", false)];
+    if table.choice(report, "alpha", &choices).unwrap_or(true) {
+        Transparency::CONFIGURED
+    } else {
+        Transparency::CONFIGURED.without(Transparency::SOURCE_ALPHA)
+    }
+}
+
+fn input(report: &mut Report<'_>, table: &Table<'_>) -> InputPolicy {
+    let choices = [
+        ("accept", InputPolicy::Accept),
+        ("block", InputPolicy::Block),
+        ("pass", InputPolicy::Pass),
+    ];
+    table.choice(report, "input", &choices).unwrap_or_default()
+}
+
+fn hole(report: &mut Report<'_>, table: &Table<'_>) -> Hole {
+    let Some(value) = table.value("hole") else { return Hole::default() };
+    let rect = |item: &Spanned<DeValue<'_>>| {
+        let sides = item
+            .get_ref()
+            .as_array()?
+            .iter()
+            .map(|side| i32::try_from(integer(side.get_ref())?).ok());
+        let [x, y, width, height] = sides.collect::<Option<Vec<i32>>>()?.try_into().ok()?;
+        (width > 0 && height > 0).then(|| Rect::new(x, y, width, height))
+    };
+    let rects = value.get_ref().as_array().filter(|rects| rects.len() <= Hole::MAX_RECTS);
+    let region = rects.and_then(|rects| rects.iter().map(rect).collect::<Option<Region>>());
+    region.and_then(Hole::new).unwrap_or_else(|| {
+        let most = Hole::MAX_RECTS;
+        let remedy = format!("write hole = [[X, Y, WIDTH, HEIGHT], ...], at most {most}");
+        table.wrong(report, "hole", remedy);
+        Hole::default()
+    })
+}
+
+fn fallback(report: &mut Report<'_>, table: &Table<'_>) -> Fallback {
+    let picture = match table.string(report, "fallback") {
+        None | Some("hide") => FallbackPicture::Hide,
+        Some("last") => FallbackPicture::Last,
+        Some(text) => file(report, table, "fallback", text)
+            .map_or(FallbackPicture::Hide, FallbackPicture::File),
+    };
+    let remedy = "use a number of seconds from 0.05 to 3600";
+    let deadline = table.number(report, "deadline", remedy, |seconds| {
+        (0.05..=3600.0).contains(&seconds).then(|| Duration::from_secs_f64(seconds))
+    });
+    Fallback { picture, deadline }
+}
+
+/// A picture file, from the folder of the configuration.
+fn file(report: &mut Report<'_>, table: &Table<'_>, key: &str, text: &str) -> Option<PathBuf> {
+    let path = report.path(text);
+    if path.is_none() {
+        table.wrong(report, key, "name a PNG file");
+    }
+    path
 }
 
 fn sizing(report: &mut Report<'_>, table: &Table<'_>) -> Sizing {

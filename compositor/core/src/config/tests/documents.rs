@@ -14,7 +14,7 @@ fn the_example_is_right() {
     assert_eq!(config.guests.len(), 2);
     assert_eq!(config.layers_of("main").len(), 2);
     assert_eq!(config.programs[0].command[0], "porthole-vnc");
-    crate::model::Device::from_config(&config).unwrap();
+    crate::model::Device::from_config(&config, &crate::model::Images::new()).unwrap();
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::scene::{Filter, Sampling};
 const LAYER: Rect = Rect { x: 100, y: 50, width: 800, height: 600 };
 
 fn placed(layer: Rect, size: Size, crop: Option<SourceRect>, fit: Fit) -> Option<Placement> {
-    place(layer, Picture::plain(size), crop, fit.into(), 1.0)
+    place(layer, Picture::plain(size), crop, fit.into(), (Transform::Normal, 1.0))
 }
 
 fn destination(width: u32, height: u32, fit: Fit) -> Rect {
@@ -50,7 +50,11 @@ fn a_scaled_port_shows_coordinates_larger_but_exact_pixels_as_they_are() {
     let drawn_for_it = Picture { size: Size::new(200, 100), density: (1.5, 1.5) };
     let drawn_plain = Picture::plain(Size::new(300, 150));
     let at = |picture, fit: Fit| {
-        place(LAYER, picture, None, fit.into(), 1.5).unwrap().mapping.destination.size()
+        place(LAYER, picture, None, fit.into(), (Transform::Normal, 1.5))
+            .unwrap()
+            .mapping
+            .destination
+            .size()
     };
     assert_eq!(at(drawn_for_it, Fit::Centre), Size::new(300, 150));
     assert_eq!(at(drawn_plain, Fit::Centre), Size::new(450, 225), "enlarged as the port says");
@@ -64,7 +68,10 @@ fn firmware_text_fills_a_4_to_3_screen() {
     let text = Size::new(720, 400);
     let at = |fit, aspect| {
         let sizing = Sizing { fit, aspect, ..Sizing::default() };
-        place(wide, Picture::plain(text), None, sizing, 1.0).unwrap().mapping.destination
+        place(wide, Picture::plain(text), None, sizing, (Transform::Normal, 1.0))
+            .unwrap()
+            .mapping
+            .destination
     };
     assert_eq!(at(Fit::Fit, PixelAspect::Auto), Rect::new(480, 0, 960, 720));
     assert_eq!(at(Fit::Fit, PixelAspect::Square), Rect::new(312, 0, 1296, 720));
@@ -79,7 +86,8 @@ fn firmware_text_fills_a_4_to_3_screen() {
 #[test]
 fn a_layer_follows_a_picture_that_leads() {
     let sizing = Sizing { lead: Lead::Picture, ..Sizing::default() };
-    let at = |size| place(LAYER, Picture::plain(size), None, sizing, 2.0).unwrap();
+    let at =
+        |size| place(LAYER, Picture::plain(size), None, sizing, (Transform::Normal, 2.0)).unwrap();
     let small = at(Size::new(640, 480));
     assert_eq!(small.mapping.destination, Rect::new(100, 50, 640, 480));
     assert_eq!(small.clip, small.mapping.destination);
@@ -87,11 +95,26 @@ fn a_layer_follows_a_picture_that_leads() {
 }
 
 #[test]
+fn a_turned_picture_is_placed_as_it_lies() {
+    let turned = |fit: Fit, crop| {
+        let picture = Picture::plain(Size::new(600, 800));
+        place(LAYER, picture, crop, fit.into(), (Transform::Rotate90, 1.0)).unwrap()
+    };
+    assert_eq!(turned(Fit::Fit, None).mapping.destination, LAYER, "800 by 600 on its side");
+    assert!(turned(Fit::Exact, None).mapping.is_exact());
+    let crop = SourceRect::new(0.0, 0.0, 100.0, 400.0);
+    let part = turned(Fit::Exact, Some(crop)).mapping;
+    assert_eq!(part.source, crop);
+    assert_eq!(part.destination, Rect::new(300, 300, 400, 100));
+    // The upper left corner of the part is at the upper right.
+    assert_eq!(part.to_port(Point { x: 0.0, y: 0.0 }), Point { x: 700.0, y: 300.0 });
+}
+
+#[test]
 fn a_crop_is_cut_to_the_picture() {
     let crop = Some(SourceRect::new(600.0, 0.0, 100.0, 100.0));
     let placement = placed(LAYER, Size::new(640, 480), crop, Fit::Stretch).unwrap();
     assert_eq!(placement.mapping.source, SourceRect::new(600.0, 0.0, 40.0, 100.0));
-    assert_eq!(placement.scale(), (20.0, 6.0));
     let narrow = placed(LAYER, Size::new(640, 480), crop, Fit::Fit).unwrap();
     assert_eq!(narrow.clip, Rect::new(380, 50, 240, 600), "the rest of the picture stays off");
     assert_eq!(narrow.mapping.destination, narrow.clip);
@@ -151,7 +174,7 @@ proptest! {
     ) {
         let layer = Rect::new(x, y, w, h);
         let picture = Picture::plain(Size::new(width, height));
-        if let Some(placement) = place(layer, picture, None, sizing, scale) {
+        if let Some(placement) = place(layer, picture, None, sizing, (Transform::Normal, scale)) {
             prop_assert!(layer.contains_rect(placement.clip));
             prop_assert!(placement.mapping.destination.contains_rect(placement.clip));
             if sizing.fit == Fit::Fill && sizing.lead != Lead::Picture {
