@@ -196,6 +196,19 @@ impl Scene {
         planned.into_iter().filter_map(draw).collect()
     }
 
+    /// The one picture that is all there is to see on a port of this size, pixel for pixel: it need
+    /// not be composed.
+    pub(crate) fn direct(&self, port: Size) -> Option<Draw> {
+        let all = Rect::from_size(port);
+        let mut from_top = self.elements.iter().enumerate().rev();
+        let (index, element) = from_top.find(|(_, element)| element.visible(port).is_some())?;
+        if element.visible(port) != Some(all) || !element.hides(port).contains_rect(all) {
+            return None;
+        }
+        let planned = PlannedDraw { element: index, clip: Region::from_rect(all) };
+        self.draws(vec![planned]).pop().filter(Draw::can_be_direct)
+    }
+
     /// Adds a toplevel with its subsurfaces and popups, placed as its layer says. `scale` is the
     /// port's for this toplevel. False when it has nothing to show.
     pub(crate) fn add_layer(

@@ -1,4 +1,4 @@
-//! How often pixels are copied: the device's transfer, one composition, and nothing else.
+//! How often pixels are copied: the device's transfer and nothing else, where one guest fills a port.
 
 use std::collections::BTreeSet;
 
@@ -67,9 +67,9 @@ fn device_and_service_share_memory_and_copy_once() -> Result<()> {
     let after = copied(&service, &guest)?;
     let (composed, transferred) = (after.0 - before.0, after.1 - before.1);
     // Linux 6.8 to 6.12 forget damage after a mode was set and send the whole picture; whatever the
-    // guest sends is copied once on its way in and once onto the port.
+    // guest sends is copied once on its way in. It fills the port, so it is not composed at all.
     let whole = u64::from(SIZE.0 * SIZE.1 * 4);
     assert!([bytes, whole].contains(&transferred), "{transferred} taken for a change of {bytes}");
-    assert_eq!(composed, transferred, "composed for a change of {bytes}");
+    assert_eq!(composed, 0, "composed for a change of {bytes}");
     guest.power_off()
 }

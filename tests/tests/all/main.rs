@@ -43,6 +43,8 @@ mod wayland_constraints;
 #[cfg(test)]
 mod wayland_crosvm;
 #[cfg(test)]
+mod wayland_direct;
+#[cfg(test)]
 mod wayland_dmabuf;
 #[cfg(test)]
 mod wayland_flood;

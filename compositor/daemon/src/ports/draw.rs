@@ -1,13 +1,17 @@
 //! A port's frames: from damage to plan, from plan to picture, from picture to those who wait.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use porthole_core::{
     Color,
     model::{FallbackPicture, Gamma, PortId},
+    plan::{Planner, compose},
     redraw::Action,
 };
-use porthole_pixel::Size;
+use porthole_pixel::{Region, Size};
 use smithay::{
     reexports::{
         calloop::timer::{TimeoutAction, Timer},
@@ -155,7 +159,18 @@ impl State {
         let gamma = (model.gamma != Gamma::ONE).then(|| Box::new(model.gamma.table()));
         let Some(port) = self.ports.get_mut(id) else { return };
         let plan = port.planner.plan(&scene.elements, background);
-        let draws = scene.draws(plan.composition.draws);
+        let direct = if gamma.is_none() { scene.direct(port.size) } else { None };
+        let painted = port.painted(&plan.damage, direct.is_some());
+        let composition = if painted == plan.damage {
+            plan.composition
+        } else {
+            compose(&scene.elements, port.size, &painted)
+        };
+        let draws = scene.draws(composition.draws);
+        let held = direct.as_ref().map_or_else(Weak::new, |draw| Arc::downgrade(&draw.pixels));
+        // The render thread holds what it shows directly until it is told of the next picture.
+        let same_held = port.direct.ptr_eq(&held);
+        port.direct = held;
         port.input = scene.input;
         port.stale = false;
         let size = port.size;
@@ -164,7 +179,7 @@ impl State {
         let captures = self.take_captures(id, size);
         let views = self.take_views(id);
         let Some(port) = self.ports.get_mut(id) else { return };
-        if plan.damage.is_empty() && captures.is_empty() && views.is_empty() {
+        if plan.damage.is_empty() && same_held && captures.is_empty() && views.is_empty() {
             self.present_in_flight(id, scene.waiting, clock::now());
             self.refresh_input(id);
             return;
@@ -174,10 +189,11 @@ impl State {
             serial: Some(port.serial),
             size: port.size,
             background,
-            clear: plan.composition.clear,
+            clear: composition.clear,
             draws,
-            damage: plan.damage,
+            painted,
             gamma,
+            direct,
             captures,
             views,
         };
@@ -215,10 +231,11 @@ impl State {
             serial: None,
             size: port.size,
             background,
-            clear: porthole_pixel::Region::new(),
+            clear: Region::new(),
             draws: Vec::new(),
-            damage: porthole_pixel::Region::new(),
+            painted: Region::new(),
             gamma: None,
+            direct: None,
             captures,
             views,
         };
@@ -262,6 +279,19 @@ impl State {
         let action = port.redraw.drawn(clock::now());
         self.redraw_action(id, action);
         self.release_shown(held);
+    }
+}
+
+impl Port {
+    /// The pixels to compose for a plan: none while a picture is shown directly, and all that were left
+    /// out meanwhile when that ends.
+    fn painted(&mut self, damage: &Region, direct: bool) -> Region {
+        self.unpainted.union(damage);
+        if direct {
+            self.unpainted.simplify(Planner::MAX_DAMAGE_RECTS);
+            return Region::new();
+        }
+        std::mem::take(&mut self.unpainted)
     }
 }
 

@@ -5,7 +5,7 @@ mod draw;
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
-    sync::Arc,
+    sync::{Arc, Weak},
     time::Duration,
 };
 
@@ -14,7 +14,7 @@ use porthole_core::{
     plan::Planner,
     redraw::Redraw,
 };
-use porthole_pixel::Size;
+use porthole_pixel::{Region, Size};
 use smithay::{
     output::{Mode, Output, PhysicalProperties, Scale, Subpixel},
     reexports::{
@@ -56,6 +56,10 @@ pub(crate) struct Port {
     pub(crate) input: Vec<InputSurface>,
     /// The frame being drawn, and who waits for it.
     in_flight: Option<Waiting>,
+    /// The picture that the last frame shows without composing it.
+    direct: Weak<Pixels>,
+    /// Pixels of the composed picture that changed while another one was shown directly.
+    unpainted: Region,
     /// The render thread's picture is not of this size yet.
     stale: bool,
     /// Captures are being served from the last frame, between two frames.
@@ -142,6 +146,8 @@ impl Ports {
                 splash,
                 input: Vec::new(),
                 in_flight: None,
+                direct: Weak::new(),
+                unpainted: Region::new(),
                 stale: true,
                 capturing: false,
                 serial: 0,

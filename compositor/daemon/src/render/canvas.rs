@@ -16,26 +16,26 @@ const MIN_STRIP: usize = 16;
 
 /// A picture of words as of `Argb8888`, premultiplied; rows without gaps. All alphas are 255 unless it
 /// was begun transparent.
-#[derive(Debug)]
-pub(crate) struct Canvas {
+#[derive(Clone, Debug)]
+pub(super) struct Canvas {
     size: Size,
     words: Vec<u32>,
 }
 
 impl Canvas {
     /// A picture of one colour.
-    pub(crate) fn new(size: Size, color: Color) -> Self {
+    pub(super) fn new(size: Size, color: Color) -> Self {
         let pixels = usize::try_from(size.area()).unwrap_or(0);
         Self { size, words: vec![color.argb(); pixels] }
     }
 
     /// A picture that keeps alpha, with nothing in it. Memory is touched only where it is drawn.
-    pub(crate) fn transparent(size: Size) -> Self {
+    pub(super) fn transparent(size: Size) -> Self {
         let pixels = usize::try_from(size.area()).unwrap_or(0);
         Self { size, words: vec![0; pixels] }
     }
 
-    pub(crate) const fn size(&self) -> Size {
+    pub(super) const fn size(&self) -> Size {
         self.size
     }
 
@@ -75,10 +75,10 @@ impl Canvas {
 
     /// Draws what the plan says and returns the bytes written. A layer that cannot be drawn is left
     /// out with a log line; the others are drawn all the same.
-    pub(crate) fn draw(&mut self, plan: &FramePlan) -> u64 {
+    pub(super) fn draw(&mut self, plan: &FramePlan) -> u64 {
         let written = self.compose(&plan.clear, plan.background, &plan.draws);
         if let Some(table) = &plan.gamma {
-            self.bend(&plan.damage, table);
+            self.bend(&plan.painted, table);
         }
         written
     }
@@ -98,7 +98,7 @@ impl Canvas {
     }
 
     /// Draws one thing over the other and returns the bytes written.
-    pub(crate) fn draw_all(&mut self, draws: &[Draw]) -> u64 {
+    pub(super) fn draw_all(&mut self, draws: &[Draw]) -> u64 {
         self.compose(&Region::new(), Color::BLACK, draws)
     }
 

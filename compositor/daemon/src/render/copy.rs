@@ -2,36 +2,42 @@
 
 use std::{io, sync::Arc};
 
-use porthole_core::{
-    Color,
-    scene::{Filter, Mapping, SourceRect, Transform},
-};
+use porthole_core::scene::{Filter, Mapping, SourceRect, Transform};
 use porthole_pixel::{Rect, Region};
 
-use super::{Canvas, CaptureJob, Captured, Draw};
+use super::{Canvas, CaptureJob, Captured, Draw, picture::View};
 use crate::protocols::shm::Pixels;
 
+/// Rows of a client's picture that are copied in one go, so that they are still in the cache when they
+/// are copied on.
+const ROWS: u8 = 16;
+
 /// Serves a capture.
-pub(super) fn capture(canvas: &Canvas, job: &CaptureJob) -> Captured {
-    Captured { token: job.token, outcome: copy(canvas, job) }
+pub(super) fn capture(picture: View<'_>, job: &CaptureJob) -> Captured {
+    Captured { token: job.token, outcome: copy(picture, job) }
 }
 
 /// Copies what a capture wants into its buffer; returns the bytes copied.
-fn copy(canvas: &Canvas, job: &CaptureJob) -> io::Result<u64> {
+fn copy(picture: View<'_>, job: &CaptureJob) -> io::Result<u64> {
     let layout = job.into.layout();
     let area = Rect::from_size(layout.size()).translate(job.origin.0, job.origin.1);
-    let inside = Rect::from_size(canvas.size()).contains_rect(area);
+    let inside = Rect::from_size(picture.size()).contains_rect(area);
     if !inside || layout.format().bytes_per_pixel() != 4 {
         return Err(io::Error::other("the buffer does not fit the picture"));
     }
     let mut written = 0;
     for rect in job.region.rects().iter().filter_map(|r| r.intersect(area)) {
-        written += write(canvas, (0, 0), job, rect)?;
+        for top in (rect.y..rect.bottom()).step_by(ROWS.into()) {
+            let bottom = rect.bottom().min(top.saturating_add(ROWS.into()));
+            let strip = Rect::from_edges(rect.left(), top, rect.right(), bottom);
+            let (part, origin) = picture.part(strip);
+            written += write(&part, origin, job, strip)?;
+        }
     }
     let painted: Region =
         job.cursors.iter().filter_map(|c| place(c).destination.intersect(area)).collect();
     for rect in painted.rects() {
-        written += paint(canvas, job, *rect)?;
+        written += paint(picture, job, *rect)?;
     }
     Ok(written)
 }
@@ -47,9 +53,8 @@ fn write(picture: &Canvas, origin: (i32, i32), job: &CaptureJob, rect: Rect) -> 
 
 /// Writes a rectangle with the pointers that reach into it. One may lie over another, so all are
 /// painted before anything is copied.
-fn paint(canvas: &Canvas, job: &CaptureJob, rect: Rect) -> io::Result<u64> {
-    let mut patch = Canvas::new(rect.size(), Color::BLACK);
-    patch.copy_from(canvas, rect);
+fn paint(picture: View<'_>, job: &CaptureJob, rect: Rect) -> io::Result<u64> {
+    let mut patch = picture.copy(rect);
     let draws: Vec<Draw> = job
         .cursors
         .iter()

@@ -8,6 +8,7 @@ mod copy;
 mod exact;
 mod layer;
 mod mask;
+mod picture;
 mod scaled;
 mod thread;
 
@@ -19,7 +20,8 @@ use porthole_core::{
 };
 use porthole_pixel::{Region, Size, blend::Formula};
 
-pub(crate) use canvas::Canvas;
+use canvas::Canvas;
+use exact::Exact;
 pub(crate) use mask::{Coverage, DrawMask};
 pub(crate) use thread::RenderThread;
 
@@ -38,10 +40,12 @@ pub(crate) struct FramePlan {
     pub(crate) clear: Region,
     /// What is drawn over it, from the bottom up.
     pub(crate) draws: Vec<Draw>,
-    /// The pixels that may differ from the frame before.
-    pub(crate) damage: Region,
+    /// All pixels that this paints.
+    pub(crate) painted: Region,
     /// What is done to each channel of the finished picture; `None` leaves it as it is.
     pub(crate) gamma: Option<Box<[u8; 256]>>,
+    /// Shown as it is instead: nothing is drawn.
+    pub(crate) direct: Option<Draw>,
     /// Who wants the finished picture.
     pub(crate) captures: Vec<CaptureJob>,
     /// Who wants something else drawn.
@@ -58,7 +62,7 @@ pub(crate) struct ViewPlan {
 }
 
 /// One picture to be drawn.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Draw {
     /// The picture, held.
     pub(crate) pixels: Arc<Pixels>,
@@ -79,6 +83,13 @@ pub(crate) struct Draw {
 }
 
 impl Draw {
+    /// Whether its pixels can be shown where the client wrote them. That they fill the port and that
+    /// nothing shows through them is for the caller to see.
+    pub(crate) fn can_be_direct(&self) -> bool {
+        let plain = Exact::new(&self.pixels, &self.mapping).is_some_and(|exact| exact.is_plain());
+        plain && self.key.is_none() && self.mask.is_none() && self.opacity >= 1.0
+    }
+
     /// How its rows are blended, but for the mask.
     fn formula(&self) -> Formula {
         #[expect(

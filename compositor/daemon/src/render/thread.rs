@@ -6,11 +6,13 @@ use std::{
     thread::JoinHandle,
 };
 
-use porthole_core::Color;
-use porthole_pixel::Size;
 use smithay::reexports::calloop::channel::Sender;
 
-use super::{Canvas, Drawn, FramePlan, copy::capture};
+use super::{
+    Canvas, Drawn, FramePlan,
+    copy::capture,
+    picture::{Picture, View},
+};
 use crate::clock;
 
 /// A port's render thread. It sleeps until a plan comes.
@@ -33,9 +35,9 @@ impl RenderThread {
     ) -> io::Result<Self> {
         let (plans, work) = mpsc::sync_channel::<FramePlan>(2);
         let handle = std::thread::Builder::new().name(format!("port-{name}")).spawn(move || {
-            let mut canvas = Canvas::new(Size::new(1, 1), Color::BLACK);
-            while let Ok(plan) = work.recv() {
-                let drawn = draw(&mut canvas, &plan);
+            let mut picture = Picture::new();
+            while let Ok(mut plan) = work.recv() {
+                let drawn = draw(&mut picture, &mut plan);
                 // The held buffers go before the answer, so that the client has its back buffer by
                 // the time that it is told to draw again.
                 drop(plan);
@@ -63,17 +65,14 @@ impl Drop for RenderThread {
     }
 }
 
-fn draw(canvas: &mut Canvas, plan: &FramePlan) -> Drawn {
-    if canvas.size() != plan.size {
-        *canvas = Canvas::new(plan.size, plan.background);
-    }
-    let composed_bytes = canvas.draw(plan);
+fn draw(picture: &mut Picture, plan: &mut FramePlan) -> Drawn {
+    let composed_bytes = picture.show(plan);
     let at = clock::now();
-    let of_port = plan.captures.iter().map(|job| capture(canvas, job));
+    let of_port = plan.captures.iter().map(|job| capture(picture.view(), job));
     let of_toplevels = plan.views.iter().map(|view| {
         let mut canvas = Canvas::transparent(view.size);
         canvas.draw_all(&view.draws);
-        capture(&canvas, &view.capture)
+        capture(View::Canvas(&canvas), &view.capture)
     });
     let captures = of_port.chain(of_toplevels).collect();
     Drawn { serial: plan.serial, at, composed_bytes, captures }

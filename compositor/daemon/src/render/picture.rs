@@ -1,0 +1,88 @@
+//! What a port shows: a canvas, or a client's picture as it is.
+
+use std::borrow::Cow;
+
+use porthole_core::Color;
+use porthole_pixel::{Rect, Region, Size};
+
+use super::{Canvas, Draw, FramePlan};
+
+/// A port's picture.
+#[derive(Debug)]
+pub(super) struct Picture {
+    /// Out of date while a picture is shown directly; the plan that ends that repairs it.
+    canvas: Canvas,
+    /// What fills the port all by itself, held as long as it is shown.
+    direct: Option<Draw>,
+}
+
+impl Picture {
+    /// Nothing yet; it takes no memory.
+    pub(super) fn new() -> Self {
+        Self { canvas: Canvas::new(Size::new(1, 1), Color::BLACK), direct: None }
+    }
+
+    /// Does what a plan says; returns the bytes that were composed.
+    pub(super) fn show(&mut self, plan: &mut FramePlan) -> u64 {
+        if plan.serial.is_none() {
+            return 0;
+        }
+        self.direct = plan.direct.take();
+        if self.direct.is_some() {
+            return 0;
+        }
+        if self.canvas.size() != plan.size {
+            self.canvas = Canvas::new(plan.size, plan.background);
+        }
+        self.canvas.draw(plan)
+    }
+
+    pub(super) const fn view(&self) -> View<'_> {
+        match &self.direct {
+            Some(draw) => View::Direct(draw),
+            None => View::Canvas(&self.canvas),
+        }
+    }
+}
+
+/// A finished picture that captures copy.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum View<'a> {
+    /// It was composed.
+    Canvas(&'a Canvas),
+    /// It is read where the client wrote it.
+    Direct(&'a Draw),
+}
+
+impl<'a> View<'a> {
+    pub(super) fn size(self) -> Size {
+        match self {
+            View::Canvas(canvas) => canvas.size(),
+            View::Direct(draw) => draw.mapping.destination.size(),
+        }
+    }
+
+    /// A canvas that has the pixels of `rect`, and the pixel of the picture in its top left corner.
+    pub(super) fn part(self, rect: Rect) -> (Cow<'a, Canvas>, (i32, i32)) {
+        match self {
+            View::Canvas(canvas) => (Cow::Borrowed(canvas), (0, 0)),
+            View::Direct(_) => (Cow::Owned(self.copy(rect)), (rect.x, rect.y)),
+        }
+    }
+
+    /// The pixels of `rect`.
+    pub(super) fn copy(self, rect: Rect) -> Canvas {
+        let mut copy = Canvas::new(rect.size(), Color::BLACK);
+        match self {
+            View::Canvas(canvas) => copy.copy_from(canvas, rect),
+            View::Direct(draw) => {
+                let mut draw = draw.clone();
+                let destination = &mut draw.mapping.destination;
+                *destination = destination.translate(-rect.x, -rect.y);
+                draw.clip = Region::from_rect(*destination);
+                copy.draw_all(&[draw]);
+            }
+        }
+        copy
+    }
+}
