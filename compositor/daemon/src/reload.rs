@@ -56,6 +56,7 @@ impl State {
         let viewer_sizes = kept(&self.viewer_sizes, &config);
         let device = self.resized(&config, &files.sizes(), &viewer_sizes)?;
         let added = self.add_ports(&device, splash.as_ref())?;
+        self.add_seats(&added);
         if let Err(error) = self.sockets.apply(&self.handle, &self.display, &config) {
             added.into_iter().for_each(|id| self.remove_port(id));
             return Err(error.into());
@@ -152,12 +153,16 @@ impl State {
             }
             added.push(id);
         }
-        for id in &added {
-            if let Some(port) = device.port(*id) {
-                self.seats.add_port(&self.display, *id, port.name.as_str());
+        Ok(added)
+    }
+
+    /// Gives outputs the seats that they begin with. Their keymaps take a few milliseconds each.
+    pub(crate) fn add_seats(&mut self, ports: &[PortId]) {
+        for id in ports {
+            if let Some(port) = self.ports.get(*id) {
+                self.seats.add_port(&self.display, *id, &port.name);
             }
         }
-        Ok(added)
     }
 
     /// A port that still shows a splash shows the new one.

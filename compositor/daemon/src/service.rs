@@ -124,7 +124,7 @@ fn runtime_dir(cli: &Cli) -> PathBuf {
     })
 }
 
-/// Draws the first frame of every port and waits for it.
+/// Has the first frame of every port drawn, makes the seats meanwhile, and waits for the frames.
 fn show_splash(
     event_loop: &mut EventLoop<'static, State>,
     state: &mut State,
@@ -134,6 +134,7 @@ fn show_splash(
         state.damage_port(*id);
     }
     state.refresh_ports();
+    state.add_seats(ports);
     while !state.ports.all_shown() {
         event_loop.dispatch(None::<Duration>, state)?;
     }

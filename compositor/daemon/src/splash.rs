@@ -10,48 +10,108 @@ use crate::protocols::shm::Pixels;
 /// The built-in picture: a porthole with the sea in it, for a port of this size.
 pub(crate) fn built_in(port: Size, background: Color) -> Option<Arc<Pixels>> {
     let side = (port.width.min(port.height) / 2).clamp(16, 1024);
-    let middle = f64::from(side) / 2.0;
-    let back = [background.red, background.green, background.blue].map(f64::from);
-    let words = (0..side * side)
-        .map(|i| {
-            let (x, y) = (f64::from(i % side) + 0.5, f64::from(i / side) + 0.5);
-            let at = ((x - middle) / middle, (y - middle) / middle);
-            let [r, g, b] = mix_layers(at, 1.0 / middle, back).map(to_byte);
-            u32::from_be_bytes([255, r, g, b])
-        })
-        .collect();
+    let painting = Painting::new(side, background);
+    let mut words = Vec::with_capacity(side as usize * side as usize);
+    for row in 0..side {
+        let y = painting.coordinate(row);
+        let columns = (0..side).zip(&painting.horizon);
+        words.extend(
+            columns
+                .map(|(column, horizon)| painting.word(painting.coordinate(column), y, *horizon)),
+        );
+    }
     Pixels::owned(Format::Xrgb8888, Size::new(side, side), words).map(Arc::new)
 }
 
-/// The colour at a point of the picture: (-1, -1) is its top left corner, `pixel` the size of one.
-fn mix_layers((x, y): (f64, f64), pixel: f64, back: [f64; 3]) -> [f64; 3] {
-    const RING: [f64; 3] = [176.0, 141.0, 87.0];
-    const BOLT: [f64; 3] = [96.0, 74.0, 40.0];
-    const SKY: [f64; 3] = [92.0, 141.0, 176.0];
-    const SEA: [f64; 3] = [20.0, 66.0, 104.0];
-    let distance = x.hypot(y);
-    // How much of the pixel lies inside a circle, from the distance to its edge.
-    let inside = |radius: f64| ((radius - distance) / pixel + 0.5).clamp(0.0, 1.0);
-    let ring = over(back, RING, inside(0.96));
-    let turn = y.atan2(x) / std::f64::consts::TAU * 8.0;
-    let nearest = (turn.round() / 8.0) * std::f64::consts::TAU;
-    let to_bolt = (x - 0.83 * nearest.cos()).hypot(y - 0.83 * nearest.sin());
-    let ring = over(ring, BOLT, ((0.05 - to_bolt) / pixel + 0.5).clamp(0.0, 1.0));
-    let horizon = 0.06 * (x * 9.0).sin() + 0.12;
-    let water = ((y - horizon) / pixel + 0.5).clamp(0.0, 1.0);
-    over(ring, over(SKY, SEA, water), inside(0.70))
+type Rgb = [f32; 3];
+
+/// What the built-in picture is painted with. Every port has one before the first program can
+/// connect, so what is the same for many pixels is worked out once. Lengths are in halves of the
+/// picture's side.
+struct Painting {
+    /// Half of the side, in pixels.
+    middle: f32,
+    /// The size of a pixel.
+    pixel: f32,
+    back: Rgb,
+    /// How low the sea begins in each column.
+    horizon: Vec<f32>,
 }
 
-fn over(below: [f64; 3], above: [f64; 3], amount: f64) -> [f64; 3] {
-    std::array::from_fn(|i| {
-        let (b, a) = (below.get(i).copied().unwrap_or(0.0), above.get(i).copied().unwrap_or(0.0));
-        b + (a - b) * amount
-    })
+impl Painting {
+    const METAL: Rgb = [176.0, 141.0, 87.0];
+    const DARK: Rgb = [96.0, 74.0, 40.0];
+    const SKY: Rgb = [92.0, 141.0, 176.0];
+    const SEA: Rgb = [20.0, 66.0, 104.0];
+    /// The outer edge of the ring, its inner edge, and where its bolts are and how large.
+    const RING: f32 = 0.96;
+    const GLASS: f32 = 0.70;
+    const BOLTS: f32 = 0.83;
+    const BOLT: f32 = 0.05;
+
+    #[expect(clippy::cast_precision_loss, reason = "at most 1024")]
+    fn new(side: u32, background: Color) -> Self {
+        let middle = side as f32 / 2.0;
+        let back = [background.red, background.green, background.blue].map(f32::from);
+        let mut painting = Self { middle, pixel: 1.0 / middle, back, horizon: Vec::new() };
+        let wave = |x: f32| 0.06 * (x * 9.0).sin() + 0.12;
+        painting.horizon = (0..side).map(|x| wave(painting.coordinate(x))).collect();
+        painting
+    }
+
+    /// Where the middle of a column or row is: from -1 to 1.
+    #[expect(clippy::cast_precision_loss, reason = "at most 1024")]
+    const fn coordinate(&self, index: u32) -> f32 {
+        (index as f32 + 0.5 - self.middle) / self.middle
+    }
+
+    /// How much of a pixel is on the inner side of an edge so far away.
+    fn inside(&self, distance: f32) -> f32 {
+        (distance / self.pixel + 0.5).clamp(0.0, 1.0)
+    }
+
+    fn word(&self, x: f32, y: f32, horizon: f32) -> u32 {
+        // Most pixels are far away from all edges.
+        let (square, near) = (x * x + y * y, self.pixel);
+        let [ring, glass] = [Self::RING + near, Self::GLASS - near];
+        if square > ring * ring {
+            return word(self.back);
+        }
+        if square < glass * glass && (y - horizon).abs() > near {
+            return word(if y > horizon { Self::SEA } else { Self::SKY });
+        }
+        let distance = square.sqrt();
+        let metal = over(self.back, Self::METAL, self.inside(Self::RING - distance));
+        let bolt = self.inside(Self::BOLT - to_bolt(x, y, Self::BOLTS));
+        let view = over(Self::SKY, Self::SEA, self.inside(y - horizon));
+        let glass = self.inside(Self::GLASS - distance);
+        word(over(over(metal, Self::DARK, bolt), view, glass))
+    }
+}
+
+/// How far it is to the nearest of eight bolts on a circle, one of which is to the right.
+fn to_bolt(x: f32, y: f32, radius: f32) -> f32 {
+    // All eighths of the circle look like this one, which has half of two bolts.
+    let (x, y) = (x.abs().max(y.abs()), x.abs().min(y.abs()));
+    let slanted = radius * std::f32::consts::FRAC_1_SQRT_2;
+    let square = |x: f32, y: f32| x * x + y * y;
+    square(x - radius, y).min(square(x - slanted, y - slanted)).sqrt()
+}
+
+fn over(below: Rgb, above: Rgb, amount: f32) -> Rgb {
+    let mix = |below: f32, above: f32| below + (above - below) * amount;
+    let ([r, g, b], [red, green, blue]) = (below, above);
+    [mix(r, red), mix(g, green), mix(b, blue)]
+}
+
+fn word(color: Rgb) -> u32 {
+    let [r, g, b] = color.map(to_byte);
+    u32::from_be_bytes([255, r, g, b])
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a byte")]
-fn to_byte(v: f64) -> u8 {
-    v.round().clamp(0.0, 255.0) as u8
+fn to_byte(v: f32) -> u8 {
+    (v + 0.5).clamp(0.0, 255.0) as u8
 }
 
 #[cfg(test)]
@@ -65,5 +125,19 @@ mod tests {
         assert_eq!(pixels.layout().size(), Size::new(24, 24));
         assert_eq!(words.first(), Some(&0xff01_0203));
         assert_ne!(words.get(12 * 24 + 12), Some(&0xff01_0203));
+    }
+
+    #[test]
+    fn the_built_in_picture_has_a_ring_with_bolts_around_sky_and_sea() {
+        let pixels = built_in(Size::new(400, 400), Color::BLACK).unwrap();
+        let words = pixels.to_argb();
+        let at = |x: usize, y: usize| words[y * 200 + x];
+        for (x, y) in [(182, 100), (158, 158), (100, 182), (41, 158), (17, 100), (41, 41)] {
+            assert_eq!(at(x, y), 0xff60_4a28, "a bolt at {x}, {y}");
+        }
+        for (x, y) in [(176, 131), (131, 176), (23, 131), (23, 68)] {
+            assert_eq!(at(x, y), 0xffb0_8d57, "the ring at {x}, {y}");
+        }
+        assert_eq!((at(100, 150), at(100, 50)), (0xff14_4268, 0xff5c_8db0));
     }
 }
