@@ -13,6 +13,8 @@ pub(crate) enum Goal {
     OfPeer(f64),
     /// At most this.
     AtMost(f64),
+    /// Nothing in particular: it is good to know.
+    Known,
 }
 
 /// Which of a measurement's rounds tells most.
@@ -57,6 +59,33 @@ pub(crate) const ALL: &[Benchmark] = &[
     cost("compose.damage64", "64×64 changing pixels under three pictures", 0.8, |bench| {
         measure::cost(bench, &Scene::damage64(), &Kind::ALL)
     }),
+    Benchmark {
+        id: "blend.over",
+        unit: "ms",
+        what: "the arithmetic for a half transparent 1920×1080",
+        goal: Goal::OfPeer(0.45),
+        pick: Pick::Least,
+        measure: measure::kernels::over,
+    },
+    Benchmark {
+        id: "blend.mask",
+        unit: "ms",
+        what: "the same with mask and opacity",
+        goal: Goal::AtMost(2.0),
+        pick: Pick::Least,
+        measure: measure::kernels::mask,
+    },
+    Benchmark {
+        id: "blend.key",
+        unit: "ms",
+        what: "1920×1080 with a colour key",
+        goal: Goal::AtMost(0.6),
+        pick: Pick::Least,
+        measure: measure::kernels::key,
+    },
+    hole("hole.0", "a film under a half transparent picture", |bench| hole_cost(bench, 0)),
+    hole("hole.1", "the same with a hole of a seventh", |bench| hole_cost(bench, 1)),
+    hole("hole.64", "the same area in 64 holes", |bench| hole_cost(bench, 64)),
     Benchmark {
         id: "idle.wakeups",
         unit: "1/s",
@@ -122,6 +151,19 @@ const fn cost(
     measure: fn(&Bench) -> Result<Samples>,
 ) -> Benchmark {
     Benchmark { id, unit: FRAME, what, goal: Goal::OfPeer(part), pick: Pick::Least, measure }
+}
+
+const fn hole(
+    id: &'static str,
+    what: &'static str,
+    measure: fn(&Bench) -> Result<Samples>,
+) -> Benchmark {
+    Benchmark { id, unit: FRAME, what, goal: Goal::Known, pick: Pick::Least, measure }
+}
+
+/// No other compositor can punch holes.
+fn hole_cost(bench: &Bench, holes: u32) -> Result<Samples> {
+    measure::cost(bench, &Scene::holes(holes), &[Kind::Porthole])
 }
 
 /// The benchmarks that are named, by themselves or by what their names begin with; all if none is.

@@ -2,6 +2,7 @@
 
 mod capture;
 mod frames;
+pub(crate) mod kernels;
 mod pictures;
 mod quiet;
 mod start;

@@ -41,6 +41,7 @@ impl Row {
             Goal::AtMost(most) => {
                 (format!("<= {most} {}", benchmark.unit), ours.map(|ours| ours <= most))
             }
+            Goal::Known => ("-".to_owned(), None),
             Goal::OfPeer(most) => {
                 (format!("<= {most} of the best peer"), ratio.map(|ratio| ratio <= most))
             }

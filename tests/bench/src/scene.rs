@@ -121,6 +121,25 @@ impl Scene {
         Self::one(vec![neighbour, small])
     }
 
+    /// A film under a half transparent picture with so many holes (a square number, at most 64), which
+    /// together are as large as one of 640×480.
+    pub(crate) fn holes(count: u32) -> Self {
+        let side = count.isqrt();
+        let (width, height) = (640 / side.max(1), 480 / side.max(1));
+        let places = (0..side).flat_map(|row| (0..side).map(move |column| (column, row)));
+        let holes: Vec<String> = places
+            .map(|(column, row)| {
+                let (x, y) = (40 + column * 1880 / side, 30 + row * 1050 / side);
+                format!("[{x}, {y}, {width}, {height}]")
+            })
+            .collect();
+        let mut glass = Layer::still((0, 0), FULL_HD).see_through();
+        glass.ours = format!("hole = [{}]", holes.join(", "));
+        let mut scene = Self::full();
+        scene.layers.push(glass);
+        scene
+    }
+
     /// A small window.
     pub(crate) fn start() -> Self {
         Self::one(vec![Layer::still((0, 0), (64, 64))])
@@ -137,4 +156,17 @@ impl Scene {
 
 fn glass() -> [Layer; 3] {
     std::array::from_fn(|_| Layer::still((0, 0), FULL_HD).see_through())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn holes_have_the_same_area() {
+        let lines = |count| Scene::holes(count).layers.pop().unwrap().ours;
+        assert_eq!(lines(0), "hole = []");
+        assert_eq!(lines(1), "hole = [[40, 30, 640, 480]]");
+        assert_eq!(lines(64).matches(", 80, 60]").count(), 64);
+    }
 }

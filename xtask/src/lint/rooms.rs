@@ -11,8 +11,9 @@ use super::Finding;
 
 /// The heading of the table.
 const HEADING: &str = "## Rooms and what each may use";
-/// Packages from outside that only one room may use, so that its replacement touches one room.
-const RESERVED: &[(&str, &str)] = &[("smithay", "porthole"), ("pixman", "porthole")];
+/// Packages from outside that few rooms may use, so that their replacement touches no more.
+const RESERVED: &[(&str, &[&str])] =
+    &[("smithay", &["porthole"]), ("pixman", &["porthole", "porthole-bench"])];
 const LICENSE: &str = "MIT OR Apache-2.0";
 
 pub(super) fn check() -> Result<Vec<Finding>> {
@@ -79,10 +80,11 @@ fn check_room(
         if rooms.contains(name) && !allowed.contains(name) {
             findings.push(Finding(format!("{room} may not use {name} (see ARCHITECTURE.md)")));
         }
-        if let Some((_, owner)) = RESERVED.iter().find(|(reserved, _)| *reserved == name)
-            && *owner != room
+        if let Some((_, owners)) = RESERVED.iter().find(|(reserved, _)| *reserved == name)
+            && !owners.contains(&room)
         {
-            findings.push(Finding(format!("{room} may not use {name}: only {owner} may")));
+            let owners = owners.join(" and ");
+            findings.push(Finding(format!("{room} may not use {name}: only {owners} may")));
         }
     }
     findings
