@@ -82,3 +82,9 @@ mod wayland_toplevels;
 mod wayland_touch;
 #[cfg(test)]
 mod wayland_typing;
+#[cfg(test)]
+mod wfd_blending;
+#[cfg(test)]
+mod wfd_holes;
+#[cfg(test)]
+mod wfd_reference;
