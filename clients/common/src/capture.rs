@@ -18,6 +18,7 @@ use std::{
 };
 
 use porthole_pixel::Size;
+use porthole_wayland::lamps::client::porthole_lamps_manager_v1::PortholeLampsManagerV1;
 use wayland_client::{
     Connection, DispatchError, EventQueue, QueueHandle,
     globals::{GlobalError, GlobalList, registry_queue_init},
@@ -40,6 +41,7 @@ pub use cursor::CursorPicture;
 pub use person::PersonId;
 pub use session::Frame;
 
+pub use crate::lamps::Lamps;
 use crate::{
     connection::{MissingGlobal, bind},
     seat::Names,
@@ -100,6 +102,8 @@ pub enum ViewEvent {
     CursorAt(PersonId, Option<(i32, i32)>),
     /// A person's seat has a keymap; see [`PortView::keymap`].
     Keymap(PersonId),
+    /// These lamps of a person's keyboard are on.
+    Lamps(PersonId, Lamps),
     /// A person can send input; see [`PortView::take_input`].
     PersonReady(PersonId),
     /// What became of a wish for another size; see [`PortView::request_size`].
@@ -172,6 +176,7 @@ struct Port {
     seats: Option<ExtTransientSeatManagerV1>,
     keyboards: Option<ZwpVirtualKeyboardManagerV1>,
     pointers: Option<ZwlrVirtualPointerManagerV1>,
+    lamps: Option<PortholeLampsManagerV1>,
     picture: Session,
 }
 
@@ -258,6 +263,7 @@ impl PortView {
             seats: globals.bind(queue, 1..=1, ()).ok(),
             keyboards: globals.bind(queue, 1..=1, ()).ok(),
             pointers: globals.bind(queue, 2..=2, ()).ok(),
+            lamps: globals.bind(queue, 1..=1, ()).ok(),
             picture: Session::new(session, Role::Picture),
         });
         Ok(())

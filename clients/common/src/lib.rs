@@ -2,6 +2,7 @@
 
 pub mod capture;
 pub mod connection;
+mod lamps;
 pub mod present;
 pub mod seat;
 pub mod virtual_input;

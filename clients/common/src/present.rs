@@ -30,7 +30,8 @@ use calloop::channel::{self, Sender};
 use porthole_memory::Memory;
 use porthole_pixel::{Layout, Region, Size};
 
-pub use self::stream::{Display, Guest, GuestState, Lamps};
+pub use self::stream::{Display, Guest, GuestState};
+pub use crate::lamps::Lamps;
 
 /// What a presenter needs to know.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -14,9 +14,9 @@ use calloop::{
     signals::{Signal, Signals},
 };
 use calloop_wayland_source::WaylandSource;
-use porthole_client::capture::{Frame, PersonId, PortView, ViewError, ViewEvent};
+use porthole_client::capture::{Frame, Lamps, PersonId, PortView, ViewError, ViewEvent};
 use porthole_pixel::Region;
-use porthole_rfb::{Encoding, Move, Password};
+use porthole_rfb::{Encoding, Leds, Move, Password};
 use wayland_client::{Connection, EventQueue};
 
 use self::{moves::Search, viewers::Entry};
@@ -144,9 +144,17 @@ impl Service {
             }
             ViewEvent::CursorAt(id, at) => self.change_cursor(id, |cursor| cursor.set_place(at)),
             ViewEvent::Keymap(id) => self.take_keymap(id),
+            ViewEvent::Lamps(id, lamps) => self.light(id, lamps),
             ViewEvent::PersonReady(id) => self.person_ready(id),
             ViewEvent::ResizeAnswered { size, granted } => self.resize_answered(size, granted),
             ViewEvent::Failed(source) => self.end_view(source),
+        }
+    }
+
+    /// Lamps of a viewer's keyboard change.
+    fn light(&mut self, PersonId(id): PersonId, Lamps { num, caps, scroll }: Lamps) {
+        if let Some(entry) = self.viewers.get_mut(&id) {
+            entry.viewer.server_mut().set_leds(Leds { scroll, num, caps });
         }
     }
 

@@ -25,6 +25,7 @@ use crate::{
     protocols::{
         capture::{CaptureState, CursorImage},
         foreign_toplevel::ForeignToplevels,
+        lamps::LampsState,
         output_management::OutputManagementState,
         screencopy::ScreencopyState,
         shm::{Releases, ShmState},
@@ -75,6 +76,7 @@ pub(crate) struct Globals {
     pub(crate) screencopy: ScreencopyState,
     pub(crate) output_management: OutputManagementState,
     pub(crate) desktop: Desktop,
+    pub(crate) lamps: LampsState,
     _shm: ShmState,
     _viewporter: ViewporterState,
     _presentation: PresentationState,
@@ -105,6 +107,7 @@ impl Globals {
             screencopy: ScreencopyState::new::<State>(display, may_capture),
             output_management: OutputManagementState::new::<State>(display, may_resize),
             desktop: Desktop::new(display),
+            lamps: LampsState::new::<State>(display, may_input),
             _shm: ShmState::new::<State>(display),
             _viewporter: ViewporterState::new::<State>(display),
             _presentation: PresentationState::new::<State>(display, clock::ID),

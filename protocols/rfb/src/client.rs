@@ -19,6 +19,7 @@ pub use picture::{MAX_PICTURE, Picture};
 use crate::cursor::MAX_CURSOR_SIDE;
 use crate::message::MAX_CUT_TEXT;
 use crate::pixel_format::PixelFormat;
+use crate::qemu::{CENTRE, Leds};
 use crate::security::Password;
 use crate::spec::{Encoding, to_client, to_server};
 use crate::wire::{Put, Reader};
@@ -56,6 +57,10 @@ pub enum Event {
     Name(String),
     /// The server understands scancodes.
     ExtendedKey,
+    /// The keyboard's lamps.
+    Leds(Leds),
+    /// Whether the server wants to hear of motion (`true`) or of places; see [`Client::motion`].
+    Relative(bool),
     /// The update is complete.
     UpdateDone,
     /// Colours of the map, from an index on: red, green, blue of 16 bits each.
@@ -196,6 +201,12 @@ impl Client {
         self.output.put(&[to_server::POINTER, buttons]);
         self.output.put_u16(x);
         self.output.put_u16(y);
+    }
+
+    /// Says how far the pointer went; after [`Event::Relative`] only.
+    pub fn motion(&mut self, dx: i16, dy: i16, buttons: u8) {
+        let at = |went: i16| CENTRE.wrapping_add_signed(went);
+        self.pointer(at(dx), at(dy), buttons);
     }
 
     /// Sends a clipboard.

@@ -279,7 +279,9 @@ proptest! {
 
     #[test]
     fn no_bytes_of_a_server_break_the_client(
-        kind in prop::sample::select(vec![0, 1, 5, 16, -239, -223, -224, -258, -307, -308]),
+        kind in prop::sample::select(vec![
+            0, 1, 5, 16, -239, -223, -224, -257, -258, -261, -307, -308
+        ]),
         area in any::<[u8; 4]>(),
         bytes in prop::collection::vec(any::<u8>(), 0..300),
         piece in 1_usize..50,
@@ -288,7 +290,8 @@ proptest! {
         let all = [
             Encoding::CopyRect, Encoding::Hextile, Encoding::Zrle, Encoding::Cursor,
             Encoding::DesktopSize, Encoding::LastRect, Encoding::QemuExtendedKey,
-            Encoding::DesktopName, Encoding::ExtendedDesktopSize,
+            Encoding::DesktopName, Encoding::ExtendedDesktopSize, Encoding::QemuPointerMotion,
+            Encoding::QemuLeds,
         ];
         pair.client.set_encodings(&all);
         let mut stream = vec![0, 0, 0, 2];
@@ -385,6 +388,25 @@ fn cursor_resize_name_and_keys_arrive() {
             server::Event::ResizeWanted(Size::new(64, 64)),
         ]
     );
+}
+
+#[test]
+fn lamps_arrive_and_motion_comes_back() {
+    let size = Size::new(2, 2);
+    let mut pair = Pair::new(Security::None, None, size, 3);
+    pair.client.set_encodings(&[Encoding::QemuLeds, Encoding::QemuPointerMotion]);
+    pair.client.request_update(false);
+    pair.exchange();
+    let leds = Leds { scroll: true, num: false, caps: true };
+    pair.server.set_leds(leds);
+    pair.server.set_relative(true);
+    let bytes = bytes_of(&[0; 4]);
+    let seen = pair.update(&view(size, &bytes));
+    assert_eq!(seen[..2], [Event::Relative(true), Event::Leds(leds)]);
+    pair.client.motion(-7, 9, 2);
+    pair.server.feed(&pair.client.take_output());
+    let motion = server::Event::PointerMotion { dx: -7, dy: 9, buttons: 2 };
+    assert_eq!(pair.server.next_event(), Ok(Some(motion)));
 }
 
 #[test]

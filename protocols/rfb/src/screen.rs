@@ -9,6 +9,7 @@ use crate::convert::Converter;
 use crate::cursor::CursorImage;
 use crate::encode::Encoder;
 use crate::pixel_format::PixelFormat;
+use crate::qemu::Leds;
 use crate::spec::{COMPRESSION_LEVEL_0, Encoding};
 
 /// See the module's text.
@@ -29,6 +30,11 @@ pub(crate) struct Screen {
     /// `None` until the first image is known: the viewer shows its own until then.
     cursor: Option<CursorImage>,
     name: String,
+    /// `None` until they are known: viewers show their own until then.
+    leds: Option<Leds>,
+    /// Whether the pointer's motion counts, and whether the viewer was told that it does.
+    relative: bool,
+    told_relative: bool,
     due: Due,
     /// The size that the viewer was promised and did not get yet.
     granted: Option<Size>,
@@ -40,6 +46,8 @@ struct Due {
     cursor: bool,
     name: bool,
     extended_key: bool,
+    leds: bool,
+    pointer: bool,
     layout: Option<Layout>,
 }
 
@@ -69,6 +77,9 @@ impl Screen {
             request: None,
             cursor: None,
             name,
+            leds: None,
+            relative: false,
+            told_relative: false,
             due: Due::default(),
             granted: None,
         }
@@ -110,8 +121,13 @@ impl Screen {
         let learnt = |encoding| self.offers(encoding) && !before.contains(&encoding);
         let (cursor, extended_key) = (learnt(Encoding::Cursor), learnt(Encoding::QemuExtendedKey));
         let layout = learnt(Encoding::ExtendedDesktopSize);
+        let (leds, pointer) = (learnt(Encoding::QemuLeds), learnt(Encoding::QemuPointerMotion));
         self.due.cursor |= cursor;
         self.due.extended_key |= extended_key;
+        self.due.leds |= leds;
+        self.due.pointer |= pointer;
+        // A viewer that takes it back sends places.
+        self.told_relative &= self.offers(Encoding::QemuPointerMotion);
         if layout {
             self.due.layout.get_or_insert(OWN_LAYOUT);
         }
@@ -168,6 +184,19 @@ impl Screen {
         }
     }
 
+    pub(crate) fn set_leds(&mut self, leds: Leds) {
+        self.due.leds |= self.leds.replace(leds) != Some(leds);
+    }
+
+    pub(crate) fn set_relative(&mut self, relative: bool) {
+        self.due.pointer |= std::mem::replace(&mut self.relative, relative) != relative;
+    }
+
+    /// Whether the viewer was told to send how far its pointer goes.
+    pub(crate) const fn told_relative(&self) -> bool {
+        self.told_relative
+    }
+
     pub(crate) fn set_name(&mut self, name: String) {
         if name != self.name {
             self.name = name;
@@ -194,10 +223,12 @@ impl Screen {
     }
 
     fn has_due(&self) -> bool {
-        let Due { cursor, name, extended_key, layout } = self.due;
+        let Due { cursor, name, extended_key, leds, pointer, layout } = self.due;
         (cursor && self.cursor.is_some() && self.offers(Encoding::Cursor))
             || (name && self.offers(Encoding::DesktopName))
             || (extended_key && self.offers(Encoding::QemuExtendedKey))
+            || (leds && self.leds.is_some() && self.offers(Encoding::QemuLeds))
+            || (pointer && self.offers(Encoding::QemuPointerMotion))
             || (layout.is_some() && self.offers(Encoding::ExtendedDesktopSize))
     }
 

@@ -10,6 +10,7 @@ use crate::handshake::{Handshake, Security, Step};
 use crate::message::{self, Message};
 use crate::moves::Move;
 use crate::pixel_format::{Colour, PixelFormat};
+use crate::qemu::{self, Leds};
 use crate::screen::Screen;
 use crate::spec::{Encoding, to_client};
 use crate::wire::{Put, Reader};
@@ -73,6 +74,15 @@ pub enum Event {
         /// Row in the viewer's picture.
         y: u16,
         /// Bit 0 left, 1 middle, 2 right, 3 to 6 wheel up, down, left, right, 7 back.
+        buttons: u8,
+    },
+    /// The pointer moved, for viewers that were told to say so; see [`Server::set_relative`].
+    PointerMotion {
+        /// To the right.
+        dx: i32,
+        /// Down.
+        dy: i32,
+        /// As in [`Event::Pointer`].
         buttons: u8,
     },
     /// The viewer's clipboard, Latin-1 (RFC 6143, 7.5.6).
@@ -232,7 +242,7 @@ impl Server {
             Message::ExtendedKey { keysym, scancode, down } => {
                 Some(Event::ExtendedKey { keysym, scancode, down })
             }
-            Message::Pointer { x, y, buttons } => Some(Event::Pointer { x, y, buttons }),
+            Message::Pointer { x, y, buttons } => Some(self.pointer(x, y, buttons)),
             Message::CutText(text) => Some(Event::CutText(text)),
             Message::LongCutText { length } => {
                 let here = (self.input.len() - self.parsed).min(length as usize);
@@ -243,6 +253,19 @@ impl Server {
             Message::SetDesktopSize { width, height } => {
                 Some(Event::ResizeWanted(Size::new(u32::from(width), u32::from(height))))
             }
+        }
+    }
+
+    /// What a pointer's message means to a viewer that may have been told to send motion.
+    fn pointer(&self, x: u16, y: u16, buttons: u8) -> Event {
+        match qemu::motion(x, y).filter(|_| self.screen.offers(Encoding::QemuPointerMotion)) {
+            Some((dx, dy)) if self.screen.told_relative() => {
+                Event::PointerMotion { dx, dy, buttons }
+            }
+            // It was sent before the viewer heard that places count, or that they do not.
+            Some(_) => Event::PointerMotion { dx: 0, dy: 0, buttons },
+            None if self.screen.told_relative() => Event::PointerMotion { dx: 0, dy: 0, buttons },
+            None => Event::Pointer { x, y, buttons },
         }
     }
 
@@ -329,6 +352,18 @@ impl Server {
     /// [`Encoding::Cursor`].
     pub fn set_cursor(&mut self, cursor: CursorImage) {
         self.screen.set_cursor(cursor);
+    }
+
+    /// The keyboard's lamps are so; shown by viewers that offer [`Encoding::QemuLeds`].
+    pub fn set_leds(&mut self, leds: Leds) {
+        self.screen.set_leds(leds);
+    }
+
+    /// From now on the pointer's motion counts, or its place. Viewers that offer
+    /// [`Encoding::QemuPointerMotion`] are told and send [`Event::PointerMotion`], others go on to send
+    /// places.
+    pub fn set_relative(&mut self, relative: bool) {
+        self.screen.set_relative(relative);
     }
 
     /// The picture has a new name.

@@ -126,6 +126,52 @@ fn pseudo_rectangles_have_golden_bytes() {
 }
 
 #[test]
+fn lamps_and_kinds_of_pointers_have_golden_bytes() {
+    let size = Size::new(2, 1);
+    let mut server = ready(2, 1);
+    server.feed(&FULL_REQUEST);
+    events(&mut server);
+    update(&mut server, size).unwrap();
+    server.set_leds(Leds { caps: true, num: true, scroll: false });
+    // Who did not ask hears nothing.
+    server.feed(&NEXT_REQUEST);
+    events(&mut server);
+    assert_eq!(update(&mut server, size), None);
+    encodings(&mut server, &[-257, -261]);
+    let pointer = |x| [0, x, 0, 0, 0, 2, 0, 1, 0xff, 0xff, 0xfe, 0xff];
+    let lamps = |byte| [0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xfe, 0xfb, byte];
+    let expected = [&[0, 0, 0, 2][..], &pointer(1), &lamps(6)].concat();
+    assert_eq!(update(&mut server, size).unwrap(), expected);
+    // The same again is no news.
+    server.set_leds(Leds { caps: true, num: true, scroll: false });
+    server.feed(&NEXT_REQUEST);
+    events(&mut server);
+    assert_eq!(update(&mut server, size), None);
+    server.set_leds(Leds::default());
+    server.set_relative(true);
+    let place = [5, 1, 1, 44, 0, 200];
+    let motion = [5, 1, 0x80, 0x04, 0x7f, 0xfe];
+    // Before it is told, a viewer means places.
+    server.feed(&place);
+    assert_eq!(events(&mut server), [Event::Pointer { x: 300, y: 200, buttons: 1 }]);
+    let expected = [&[0, 0, 0, 2][..], &pointer(0), &lamps(0)].concat();
+    assert_eq!(update(&mut server, size).unwrap(), expected);
+    server.feed(&motion);
+    server.feed(&place);
+    let stays = Event::PointerMotion { dx: 0, dy: 0, buttons: 1 };
+    let moves = Event::PointerMotion { dx: 5, dy: -1, buttons: 1 };
+    assert_eq!(events(&mut server), [moves, stays.clone()]);
+    server.set_relative(false);
+    server.feed(&NEXT_REQUEST);
+    events(&mut server);
+    update(&mut server, size).unwrap();
+    server.feed(&motion);
+    server.feed(&place);
+    let place = Event::Pointer { x: 300, y: 200, buttons: 1 };
+    assert_eq!(events(&mut server), [stays, place]);
+}
+
+#[test]
 fn a_granted_size_comes_with_its_frame() {
     let size = Size::new(2, 1);
     let mut server = ready(2, 1);

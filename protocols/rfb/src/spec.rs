@@ -50,8 +50,12 @@ pub enum Encoding {
     DesktopSize,
     /// The number of rectangles is unknown in advance; this one ends the update.
     LastRect,
+    /// Whether the pointer's events say where it is or how far it went.
+    QemuPointerMotion,
     /// Keys with XT scancodes.
     QemuExtendedKey,
+    /// The lamps of the keyboard.
+    QemuLeds,
     /// The name has changed.
     DesktopName,
     /// The picture has a new size, with a list of screens.
@@ -59,7 +63,7 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    const ALL: [(Encoding, i32); 10] = [
+    const ALL: [(Encoding, i32); 12] = [
         (Encoding::Raw, 0),
         (Encoding::CopyRect, 1),
         (Encoding::Hextile, 5),
@@ -67,7 +71,9 @@ impl Encoding {
         (Encoding::Cursor, -239),
         (Encoding::DesktopSize, -223),
         (Encoding::LastRect, -224),
+        (Encoding::QemuPointerMotion, -257),
         (Encoding::QemuExtendedKey, -258),
+        (Encoding::QemuLeds, -261),
         (Encoding::DesktopName, -307),
         (Encoding::ExtendedDesktopSize, -308),
     ];

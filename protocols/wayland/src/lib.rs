@@ -65,6 +65,11 @@ pub mod stream {
     protocol!("./wfd-stream-v1.xml");
 }
 
+/// `porthole_lamps_v1`: the lamps of a seat's keyboard, for whoever has such a keyboard.
+pub mod lamps {
+    protocol!("./porthole-lamps-v1.xml");
+}
+
 /// `porthole_virtual_touch_v1`: touch screens made by clients.
 pub mod virtual_touch {
     protocol!("./porthole-virtual-touch-v1.xml");

@@ -1,11 +1,16 @@
-//! Streams: what the layout wants of a guest's display, and how the guest is.
+//! Streams, which tell a guest's device of its layer, and the lamps that a guest turns on.
 
+use porthole_wayland::lamps::client::{
+    porthole_lamps_manager_v1::PortholeLampsManagerV1,
+    porthole_lamps_v1::{self, PortholeLampsV1},
+};
 use porthole_wayland::stream::client::{
     wfd_stream_manager_v1::WfdStreamManagerV1 as Manager,
     wfd_stream_v1::{self as stream, WfdStreamV1},
 };
 use wayland_client::{
-    Connection, Dispatch, QueueHandle, delegate_noop, protocol::wl_surface::WlSurface,
+    Connection, Dispatch, QueueHandle, WEnum, delegate_noop,
+    protocol::{wl_seat::WlSeat, wl_surface::WlSurface},
 };
 
 use super::{Log, Program};
@@ -19,6 +24,31 @@ impl Program {
     /// When the socket does not show the global.
     pub fn stream(&self, surface: &WlSurface) -> Result<WfdStreamV1> {
         Ok(self.bind::<Manager>()?.get_stream(surface, self.handle(), ()))
+    }
+}
+
+impl Program {
+    /// Watches the lamps of a seat; the log says `lamps N`.
+    ///
+    /// # Errors
+    /// When the socket does not show the global.
+    pub fn watch_lamps(&self, seat: &WlSeat) -> Result<PortholeLampsV1> {
+        Ok(self.bind::<PortholeLampsManagerV1>()?.get_lamps(seat, self.handle(), ()))
+    }
+}
+
+impl Dispatch<PortholeLampsV1, ()> for Log {
+    fn event(
+        log: &mut Self,
+        _: &PortholeLampsV1,
+        event: porthole_lamps_v1::Event,
+        (): &(),
+        _: &Connection,
+        _: &QueueHandle<Self>,
+    ) {
+        if let porthole_lamps_v1::Event::Lamps { lamps: WEnum::Value(lamps) } = event {
+            log.say(format!("lamps {}", lamps.bits()));
+        }
     }
 }
 
@@ -55,3 +85,4 @@ impl Dispatch<WfdStreamV1, ()> for Log {
 }
 
 delegate_noop!(Log: Manager);
+delegate_noop!(Log: PortholeLampsManagerV1);

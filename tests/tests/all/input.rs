@@ -3,11 +3,15 @@
 
 use porthole_guest::Pattern;
 use porthole_guest::commands::Command as Order;
+use porthole_rfb::client::Event;
+use porthole_rfb::{Encoding, Leds};
 use porthole_tests::guest::Options;
 use porthole_tests::program::Program;
 use porthole_tests::wait::{GUEST, SHORT, wait_until};
 use porthole_tests::{Capture, Guest, Picture, Result, Scene, Service, Viewer, viewer};
 use vnc::VncEncoding;
+
+use crate::strict_viewer::Viewer as StrictViewer;
 
 // The kernel's `input-event-codes.h`.
 const EV_KEY: u16 = 1;
@@ -109,6 +113,30 @@ fn fingers_reach_the_guest_each_in_a_slot_of_its_own() -> Result<()> {
     guest.wait_event(EV_ABS, ABS_MT_SLOT, 1)?;
     guest.wait_event(EV_ABS, ABS_MT_TRACKING_ID, -1)?;
     guest.wait_event(EV_KEY, BTN_TOUCH, 0)?;
+    guest.power_off()
+}
+
+#[test]
+fn the_guests_lamps_are_on_at_the_viewer() -> Result<()> {
+    let (service, capture) = start()?;
+    let server = service.vnc("main")?;
+    let mut viewer = StrictViewer::connect(&server.address, &[Encoding::Zrle, Encoding::QemuLeds])?;
+    let mut guest = shown(&service, &capture)?;
+    // What the guest's kernel does for a Caps Lock of its console: an event of its own to the device.
+    let mut light = |code: u8, on: u8| {
+        let bytes = format!(r"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\21\0\{code}\0\{on}\0\0\0");
+        let device = "/sys/class/input/event*/device/name";
+        let find = format!("grep -l keyboard {device} | cut -d/ -f5");
+        guest.order(&Order::Shell(format!("printf '{bytes}' > /dev/input/$({find})")))
+    };
+    light(1, 1)?;
+    viewer.wait_for(&Event::Leds(Leds { caps: true, ..Leds::default() }))?;
+    light(2, 1)?;
+    light(1, 0)?;
+    viewer.wait_for(&Event::Leds(Leds { scroll: true, ..Leds::default() }))?;
+    // Who comes later sees the same.
+    let mut later = StrictViewer::connect(&server.address, &[Encoding::QemuLeds])?;
+    later.wait_for(&Event::Leds(Leds { scroll: true, ..Leds::default() }))?;
     guest.power_off()
 }
 

@@ -29,6 +29,8 @@ mod stock;
 #[cfg(test)]
 mod stock_programs;
 #[cfg(test)]
+mod strict_viewer;
+#[cfg(test)]
 mod two_guests;
 #[cfg(test)]
 mod viewer_sizes;
@@ -50,6 +52,8 @@ mod wayland_dmabuf;
 mod wayland_flood;
 #[cfg(test)]
 mod wayland_input;
+#[cfg(test)]
+mod wayland_lamps;
 #[cfg(test)]
 mod wayland_limits;
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! A seat is asked for, bound, given virtual devices, and asked what it has of keyboard and pointer;
 //! then the person is ready. Each step is one round trip of the connection, and none is waited for.
 
+use porthole_wayland::lamps::client::porthole_lamps_v1::{self as lamps, PortholeLampsV1};
 use wayland_client::{
     Connection, Dispatch, Proxy, QueueHandle, WEnum,
     protocol::{
@@ -23,7 +24,7 @@ use wayland_protocols::ext::{
 };
 
 use super::{Cursor, PortView, Role, ViewEvent, session::Session};
-use crate::{seat::Keymap, virtual_input::VirtualInput};
+use crate::{lamps::Lamps, seat::Keymap, virtual_input::VirtualInput};
 
 /// The version of `wl_seat` that is of use here; releasing came with it.
 const SEAT: u32 = 5;
@@ -44,6 +45,7 @@ pub(super) struct Person {
     keyboard: Option<WlKeyboard>,
     pub(super) cursor: Option<Cursor>,
     input: Option<VirtualInput>,
+    lamps: Option<PortholeLampsV1>,
     pub(super) keymap: Option<Keymap>,
 }
 
@@ -62,6 +64,9 @@ impl Person {
             cursor.destroy();
         }
         drop(self.input);
+        if let Some(lamps) = self.lamps {
+            lamps.destroy();
+        }
         if let Some(pointer) = self.pointer.filter(|p| p.version() >= 3) {
             pointer.release();
         }
@@ -125,6 +130,7 @@ impl PortView {
             pointers.create_virtual_pointer_with_output(Some(&seat), output, queue, ())
         });
         person.input = Some(VirtualInput::new(keyboard, pointer));
+        person.lamps = port.lamps.as_ref().map(|all| all.get_lamps(&seat, queue, id));
         person.seat = Some(seat);
         self.display.sync(queue, Step::Devices(id));
     }
@@ -237,6 +243,27 @@ impl Dispatch<WlKeyboard, PersonId> for PortView {
                 view.events.push_back(ViewEvent::Keymap(*id));
             }
             None => tracing::warn!(size, "the compositor's keymap cannot be read"),
+        }
+    }
+}
+
+impl Dispatch<PortholeLampsV1, PersonId> for PortView {
+    fn event(
+        view: &mut Self,
+        _: &PortholeLampsV1,
+        event: lamps::Event,
+        id: &PersonId,
+        _: &Connection,
+        _: &QueueHandle<Self>,
+    ) {
+        if let lamps::Event::Lamps { lamps: WEnum::Value(on) } = event {
+            let on = |lamp| on.contains(lamp);
+            let lamps = Lamps {
+                num: on(lamps::Lamps::Num),
+                caps: on(lamps::Lamps::Caps),
+                scroll: on(lamps::Lamps::Scroll),
+            };
+            view.events.push_back(ViewEvent::Lamps(*id, lamps));
         }
     }
 }

@@ -10,6 +10,7 @@ use super::Told;
 use super::link::Link;
 use super::stage::Stage;
 use super::window::Window;
+use crate::lamps::Lamps;
 
 /// A display as the compositor wants the guest to have it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,17 +43,6 @@ pub enum GuestState {
     Running,
     /// It was paused.
     Suspended,
-}
-
-/// Lamps of a keyboard.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Lamps {
-    /// Num Lock.
-    pub num: bool,
-    /// Caps Lock.
-    pub caps: bool,
-    /// Scroll Lock.
-    pub scroll: bool,
 }
 
 /// What a device knows of its guest.

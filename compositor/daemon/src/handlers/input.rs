@@ -27,7 +27,7 @@ use crate::{
 };
 
 impl State {
-    fn seat_id(&self, seat: &WlSeat) -> Option<SeatId> {
+    pub(super) fn seat_id(&self, seat: &WlSeat) -> Option<SeatId> {
         self.seats.id_of(&Seat::from_resource(seat)?)
     }
 
@@ -40,7 +40,7 @@ impl State {
 
     /// Whether a client may send input through a seat: where the seat is, or where it is nowhere yet
     /// and the client made it.
-    fn may_use(&self, client: &Client, seat: SeatId) -> bool {
+    pub(super) fn may_use(&self, client: &Client, seat: SeatId) -> bool {
         let Some(seat) = self.seats.get(seat) else { return false };
         match seat.port {
             Some(port) => self.may_input(client, port),

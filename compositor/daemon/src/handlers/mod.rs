@@ -7,6 +7,7 @@ pub(crate) mod devices;
 pub(crate) mod foreign_toplevel;
 pub(crate) mod idle;
 mod input;
+mod lamps;
 pub(crate) mod output_management;
 mod outputs;
 pub(crate) mod pacing;

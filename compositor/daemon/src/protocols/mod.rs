@@ -6,6 +6,7 @@ pub(crate) mod alpha_modifier;
 pub(crate) mod capture;
 pub(crate) mod dmabuf;
 pub(crate) mod foreign_toplevel;
+pub(crate) mod lamps;
 pub(crate) mod output_management;
 pub(crate) mod pacing;
 pub(crate) mod screencopy;

@@ -116,6 +116,12 @@ impl State {
         if let Some(keyboard) = keyboard {
             keyboard.set_focus(self, surface, SERIAL_COUNTER.next_serial());
         }
+        self.tell_lamps(id);
+    }
+
+    /// The layer that has a seat's keyboard.
+    pub(crate) fn keyboard_layer(&self, id: SeatId) -> Option<PipelineId> {
+        self.seats.get(id)?.focus.layer()
     }
 
     /// Gives every seat of a port the keymap of the guest that has its keyboard.

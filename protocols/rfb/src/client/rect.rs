@@ -6,6 +6,7 @@ use super::handshake::text;
 use super::{
     Client, Cursor, DecodeError, Event, Phase, Picture, Step, cursor_fits, hextile, picture, pixel,
 };
+use crate::qemu::Leds;
 use crate::spec::Encoding;
 use crate::wire::Reader;
 
@@ -40,6 +41,14 @@ impl Client {
                 return Ok(Step::Next);
             }
             Encoding::QemuExtendedKey => Some(Event::ExtendedKey),
+            Encoding::QemuPointerMotion if x <= 1 => Some(Event::Relative(x == 0)),
+            Encoding::QemuPointerMotion => {
+                return Err(DecodeError::Field("the pointer's kind"));
+            }
+            Encoding::QemuLeds => match input.u8() {
+                Some(byte) if byte > 7 => return Err(DecodeError::Field("the lamps")),
+                byte => byte.map(|byte| Event::Leds(Leds::from_wire(byte))),
+            },
             Encoding::DesktopName => text(input, "the name")?.map(Event::Name),
         };
         let Some(event) = event else { return Ok(Step::NeedMore) };

@@ -136,6 +136,17 @@ impl Screen {
             self.due.extended_key = false;
             message.pseudo([0, 0], Size::new(0, 0), Encoding::QemuExtendedKey);
         }
+        if self.due.pointer && self.offers(Encoding::QemuPointerMotion) {
+            self.due.pointer = false;
+            self.told_relative = self.relative;
+            let absolute = u16::from(!self.relative);
+            message.pseudo([absolute, 0], self.viewer_size, Encoding::QemuPointerMotion);
+        }
+        if let Some(leds) = self.leds.filter(|_| self.due.leds && self.offers(Encoding::QemuLeds)) {
+            self.due.leds = false;
+            message.pseudo([0, 0], Size::new(0, 0), Encoding::QemuLeds);
+            message.out.put(&[leds.to_wire()]);
+        }
         if self.due.name && self.offers(Encoding::DesktopName) {
             self.due.name = false;
             message.pseudo([0, 0], Size::new(0, 0), Encoding::DesktopName);
