@@ -89,11 +89,12 @@ impl State {
         for (id, pipeline) in before.pipelines() {
             let now = self.device.pipeline(id);
             if now.is_none_or(|now| now.source != pipeline.source) {
-                self.fallbacks.forget(id);
+                self.layers.forget(id);
             }
         }
         self.drop_ports();
         self.change_modes(&before);
+        self.change_gammas(&before);
         self.place_all_toplevels();
         let ports: Vec<PortId> = self.ports.iter().map(|(id, _)| id).collect();
         ports.into_iter().for_each(|id| self.damage_port(id));
@@ -198,6 +199,17 @@ impl State {
             .filter(|id| self.device.port(*id).is_none())
             .collect();
         gone.into_iter().for_each(|id| self.remove_port(id));
+    }
+
+    /// Another gamma changes every pixel, and no element.
+    fn change_gammas(&mut self, before: &Device) {
+        for (id, port) in self.device.ports() {
+            if before.port(id).is_some_and(|before| before.gamma != port.gamma)
+                && let Some(shown) = self.ports.get_mut(id)
+            {
+                shown.repaint();
+            }
+        }
     }
 
     fn change_modes(&mut self, before: &Device) {

@@ -25,8 +25,8 @@ use smithay::{
 use crate::{
     cli::Cli,
     cursor,
-    fallback::Fallbacks,
     handlers::output_management::ViewerSizes,
+    layers::Layers,
     pictures::{Files, Pictures},
     ports::Ports,
     programs::Programs,
@@ -91,7 +91,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
         ports: Ports::new(answers),
         seats: Seats::new(SeatState::new()),
         windows: Windows::default(),
-        fallbacks: Fallbacks::default(),
+        layers: Layers::default(),
         pictures,
         sockets,
         programs: Programs::default(),

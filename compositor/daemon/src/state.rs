@@ -17,8 +17,8 @@ use smithay::{
 use crate::{
     clock,
     desktop::Desktop,
-    fallback::Fallbacks,
     handlers::output_management::ViewerSizes,
+    layers::Layers,
     pictures::Pictures,
     ports::Ports,
     programs::Programs,
@@ -54,7 +54,7 @@ pub(crate) struct State {
     pub(crate) ports: Ports,
     pub(crate) seats: Seats,
     pub(crate) windows: Windows,
-    pub(crate) fallbacks: Fallbacks,
+    pub(crate) layers: Layers,
     /// Images and masks.
     pub(crate) pictures: Pictures,
     pub(crate) sockets: Sockets,

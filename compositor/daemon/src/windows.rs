@@ -300,6 +300,9 @@ impl State {
             if let Some(port) = self.port_of_layer(pipeline) {
                 port.output.enter(surface);
             }
+            if self.is_early(pipeline) {
+                return;
+            }
         }
         self.layer_changed(pipeline);
     }

@@ -15,6 +15,10 @@ mod idle;
 #[cfg(test)]
 mod input;
 #[cfg(test)]
+mod layers_gone;
+#[cfg(test)]
+mod layers_port;
+#[cfg(test)]
 mod reload;
 #[cfg(test)]
 mod resize;

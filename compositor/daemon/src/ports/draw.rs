@@ -7,7 +7,7 @@ use std::{
 
 use porthole_core::{
     Color,
-    model::{FallbackPicture, Gamma, PortId},
+    model::{Gamma, PortId},
     plan::{Planner, compose},
     redraw::Action,
 };
@@ -23,7 +23,7 @@ use smithay::{
 use super::Port;
 use crate::{
     clock, cursor,
-    fallback::Shown,
+    layers::{self, Shown},
     protocols::capture::SourceId,
     render::{CaptureJob, CaptureToken, Drawn, FramePlan},
     scene::Scene,
@@ -106,10 +106,10 @@ impl State {
     /// Lists what the port shows now.
     fn build_scene(&mut self, id: PortId) -> Scene {
         let mut scene = Scene::default();
-        let layers = self.device.layers_of(id);
+        let pipelines = self.device.layers_of(id);
         // Layer by layer the first frames cover the splash; after the last one it is gone.
         let all_shown =
-            !layers.is_empty() && layers.iter().all(|(layer, _)| self.has_shown(*layer));
+            !pipelines.is_empty() && pipelines.iter().all(|(layer, _)| self.has_shown(*layer));
         let Some(port) = self.ports.get_mut(id) else { return scene };
         if all_shown {
             port.splash = None;
@@ -121,28 +121,26 @@ impl State {
         if let Some(splash) = &splash {
             scene.add_splash(splash, model.area());
         }
-        let mut keep = Vec::new();
-        for (pipeline, layer) in layers {
+        let mut snapshots = Vec::new();
+        for (pipeline, layer) in pipelines {
             let mask = layer.mask.and_then(|mask| self.pictures.mask(mask));
             match self.shown_in(pipeline, layer) {
                 Shown::Nothing => {}
                 Shown::Image(pixels) => scene.add_image(pipeline, layer, mask, pixels),
-                Shown::Last(snapshot) => scene.add_snapshot(snapshot),
+                Shown::Before(snapshot) => scene.add_snapshot(pipeline, layer, mask, snapshot),
                 Shown::Window(window) => {
-                    let first = scene.elements.len();
                     let scale = windows::scale_for(window.wl_surface(), scale).factor();
                     let popups = self.globals.xdg_shell.popup_surfaces();
                     let tree = (window.wl_surface(), popups);
-                    scene.add_layer(pipeline, layer, scale, mask, tree);
-                    if layer.fallback.picture == FallbackPicture::Last {
-                        keep.push((pipeline, scene.snapshot(first)));
-                    }
+                    let keep = layers::is_kept(layer);
+                    let shown = scene.add_layer((pipeline, layer), scale, mask, tree, keep);
+                    snapshots.extend(shown.map(|snapshot| (pipeline, snapshot)));
                 }
             }
         }
         scene.turn(model.transform, model.area());
-        for (pipeline, snapshot) in keep {
-            self.fallbacks.keep(pipeline, snapshot);
+        for (pipeline, snapshot) in snapshots {
+            self.layers.keep(pipeline, snapshot);
         }
         for (_, seat) in self.seats.iter().filter(|(_, seat)| seat.port == Some(id)) {
             cursor::take_waiting(&seat.cursor, &mut scene.waiting);

@@ -14,7 +14,7 @@ use porthole_core::{
     plan::Planner,
     redraw::Redraw,
 };
-use porthole_pixel::{Region, Size};
+use porthole_pixel::{Rect, Region, Size};
 use smithay::{
     output::{Mode, Output, PhysicalProperties, Scale, Subpixel},
     reexports::{
@@ -197,6 +197,11 @@ impl Port {
             self.stale = true;
         }
         resized
+    }
+
+    /// Has the next frame paint every pixel.
+    pub(crate) fn repaint(&mut self) {
+        self.planner.invalidate(&Region::from_rect(Rect::from_size(self.size)));
     }
 
     /// Takes another splash, unless the port's layers have all shown something.

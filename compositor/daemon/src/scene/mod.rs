@@ -1,31 +1,30 @@
 //! From the surfaces of a port's layers to the list of elements that the planner reads.
 
+mod layer;
+
 use std::sync::Arc;
 
 use porthole_core::{
     input::InputElement,
     model::{ColorKey, InputPolicy, Pipeline, PipelineId, Transparency},
     plan::Draw as PlannedDraw,
-    scene::{
-        Blend, Element, ElementMask, Filter, Fit, Mapping, Picture, Placement, Point, Sampling,
-        SourceRect, Transform, place,
-    },
+    scene::{Blend, Element, Filter, Fit, Mapping, Picture, Point, SourceRect, Transform, place},
 };
 use porthole_pixel::{Rect, Region, Size};
 use smithay::{
-    reexports::wayland_server::protocol::wl_surface::WlSurface,
+    reexports::wayland_server::{Resource, protocol::wl_surface::WlSurface},
     wayland::{
-        compositor::{
-            SurfaceAttributes, SurfaceData, TraversalAction, with_states, with_surface_tree_upward,
-        },
+        compositor::{SurfaceData, TraversalAction, with_states, with_surface_tree_upward},
         shell::xdg::{PopupSurface, SurfaceCachedState},
     },
 };
 
+pub(crate) use self::layer::Snapshot;
+use self::layer::{LayerPlace, Piece};
 use crate::{
-    protocols::{alpha_modifier, shm::Pixels},
+    protocols::shm::Pixels,
     render::{Coverage, Draw, DrawMask},
-    surfaces::{Reader, Waiting, region, with_content},
+    surfaces::{Reader, Waiting, with_content},
 };
 
 /// Surfaces and popups nest at most this deep: trees are walked by recursion.
@@ -53,6 +52,8 @@ pub(crate) struct Scene {
     pub(crate) waiting: Waiting,
     /// Who draws it.
     reader: Reader,
+    /// Collects what is added, where it is to be shown again.
+    kept: Option<Vec<Piece>>,
 }
 
 /// A surface that may take input.
@@ -158,21 +159,18 @@ impl Scene {
         }
     }
 
-    /// The elements and pictures from `first` on, to show them again when their client is gone.
-    pub(crate) fn snapshot(&self, first: usize) -> Snapshot {
-        let rest = |element: &Element| Element { damage: Region::new(), ..element.clone() };
-        Snapshot {
-            elements: self.elements.iter().skip(first).map(rest).collect(),
-            pixels: self.pixels.iter().skip(first).cloned().collect(),
-            masks: self.masks.iter().skip(first).cloned().collect(),
-        }
-    }
-
-    /// Shows a snapshot again.
-    pub(crate) fn add_snapshot(&mut self, snapshot: &Snapshot) {
-        self.elements.extend(snapshot.elements.iter().cloned());
-        self.pixels.extend(snapshot.pixels.iter().cloned());
-        self.masks.extend(snapshot.masks.iter().cloned());
+    /// Shows a snapshot in its layer.
+    pub(crate) fn add_snapshot(
+        &mut self,
+        id: PipelineId,
+        pipeline: &Pipeline,
+        mask: Option<&Arc<Coverage>>,
+        snapshot: &Snapshot,
+    ) {
+        let Snapshot { picture, scale, pieces } = snapshot;
+        let Some(layer) = LayerPlace::new(id, pipeline, *picture, *scale, mask) else { return };
+        self.take_input(pipeline, &layer.hole);
+        pieces.iter().for_each(|piece| self.place_piece(&layer, piece));
     }
 
     /// What a plan draws of the elements.
@@ -210,24 +208,23 @@ impl Scene {
     }
 
     /// Adds a toplevel with its subsurfaces and popups, placed as its layer says. `scale` is the
-    /// port's for this toplevel. False when it has nothing to show.
+    /// port's for this toplevel. With `keep` gives what was added, to show it again.
     pub(crate) fn add_layer(
         &mut self,
-        id: PipelineId,
-        pipeline: &Pipeline,
+        (id, pipeline): (PipelineId, &Pipeline),
         scale: f64,
         mask: Option<&Arc<Coverage>>,
         (root, popups): (&WlSurface, &[PopupSurface]),
-    ) -> bool {
+        keep: bool,
+    ) -> Option<Snapshot> {
         let (geometry, picture) = visible_bounds(root);
-        let Some(layer) = LayerPlace::new(id, pipeline, picture, scale, mask) else {
-            return false;
-        };
+        let layer = LayerPlace::new(id, pipeline, picture, scale, mask)?;
         self.take_input(pipeline, &layer.hole);
         let origin = (-geometry.x, -geometry.y);
+        self.kept = keep.then(Vec::new);
         self.add_tree(&layer, root, origin);
         self.add_popups(&layer, root, origin, popups, MAX_DEPTH);
-        true
+        self.kept.take().map(|pieces| Snapshot { picture, scale, pieces })
     }
 
     /// A toplevel with its subsurfaces and popups alone, in a picture of [`own_size`].
@@ -247,7 +244,7 @@ impl Scene {
             opacity: 1.0,
             ..layer.clone()
         };
-        scene.add_layer(id, &alone, 1.0, None, (root, popups));
+        scene.add_layer((id, &alone), 1.0, None, (root, popups), false);
         scene
     }
 
@@ -301,75 +298,63 @@ impl Scene {
         states: &SurfaceData,
         at: (i32, i32),
     ) {
-        let (opaque_region, input_region) = {
-            let mut attributes = states.cached_state.get::<SurfaceAttributes>();
-            let current = attributes.current();
-            (current.opaque_region.clone(), current.input_region.clone())
-        };
-        let built = with_content(states, |content| {
-            let pixels = content.pixels.clone()?;
-            let local = Rect::from_size(content.size);
-            let in_layer = SourceRect::from(local.translate(at.0, at.1));
-            let destination = layer.placement.mapping.rect_to_port(in_layer);
-            let turn = layer.placement.mapping.transform;
-            let surface_map =
-                Mapping { source: SourceRect::from(local), destination, transform: turn };
-            let alpha = layer.blend.source_alpha && pixels.layout().format().has_alpha();
-            let opaque = if alpha {
-                let stated = opaque_region.map(|r| region(&r, local)).unwrap_or_default();
-                stated.rects().iter().filter_map(|r| surface_map.opaque_to_port(*r)).collect()
-            } else {
-                Region::from_rect(destination)
-            };
-            let mut element = Element {
-                id: content.id,
-                serial: content.serial,
-                source: content.source,
-                destination,
-                clip: layer.placement.clip,
-                transform: content.transform.then(turn),
-                filter: Filter::default(),
-                opacity: layer.opacity * alpha_modifier::opacity(states),
-                blend: layer.blend,
-                mask: layer.element_mask(),
-                hole: layer.hole.clone(),
-                opaque,
-                damage: Region::new(),
-            };
-            let map = element.mapping();
-            element.filter = layer.sampling.filter(&map);
-            element.damage = content
-                .take_damage(self.reader)
-                .rects()
-                .iter()
-                .filter_map(|r| map.damage_to_port(*r, element.filter))
-                .collect();
-            let takes =
-                input_region.map_or_else(|| Region::from_rect(local), |r| region(&r, local));
-            let takes = takes.rects().iter().filter(|_| layer.takes_input);
-            let mut takes: Region = takes
-                .filter_map(|r| {
-                    surface_map.rect_to_port(SourceRect::from(*r)).intersect(element.clip)
-                })
-                .collect();
-            takes.subtract_region(&layer.hole);
-            let input = InputElement { id: content.id, layer: layer.id, region: takes };
-            Some((
-                element,
-                pixels,
-                InputSurface { element: input, surface: surface.clone(), mapping: surface_map },
-            ))
-        });
-        if let Some((element, pixels, input)) = built {
-            self.elements.push(element);
-            self.pixels.push(pixels);
-            self.masks.push(layer.mask.as_ref().map(|(coverage, _)| coverage.clone()));
-            self.input.push(input);
+        if let Some(piece) = Piece::of_surface(surface, states, at, self.reader) {
+            self.place_piece(layer, &piece);
+            if let Some(kept) = &mut self.kept {
+                kept.push(piece);
+            }
         }
         // A capture shows nothing to anybody who waits for the port.
         if self.reader == Reader::Port {
             self.waiting.take_from(states);
         }
+    }
+
+    /// Adds a part of a layer where the layer is.
+    fn place_piece(&mut self, layer: &LayerPlace, piece: &Piece) {
+        let local = Rect::from_size(piece.size);
+        let in_layer = SourceRect::from(local.translate(piece.at.0, piece.at.1));
+        let destination = layer.placement.mapping.rect_to_port(in_layer);
+        let turn = layer.placement.mapping.transform;
+        let surface_map = Mapping { source: SourceRect::from(local), destination, transform: turn };
+        let alpha = layer.blend.source_alpha && piece.pixels.layout().format().has_alpha();
+        let opaque = if alpha {
+            let stated = piece.opaque.rects().iter();
+            stated.filter_map(|r| surface_map.opaque_to_port(*r)).collect()
+        } else {
+            Region::from_rect(destination)
+        };
+        let mut element = Element {
+            id: piece.id,
+            serial: piece.serial,
+            source: piece.source,
+            destination,
+            clip: layer.placement.clip,
+            transform: piece.transform.then(turn),
+            filter: Filter::default(),
+            opacity: layer.opacity * piece.opacity,
+            blend: layer.blend,
+            mask: layer.element_mask(),
+            hole: layer.hole.clone(),
+            opaque,
+            damage: Region::new(),
+        };
+        let map = element.mapping();
+        element.filter = layer.sampling.filter(&map);
+        let damage = piece.damage.rects().iter();
+        element.damage = damage.filter_map(|r| map.damage_to_port(*r, element.filter)).collect();
+        let takes_input = layer.takes_input && piece.surface.is_alive();
+        let takes = piece.input.rects().iter().filter(|_| takes_input);
+        let mut takes: Region = takes
+            .filter_map(|r| surface_map.rect_to_port(SourceRect::from(*r)).intersect(element.clip))
+            .collect();
+        takes.subtract_region(&layer.hole);
+        let input = InputElement { id: piece.id, layer: layer.id, region: takes };
+        let surface = piece.surface.clone();
+        self.elements.push(element);
+        self.pixels.push(piece.pixels.clone());
+        self.masks.push(layer.mask.as_ref().map(|(coverage, _)| coverage.clone()));
+        self.input.push(InputSurface { element: input, surface, mapping: surface_map });
     }
 }
 
@@ -408,65 +393,6 @@ pub(crate) fn surface_at(input: &[InputSurface], point: Point) -> Option<(&Input
     #[expect(clippy::cast_possible_truncation, reason = "the cast saturates, which is wanted")]
     let found = input.iter().rev().find(|s| s.element.region.contains(x as i32, y as i32))?;
     Some((found, found.mapping.to_source(point)))
-}
-
-/// What a layer showed, without its clients.
-#[derive(Debug)]
-pub(crate) struct Snapshot {
-    elements: Vec<Element>,
-    pixels: Vec<Arc<Pixels>>,
-    masks: Vec<Option<Arc<Coverage>>>,
-}
-
-/// What a layer does with everything that is in it.
-#[derive(Debug)]
-struct LayerPlace {
-    id: PipelineId,
-    opacity: f32,
-    blend: Blend,
-    mask: Option<(Arc<Coverage>, Rect)>,
-    hole: Region,
-    takes_input: bool,
-    sampling: Sampling,
-    placement: Placement,
-}
-
-impl LayerPlace {
-    /// `None` where nothing of the picture would show.
-    fn new(
-        id: PipelineId,
-        pipeline: &Pipeline,
-        picture: Picture,
-        scale: f64,
-        mask: Option<&Arc<Coverage>>,
-    ) -> Option<Self> {
-        let (destination, sizing) = (pipeline.destination, pipeline.sizing);
-        let turn = (pipeline.transform, scale);
-        let placement = place(destination, picture, pipeline.source_rectangle, sizing, turn)?;
-        let has = |feature| pipeline.transparency.has(feature);
-        let hole = has(Transparency::HOLE).then(|| pipeline.hole.on_port(destination));
-        let mask = mask.filter(|_| has(Transparency::MASK));
-        Some(Self {
-            id,
-            opacity: if has(Transparency::GLOBAL_ALPHA) { pipeline.opacity } else { 1.0 },
-            blend: Blend {
-                source_alpha: has(Transparency::SOURCE_ALPHA),
-                key: has(Transparency::SOURCE_COLOR).then_some(pipeline.key),
-            },
-            mask: mask.map(|coverage| (coverage.clone(), destination)),
-            hole: hole.unwrap_or_default(),
-            takes_input: pipeline.input == InputPolicy::Accept,
-            sampling: sizing.sampling,
-            placement,
-        })
-    }
-
-    fn element_mask(&self) -> Option<ElementMask> {
-        let (coverage, area) = self.mask.as_ref()?;
-        // Another mask is another allocation while the planner remembers this one.
-        let id = Arc::as_ptr(coverage).addr() as u64;
-        Some(ElementMask { id, area: *area })
-    }
 }
 
 /// Where a subsurface is, in the coordinates of the layer's content.

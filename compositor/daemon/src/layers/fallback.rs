@@ -1,0 +1,89 @@
+//! Who is late: streams that promised to give signs of life, and did not.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use porthole_core::model::PipelineId;
+use smithay::reexports::{
+    calloop::timer::{TimeoutAction, Timer},
+    wayland_server::protocol::wl_surface::WlSurface,
+};
+
+use crate::{clock, state::State};
+
+/// The layers that have a deadline.
+#[derive(Debug, Default)]
+pub(super) struct Deadlines {
+    /// When something was last heard of a layer.
+    heard: BTreeMap<PipelineId, Duration>,
+    /// Layers whose timer is armed.
+    watched: BTreeSet<PipelineId>,
+    late: BTreeSet<PipelineId>,
+}
+
+impl Deadlines {
+    pub(super) fn forget(&mut self, pipeline: PipelineId) {
+        self.heard.remove(&pipeline);
+        self.late.remove(&pipeline);
+    }
+
+    pub(super) fn is_late(&self, pipeline: PipelineId) -> bool {
+        self.late.contains(&pipeline)
+    }
+}
+
+impl State {
+    /// A stream gave a sign of life.
+    pub(crate) fn heard_of(&mut self, surface: &WlSurface) {
+        let Some(pipeline) = self.windows.layer_of(surface) else { return };
+        let deadline = self.device.pipeline(pipeline).and_then(|p| p.fallback.deadline);
+        let Some(deadline) = deadline else { return };
+        // Who promises nothing is not late: an idle desktop is not a frozen one.
+        let report = self.globals.desktop.streams.report(surface);
+        if !report.is_some_and(|report| report.heartbeat.is_some() || report.rate_mhz.is_some()) {
+            return;
+        }
+        self.layers.deadlines.heard.insert(pipeline, clock::now());
+        if self.layers.deadlines.late.remove(&pipeline) {
+            tracing::info!(layer = self.layer_name(pipeline), "the stream is back");
+            self.layer_changed(pipeline);
+        }
+        if self.layers.deadlines.watched.insert(pipeline) {
+            self.watch(pipeline, deadline);
+        }
+    }
+
+    /// Looks at a layer again after `wait`. The timer is not moved with every sign of life: it finds
+    /// out by itself how long it has to go on.
+    fn watch(&mut self, pipeline: PipelineId, wait: Duration) {
+        let timer =
+            self.handle.insert_source(Timer::from_duration(wait), move |_, (), state| match state
+                .time_left(pipeline)
+            {
+                Some(left) if !left.is_zero() => TimeoutAction::ToDuration(left),
+                left => {
+                    state.layers.deadlines.watched.remove(&pipeline);
+                    if left.is_some() && state.layers.deadlines.late.insert(pipeline) {
+                        let layer = state.layer_name(pipeline);
+                        tracing::warn!(layer, "the stream is late: its fallback is shown");
+                        state.layer_changed(pipeline);
+                    }
+                    TimeoutAction::Drop
+                }
+            });
+        if let Err(error) = timer {
+            tracing::error!("no timer for a layer's deadline: {error}");
+            self.layers.deadlines.watched.remove(&pipeline);
+        }
+    }
+
+    /// How long a layer's stream may still be silent; `None` when it is held to nothing any more.
+    fn time_left(&self, pipeline: PipelineId) -> Option<Duration> {
+        let deadline = self.device.pipeline(pipeline)?.fallback.deadline?;
+        let heard = self.layers.deadlines.heard.get(&pipeline)?;
+        self.windows.shown(pipeline)?;
+        Some((*heard + deadline).saturating_sub(clock::now()))
+    }
+}
