@@ -18,6 +18,7 @@ mod seats;
 mod streams;
 mod toplevels;
 mod typing;
+mod wfd;
 
 use std::{
     io,
@@ -64,6 +65,7 @@ pub use events::Log;
 pub use memory::PoolMemory;
 pub use seats::OwnSeat;
 pub use typing::keymap_of;
+pub use wfd::Wfd;
 
 /// How long the service may take for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -62,6 +62,16 @@ pub(crate) const OBJECTS: Limits = Limits {
         ("zwp_linux_buffer_params_v1", 256),
         // Each holds two descriptors.
         ("wp_security_context_v1", 64),
+        // Each is told of every port, pipeline and stream, and of every change.
+        ("wfd_manager_v1", 16),
+        ("wfd_device_v1", 16),
+        ("wfd_port_v1", 256),
+        ("wfd_pipeline_v1", 1024),
+        // One waits for its frame, or for a picture.
+        ("wfd_commit_v1", 1024),
+        // Those that are made are counted apart: a source outlives its object while it is shown.
+        ("wfd_source_v1", 1024),
+        ("wfd_mask_v1", 1024),
     ],
 };
 

@@ -105,13 +105,11 @@ impl Pictures {
     }
 
     /// Keeps the pixels of a controller's image.
-    #[expect(dead_code, reason = "for controllers")]
     pub(crate) fn add_image(&mut self, id: SourceId, pixels: Arc<Pixels>) {
         self.images.insert(id, pixels);
     }
 
     /// Keeps a controller's mask.
-    #[expect(dead_code, reason = "for controllers")]
     pub(crate) fn add_mask(&mut self, id: MaskId, mask: Arc<Coverage>) {
         self.masks.insert(id, Masking::new(mask));
     }

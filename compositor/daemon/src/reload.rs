@@ -1,6 +1,9 @@
 //! Taking a configuration: all of it, or nothing.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use porthole_core::{
     Name,
@@ -69,6 +72,7 @@ impl State {
         self.pictures.files = files;
         self.stop_forbidden_captures();
         self.end_forbidden_clipboards();
+        self.supersede_held();
         self.set_device(device);
         self.tell_all_toplevels();
         let ports: Vec<PortId> = self.ports.iter().map(|(id, _)| id).collect();
@@ -95,10 +99,14 @@ impl State {
         self.drop_ports();
         self.change_modes(&before);
         self.change_gammas(&before);
-        self.place_all_toplevels();
-        let ports: Vec<PortId> = self.ports.iter().map(|(id, _)| id).collect();
-        ports.into_iter().for_each(|id| self.damage_port(id));
+        if moves_toplevels(&before, &self.device) {
+            self.place_all_toplevels();
+        }
+        for port in changed_ports(&before, &self.device) {
+            self.damage_port(port);
+        }
         self.tell_outputs();
+        self.globals.wfd.changed();
     }
 
     /// The device after a configuration with these sizes of ports.
@@ -179,6 +187,7 @@ impl State {
         self.globals.capture.removed(SourceId::Port(id));
         self.globals.screencopy.removed(id);
         self.remove_seats_of(id);
+        self.forget_commits_of(id);
         let Some(port) = self.ports.remove(&self.display, id) else { return };
         tracing::info!(port = port.name, "removed");
         let global = port.global.clone();
@@ -232,6 +241,28 @@ impl State {
 pub(crate) fn splash(config: &Config) -> Result<Option<Arc<Pixels>>, ApplyError> {
     let path = config.splash.as_deref();
     Ok(path.map(|path| pictures::load(path, "splash")).transpose()?)
+}
+
+/// The ports on which something changed.
+pub(crate) fn changed_ports(before: &Device, after: &Device) -> BTreeSet<PortId> {
+    let changed = |id: PortId, port: &model::Port| {
+        before.port(id) != Some(port) || !before.pipelines_of(id).eq(after.pipelines_of(id))
+    };
+    after.ports().filter(|(id, port)| changed(*id, port)).map(|(id, _)| id).collect()
+}
+
+/// Whether toplevels may get another layer, or are asked for another size or rate.
+fn moves_toplevels(before: &Device, after: &Device) -> bool {
+    let wanted = |device: &Device| -> Vec<_> {
+        let of = |(id, p): (_, &model::Pipeline)| {
+            let size = (p.destination.size(), p.transform, p.sizing.lead);
+            (id, p.port, p.source, size, p.rate_limit)
+        };
+        device.pipelines().map(of).collect()
+    };
+    let modes =
+        |device: &Device| -> Vec<_> { device.ports().map(|(id, p)| (id, p.mode)).collect() };
+    wanted(before) != wanted(after) || modes(before) != modes(after)
 }
 
 /// The sizes that viewers may still choose under a configuration.

@@ -25,7 +25,7 @@ use smithay::{
 use crate::{
     cli::Cli,
     cursor,
-    handlers::output_management::ViewerSizes,
+    handlers::{output_management::ViewerSizes, wfd::Control},
     layers::Layers,
     pictures::{Files, Pictures},
     ports::Ports,
@@ -88,6 +88,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
         config_path: cli.config.clone(),
         viewer_sizes: ViewerSizes::new(),
         device: Device::new(),
+        control: Control::default(),
         ports: Ports::new(answers),
         seats: Seats::new(SeatState::new()),
         windows: Windows::default(),

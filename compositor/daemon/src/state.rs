@@ -17,7 +17,7 @@ use smithay::{
 use crate::{
     clock,
     desktop::Desktop,
-    handlers::output_management::ViewerSizes,
+    handlers::{output_management::ViewerSizes, wfd::Control},
     layers::Layers,
     pictures::Pictures,
     ports::Ports,
@@ -33,6 +33,7 @@ use crate::{
         virtual_keyboard::VirtualKeyboardState,
         virtual_pointer::VirtualPointerState,
         virtual_touch::VirtualTouchState,
+        wfd::WfdState,
     },
     seats::Seats,
     sockets::{Sockets, socket_of},
@@ -50,6 +51,8 @@ pub(crate) struct State {
     /// Sizes of ports that viewers asked for, over those of the configuration.
     pub(crate) viewer_sizes: ViewerSizes,
     pub(crate) device: Device,
+    /// What clients that control it have under way.
+    pub(crate) control: Control,
     pub(crate) globals: Globals,
     pub(crate) ports: Ports,
     pub(crate) seats: Seats,
@@ -77,6 +80,7 @@ pub(crate) struct Globals {
     pub(crate) output_management: OutputManagementState,
     pub(crate) desktop: Desktop,
     pub(crate) lamps: LampsState,
+    pub(crate) wfd: WfdState,
     _shm: ShmState,
     _viewporter: ViewporterState,
     _presentation: PresentationState,
@@ -99,6 +103,9 @@ impl Globals {
         let may_resize = |client: &Client| {
             socket_of(client).is_some_and(|s| s.with_rights(SocketRights::may_resize_any))
         };
+        let may_observe = |client: &Client| {
+            socket_of(client).is_some_and(|s| s.with_rights(SocketRights::may_observe_any))
+        };
         Self {
             compositor: CompositorState::new_v6::<State>(display),
             xdg_shell: XdgShellState::new::<State>(display),
@@ -108,6 +115,7 @@ impl Globals {
             output_management: OutputManagementState::new::<State>(display, may_resize),
             desktop: Desktop::new(display),
             lamps: LampsState::new::<State>(display, may_input),
+            wfd: WfdState::new::<State>(display, may_observe),
             _shm: ShmState::new::<State>(display),
             _viewporter: ViewporterState::new::<State>(display),
             _presentation: PresentationState::new::<State>(display, clock::ID),

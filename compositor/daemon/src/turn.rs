@@ -51,7 +51,9 @@ impl Turn {
         self.relay.clean(&mut self.display, state);
         loop {
             state.refresh_touches();
+            state.apply_held();
             state.refresh_ports();
+            state.tell_control();
             if let Err(error) = self.display.flush_clients() {
                 tracing::warn!("clients could not be flushed: {error}");
             }

@@ -105,13 +105,23 @@ impl Windows {
     }
 }
 
+/// The size of a toplevel's picture; empty while it has none.
+pub(crate) fn picture_size(surface: &WlSurface) -> Size {
+    if !surface.is_alive() {
+        return Size::default();
+    }
+    with_states(surface, |states| {
+        with_content(states, |c| c.pixels.as_ref().map(|_| c.size).unwrap_or_default())
+    })
+}
+
 fn is_mapped(surface: &WlSurface) -> bool {
     surface.is_alive() && with_states(surface, |s| with_content(s, |c| c.pixels.is_some()))
 }
 
 impl State {
     /// What a toplevel shows, by the socket that its client came through and its application id.
-    fn content_of(&self, toplevel: &ToplevelSurface) -> Option<Content> {
+    pub(crate) fn content_of(&self, toplevel: &ToplevelSurface) -> Option<Content> {
         let surface = toplevel.wl_surface();
         let (scanout, app_id) = with_states(surface, |states| {
             let data = states.data_map.get::<XdgToplevelSurfaceData>();
@@ -181,6 +191,8 @@ impl State {
             (Some(content), Some(_)) if before != now => {
                 tracing::info!("{content} has its layer");
             }
+            // Every change of the layout asks again.
+            (Some(_), None) if before.is_none() && toplevel.is_initial_configure_sent() => {}
             (Some(content), None) => {
                 tracing::info!("{content} has no layer in the configuration: it is not shown");
             }

@@ -61,6 +61,10 @@ pub struct Log {
     pub(super) serial: Option<u32>,
     /// A buffer that the service made.
     pub(super) made: Option<WlBuffer>,
+    /// How many commits controllers made.
+    pub(super) commits: u32,
+    /// The last dump.
+    pub(super) dump: Option<String>,
     /// The serial with which the pointer came last.
     pub(super) pointer_serial: Option<u32>,
     /// The surface that had the keyboard last.

@@ -93,6 +93,8 @@ mod wayland_typing;
 #[cfg(test)]
 mod wfd_blending;
 #[cfg(test)]
+mod wfd_control;
+#[cfg(test)]
 mod wfd_holes;
 #[cfg(test)]
 mod wfd_reference;

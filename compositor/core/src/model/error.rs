@@ -141,6 +141,24 @@ pub enum CommitError {
         /// The pipeline that it should be bound to.
         pipeline: PipelineId,
     },
+    /// A source or mask that could not be made.
+    #[error("pipeline {} cannot be bound to this {what}: it failed when it was created", pipeline.get())]
+    Unusable {
+        /// The pipeline that it should be bound to.
+        pipeline: PipelineId,
+        /// Source or mask.
+        what: &'static str,
+    },
+    /// A stream shows in one pipeline at a time.
+    #[error("{stream} is shown by pipeline {first} already: pipeline {second} cannot show it too", first = first.get(), second = second.get())]
+    SameStream {
+        /// The stream.
+        stream: crate::config::Content,
+        /// One pipeline.
+        first: PipelineId,
+        /// The other.
+        second: PipelineId,
+    },
     /// A destination reaches outside its port.
     #[error("pipeline {pipeline} reaches outside port '{port}'", pipeline = pipeline.get())]
     OutsidePort {
@@ -179,7 +197,7 @@ impl CommitError {
     #[must_use]
     pub const fn status(&self) -> Status {
         match self {
-            Self::NoObject(_) => Status::BadHandle,
+            Self::NoObject(_) | Self::Unusable { .. } => Status::BadHandle,
             Self::IdTaken(_) | Self::NameTaken(_) => Status::InUse,
             Self::NoMoreIds => Status::OutOfMemory,
             Self::Opacity(..)
@@ -198,6 +216,7 @@ impl CommitError {
             | Self::HolePieces(_)
             | Self::Modeset(_)
             | Self::ScaleRange(_)
+            | Self::SameStream { .. }
             | Self::FrameMemory { .. } => Status::NotSupported,
             Self::Denied(..) => Status::Denied,
         }
@@ -218,11 +237,14 @@ impl CommitError {
             | Self::NoMask(id)
             | Self::ScaleRange(id) => Object::Pipeline(*id),
             Self::ForeignMask { pipeline, .. }
+            | Self::Unusable { pipeline, .. }
             | Self::MaskSize { pipeline, .. }
             | Self::OutsideImage { pipeline, .. }
             | Self::ForeignSource { pipeline, .. }
             | Self::OutsidePort { pipeline, .. } => Object::Pipeline(*pipeline),
-            Self::SameLayer { second, .. } => Object::Pipeline(*second),
+            Self::SameLayer { second, .. } | Self::SameStream { second, .. } => {
+                Object::Pipeline(*second)
+            }
             Self::Modeset(port) => Object::Port(*port),
             Self::NoMoreIds
             | Self::NameTaken(_)

@@ -253,6 +253,22 @@ impl Pending {
         });
     }
 
+    /// Drops what waits for an object.
+    pub fn forget(&mut self, object: Object) {
+        self.refused.remove(&object);
+        match object {
+            Object::Port(id) => drop(self.ports.remove(&id)),
+            Object::Pipeline(id) => drop(self.pipelines.remove(&id)),
+            Object::Source(_) | Object::Mask(_) => {}
+        }
+    }
+
+    /// The sizing that waits for a pipeline, of which a setter may change a part.
+    #[must_use]
+    pub fn sizing(&self, id: PipelineId) -> Option<Sizing> {
+        self.pipelines.get(&id)?.sizing
+    }
+
     /// The sources that are to be bound once they have a picture.
     pub fn awaited(&self) -> impl Iterator<Item = SourceId> + '_ {
         self.pipelines.values().filter_map(|changes| match changes.source? {

@@ -26,6 +26,15 @@ impl Device {
         if needed > limits::FRAME_MEMORY {
             return Err(CommitError::FrameMemory { needed, limit: limits::FRAME_MEMORY });
         }
+        let mut streams = BTreeMap::new();
+        for &id in self.pipelines.keys() {
+            if let Some(stream) = self.stream_of(id)
+                && let Some(first) = streams.insert(stream, id)
+            {
+                let stream = stream.clone();
+                return Err(CommitError::SameStream { stream, first, second: id });
+            }
+        }
         let mut layers = BTreeMap::new();
         for (&id, pipeline) in self.pipelines.iter().filter(|(_, pipeline)| pipeline.is_enabled()) {
             let port = self.ports.get(&pipeline.port);

@@ -19,4 +19,5 @@ mod shm;
 mod sources;
 mod stream;
 mod surfaces;
+pub(crate) mod wfd;
 mod xdg_shell;

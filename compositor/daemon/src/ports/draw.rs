@@ -24,7 +24,7 @@ use super::Port;
 use crate::{
     clock, cursor,
     layers::{self, Shown},
-    protocols::capture::SourceId,
+    protocols::{capture::SourceId, wfd::Frame},
     render::{CaptureJob, CaptureToken, Drawn, FramePlan},
     scene::Scene,
     state::State,
@@ -172,6 +172,7 @@ impl State {
         port.input = scene.input;
         port.stale = false;
         let size = port.size;
+        self.globals.wfd.planned(id);
         self.globals.capture.damaged(SourceId::Port(id), &plan.damage);
         self.globals.screencopy.damaged(id, &plan.damage);
         let captures = self.take_captures(id, size);
@@ -274,7 +275,9 @@ impl State {
         self.released.send();
         let Some(port) = self.ports.get_mut(id) else { return };
         present(port, waiting, at);
+        let shown = port.shown(at);
         let action = port.redraw.drawn(clock::now());
+        self.globals.wfd.presented(id, shown);
         self.redraw_action(id, action);
         self.release_shown(held);
     }
@@ -290,6 +293,11 @@ impl Port {
             return Region::new();
         }
         std::mem::take(&mut self.unpainted)
+    }
+
+    /// The frame that is shown since then.
+    pub(crate) const fn shown(&self, at: Duration) -> Frame {
+        Frame { at, period: self.period(), frame: self.serial }
     }
 }
 

@@ -18,4 +18,5 @@ pub(crate) mod virtio_gpu_metadata;
 pub(crate) mod virtual_keyboard;
 pub(crate) mod virtual_pointer;
 pub(crate) mod virtual_touch;
+pub(crate) mod wfd;
 pub(crate) mod xdg_output;
