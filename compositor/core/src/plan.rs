@@ -12,6 +12,7 @@ use crate::scene::Element;
 
 mod compose;
 mod difference;
+pub mod planes;
 
 #[cfg(test)]
 mod tests;
