@@ -14,7 +14,7 @@ use porthole_wayland::wfd::client::{
 use wayland_client::{Connection, Dispatch, Proxy, QueueHandle, protocol::wl_region::WlRegion};
 
 use super::{Buffer, Log, Program};
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, OrFail, Result};
 
 /// What an object's lines in the log begin with.
 #[derive(Debug)]
@@ -38,6 +38,14 @@ impl Program {
         let device = manager.create_device(0, access, self.handle(), ());
         self.roundtrip()?;
         Ok(Wfd { device })
+    }
+
+    /// Sends all requests.
+    ///
+    /// # Errors
+    /// When the service does not take them.
+    pub fn send(&self) -> Result<()> {
+        self.connection.flush().or_fail("send requests")
     }
 
     /// The numbers of the ports that devices were told of.

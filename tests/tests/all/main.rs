@@ -93,8 +93,12 @@ mod wayland_typing;
 #[cfg(test)]
 mod wfd_blending;
 #[cfg(test)]
+mod wfd_commits;
+#[cfg(test)]
 mod wfd_control;
 #[cfg(test)]
 mod wfd_holes;
+#[cfg(test)]
+mod wfd_hostile;
 #[cfg(test)]
 mod wfd_reference;

@@ -1,0 +1,129 @@
+//! Controllers that ask for too much: it is bounded, and others do not feel it.
+
+use porthole_tests::{Result, program::Program};
+use porthole_wayland::wfd::client::{
+    wfd_device_v1::CommitFlags, wfd_manager_v1::Access, wfd_pipeline_v1::Transition,
+};
+use wayland_client::protocol::wl_shm::Format;
+
+use crate::{
+    wayland_scene::{APP, picture, show},
+    wfd_control::{DEVICE, controller, service},
+};
+
+const NOW: CommitFlags = CommitFlags::empty();
+
+#[test]
+fn a_region_of_too_many_pieces_is_refused_whole() -> Result<()> {
+    let service = service()?;
+    let (mut program, device, _, pipelines) = controller(&service)?;
+    let id = pipelines[0];
+    let layer = program.wfd_pipeline(&device, id);
+    // Rectangles that do not touch, as many as a hole may have.
+    let dots: Vec<[i32; 4]> = (0..1024).map(|i| [i % 32 * 2, i / 32 * 2, 1, 1]).collect();
+    layer.set_hole(Some(&program.region(&dots)));
+    assert_eq!(program.wfd_commit(&device, DEVICE, NOW)?, "presented");
+    // A grid of cuts makes pieces by the hundred thousand out of a thousand requests.
+    let grid = program.region(&[[0, 0, 16_000, 16_000]]);
+    for i in 0..511 {
+        grid.subtract(0, i * 30, 16_000, 1);
+        grid.subtract(i * 30, 0, 1, 16_000);
+    }
+    layer.set_hole(Some(&grid));
+    let outcome = program.wfd_commit(&device, DEVICE, NOW)?;
+    assert!(outcome.contains(&format!("Value(NotSupported), object_id: {id}")), "{outcome}");
+    // The hole is still the one before.
+    program.roundtrip()?;
+    let holes: Vec<_> =
+        program.log.since(0).iter().filter(|line| line.contains(" Hole { ")).cloned().collect();
+    assert_eq!(holes.len(), 2, "{holes:?}");
+    assert!(holes[1].contains("rectangles: 1024"), "{holes:?}");
+
+    let endless: Vec<[i32; 4]> = (0..10_000).map(|i| [i, i, 1, 1]).collect();
+    layer.set_hole(Some(&program.region(&endless)));
+    let error = program.roundtrip().unwrap_err().to_string();
+    assert!(error.contains("1024 rectangles"), "{error}");
+    Ok(())
+}
+
+/// A flood of commits, of which nobody reads the outcome, holds up nobody else.
+#[test]
+fn floods_of_commits_do_not_hold_up_others() -> Result<()> {
+    let service = service()?;
+    let mut program = Program::connect(&service.socket("viewer")?)?;
+    let toplevel = program.toplevel(APP)?;
+    let buffer = program.buffer((40, 20), Format::Xrgb8888, true)?;
+    show(&mut program, &toplevel, &buffer)?;
+    let (mut flood, device, _, pipelines) = controller(&service)?;
+    let layer = flood.wfd_pipeline(&device, pipelines[1]);
+    for i in 0..900_i32 {
+        layer.set_destination_rectangle(i % 20, i % 20, 10, 10);
+        layer.set_layer(i);
+        flood.wfd_start_commit(&device, DEVICE, NOW);
+    }
+    flood.send()?;
+    for _ in 0..10 {
+        show(&mut program, &toplevel, &buffer)?;
+    }
+    flood.roundtrip()?;
+
+    // More than may wait: the client is ended, with a reason in the log.
+    let source = flood.wfd_program(&layer, "viewer", "never");
+    for _ in 0..3000 {
+        layer.bind_source(Some(&source), Transition::WhenReady, 0);
+        flood.wfd_start_commit(&device, DEVICE, CommitFlags::TestOnly);
+        flood.wfd_start_commit(&device, DEVICE, NOW);
+    }
+    flood.roundtrip()?;
+    show(&mut program, &toplevel, &buffer)
+}
+
+#[test]
+fn sources_masks_and_devices_are_counted() -> Result<()> {
+    let service = service()?;
+    let (mut program, device, _, pipelines) = controller(&service)?;
+    let layer = program.wfd_pipeline(&device, pipelines[0]);
+    let buffer = program.buffer((4, 4), Format::Xrgb8888, true)?;
+    let before = picture(&mut program)?;
+    let sources: Vec<_> = (0..300).map(|_| program.wfd_image(&layer, &buffer)).collect();
+    program.roundtrip()?;
+    let count = |program: &Program, what: &str| {
+        program.log.since(0).iter().filter(|line| line.starts_with(what)).count()
+    };
+    assert_eq!(count(&program, "source Created"), 256);
+    assert_eq!(count(&program, "source Failed"), 44);
+    sources.iter().for_each(|source| source.destroy());
+    let mask = program.wfd_mask(&layer, &buffer);
+    program.roundtrip()?;
+    assert_eq!(count(&program, "mask Failed"), 0, "room again");
+    mask.destroy();
+
+    // What failed can be bound, and fails the commit.
+    let wrong = program.wfd_program(&layer, "nowhere", "app");
+    layer.bind_source(Some(&wrong), Transition::AtVsync, 0);
+    let outcome = program.wfd_commit(&device, DEVICE, NOW)?;
+    assert!(outcome.contains("Value(BadHandle)"), "{outcome}");
+    let unknown = program.wfd_source(&layer, 999);
+    layer.bind_source(Some(&unknown), Transition::AtVsync, 0);
+    let outcome = program.wfd_commit(&device, DEVICE, NOW)?;
+    assert!(outcome.contains("Value(BadHandle)"), "{outcome}");
+    assert_eq!(picture(&mut program)?, before);
+
+    let mut many = Program::connect(&service.socket("looker")?)?;
+    let ended = (0..600).find_map(|_| many.wfd(Access::Observe).err());
+    assert!(ended.is_some_and(|error| error.to_string().contains("wfd_")));
+    program.roundtrip()
+}
+
+/// A program's name for itself may be as long as a message: nobody is told of it then.
+#[test]
+fn a_name_without_end_does_not_reach_controllers() -> Result<()> {
+    let service = service()?;
+    let (mut program, ..) = controller(&service)?;
+    let mut other = Program::connect(&service.socket("plain")?)?;
+    other.toplevel(&"x".repeat(4000))?;
+    let mut late = Program::connect(&service.socket("viewer")?)?;
+    late.wfd(Access::Control)?;
+    late.wfd_stream(APP)?;
+    program.roundtrip()
+}
