@@ -5,6 +5,11 @@
 //! nothing to do, so an idle port causes no wake-up. Clients that wait for a frame callback
 //! without having damaged anything are answered at the port's ticks, without drawing.
 //!
+//! Programs that draw at the port's own rate, such as guests, have a phase of their own. Where one of
+//! them draws right at the tick, now a little before it and now a little after, some of its pictures
+//! are replaced before any frame shows them. So a port that hears of this puts its ticks off a little,
+//! until they fall where nobody draws.
+//!
 //! Times are durations since any fixed moment, the same for every call (the daemon uses the
 //! monotonic clock).
 //!
@@ -22,6 +27,11 @@ use crate::refresh::Refresh;
 
 #[cfg(test)]
 mod tests;
+
+/// A port puts its ticks off once in so many frames at most, by this part of its period: even where
+/// that never helps, it costs less than a frame of a hundred.
+const SHIFT_EVERY: u32 = 16;
+const SHIFT_PART: u32 = 8;
 
 /// Where a port is in its redraw loop.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,13 +76,16 @@ pub struct Redraw {
     state: State,
     /// The tick that the last drawing began at: the phase of the port's clock.
     last: Option<Duration>,
+    /// Frames since the ticks were put off.
+    since_shift: u32,
 }
 
 impl Redraw {
     /// An idle port that has never drawn.
     #[must_use]
     pub const fn new(refresh: Refresh) -> Self {
-        Self { period: refresh.period(), state: State::Idle, last: None }
+        let period = refresh.period();
+        Self { period, state: State::Idle, last: None, since_shift: SHIFT_EVERY }
     }
 
     /// Where the loop is.
@@ -100,6 +113,25 @@ impl Redraw {
         }
     }
 
+    /// A picture was replaced before any frame showed it, by a program that is not faster than the
+    /// port.
+    pub fn missed(&mut self, now: Duration) -> Action {
+        let State::Scheduled { at, draw: true } = self.state else { return Action::None };
+        if self.since_shift < SHIFT_EVERY {
+            return Action::None;
+        }
+        self.since_shift = 0;
+        let at = at.max(now).saturating_add(self.period / SHIFT_PART);
+        self.state = State::Scheduled { at, draw: true };
+        Action::ArmTimer(at)
+    }
+
+    /// The time from one frame to the next.
+    #[must_use]
+    pub const fn period(&self) -> Duration {
+        self.period
+    }
+
     /// A client waits for a frame callback and has damaged nothing.
     pub fn tick_wanted(&mut self, now: Duration) -> Action {
         match &mut self.state {
@@ -125,9 +157,7 @@ impl Redraw {
                 // up; begin a new phase when a whole tick was missed.
                 let began = if now.saturating_sub(at) < self.period { at } else { now };
                 if draw {
-                    self.last = Some(began);
-                    self.state = State::Drawing { again: false, tick: false };
-                    Action::Draw
+                    self.draw(began)
                 } else {
                     self.state = State::Idle;
                     Action::Tick
@@ -163,12 +193,15 @@ impl Redraw {
                 self.state = State::Scheduled { at, draw: true };
                 Action::ArmTimer(at)
             }
-            _ => {
-                self.last = Some(now);
-                self.state = State::Drawing { again: false, tick: false };
-                Action::Draw
-            }
+            _ => self.draw(now),
         }
+    }
+
+    const fn draw(&mut self, began: Duration) -> Action {
+        self.last = Some(began);
+        self.since_shift = self.since_shift.saturating_add(1);
+        self.state = State::Drawing { again: false, tick: false };
+        Action::Draw
     }
 
     /// The earliest time for the next frame; `None` before the first.

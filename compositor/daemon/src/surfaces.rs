@@ -1,8 +1,11 @@
 //! What a surface shows, kept beside smithay's own state of it.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use porthole_core::scene::{Mapping, Point, SourceRect, Transform};
@@ -24,9 +27,12 @@ use smithay::{
     },
 };
 
-use crate::protocols::{
-    pacing,
-    shm::{Pixels, Releases, ShmBuffer},
+use crate::{
+    clock,
+    protocols::{
+        pacing,
+        shm::{Pixels, Releases, ShmBuffer},
+    },
 };
 
 /// Damage with more pieces than this is kept as coarser pieces.
@@ -53,6 +59,8 @@ pub(crate) struct Content {
     next_offset: (i32, i32),
     /// What changed, in buffer pixels.
     damage: Unseen,
+    /// When its last picture came.
+    came: Duration,
 }
 
 /// Who draws a surface's content.
@@ -96,6 +104,7 @@ impl Default for Content {
             offset: (0, 0),
             next_offset: (0, 0),
             damage: Unseen::default(),
+            came: Duration::ZERO,
         }
     }
 }
@@ -139,7 +148,13 @@ pub(crate) fn place_children(parent: &WlSurface) {
 }
 
 /// Takes what the client committed. A buffer that cannot be read is the client's protocol error.
-pub(crate) fn commit(surface: &WlSurface, states: &SurfaceData, released: &Releases) {
+///
+/// Answers how long the picture before it had been there, if no frame ever showed that.
+pub(crate) fn commit(
+    surface: &WlSurface,
+    states: &SurfaceData,
+    released: &Releases,
+) -> Option<Duration> {
     let mut guard = states.cached_state.get::<SurfaceAttributes>();
     let attributes = guard.current();
     let assignment = attributes.buffer.take();
@@ -150,6 +165,7 @@ pub(crate) fn commit(surface: &WlSurface, states: &SurfaceData, released: &Relea
 
     with_content(states, |content| {
         content.serial += 1;
+        let mut unseen = None;
         let new_buffer = match assignment {
             Some(BufferAssignment::Removed) => {
                 content.pixels = None;
@@ -157,6 +173,9 @@ pub(crate) fn commit(surface: &WlSurface, states: &SurfaceData, released: &Relea
             }
             Some(BufferAssignment::NewBuffer(buffer)) => {
                 content.pixels = hold(surface, &buffer, released);
+                let now = clock::now();
+                let before = std::mem::replace(&mut content.came, now);
+                unseen = (!content.damage.port.is_empty()).then(|| now.saturating_sub(before));
                 content.pixels.is_some()
             }
             None => false,
@@ -166,7 +185,7 @@ pub(crate) fn commit(surface: &WlSurface, states: &SurfaceData, released: &Relea
         content.update_view(states, scale);
         let Some(pixels) = &content.pixels else {
             content.damage.change(|damage| *damage = Region::new());
-            return;
+            return None;
         };
         let all = Rect::from_size(pixels.layout().size());
         if before != (content.transform, content.source, content.size) {
@@ -195,7 +214,8 @@ pub(crate) fn commit(surface: &WlSurface, states: &SurfaceData, released: &Relea
             }
             content.damage.change(|damage| damage.simplify(MAX_DAMAGE_RECTS));
         }
-    });
+        unseen
+    })
 }
 
 fn hold(surface: &WlSurface, buffer: &WlBuffer, released: &Releases) -> Option<Arc<Pixels>> {

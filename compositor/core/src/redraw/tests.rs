@@ -6,9 +6,10 @@ enum In {
     TickWanted,
     Timer,
     Drawn,
+    Missed,
 }
 use Action::{ArmTimer, Draw, None as Nothing, Tick};
-use In::{Damage, Drawn, TickWanted, Timer};
+use In::{Damage, Drawn, Missed, TickWanted, Timer};
 
 const fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
@@ -23,6 +24,7 @@ fn run(table: &[(u64, In, Action)]) -> Redraw {
             TickWanted => redraw.tick_wanted(ms(now)),
             Timer => redraw.timer(ms(now)),
             Drawn => redraw.drawn(ms(now)),
+            Missed => redraw.missed(ms(now)),
         };
         assert_eq!(action, expected, "row {row}: {input:?} at {now} ms");
     }
@@ -165,4 +167,62 @@ fn never_faster_than_the_period_under_constant_damage() {
         }
     }
     assert_eq!(frames, 100);
+}
+
+#[test]
+fn ticks_move_away_from_pictures_that_are_missed() {
+    run(&[
+        (100, Missed, Nothing),
+        (100, Damage, Draw),
+        (101, Drawn, Nothing),
+        (102, Damage, ArmTimer(ms(110))),
+        (109, Missed, ArmTimer(Duration::from_micros(111_250))),
+        // Not again so soon.
+        (109, Missed, Nothing),
+        (112, Timer, Draw),
+        (112, Drawn, Nothing),
+        // The phase is the new one.
+        (113, Damage, ArmTimer(Duration::from_micros(121_250))),
+        (120, Missed, Nothing),
+    ]);
+}
+
+/// A program of the port's own rate that draws right at its ticks, a little too early or too late.
+#[test]
+fn a_program_at_the_ports_rate_misses_little() {
+    let mut redraw = Redraw::new(Refresh::from_hz(100.0).unwrap());
+    let (mut armed, mut waiting, mut missed) = (None, false, 0);
+    let jitter = [0_u64, 300, 100, 0, 500, 200, 400];
+    let mut commits = (0..1000).map(|n| {
+        Duration::from_micros(u64::try_from(n).unwrap() * 10_000 + jitter[n % jitter.len()])
+    });
+    let mut next = commits.next();
+    while let Some(commit) = next {
+        let (now, is_timer) = match armed {
+            Some(at) if at <= commit => (at, true),
+            _ => (commit, false),
+        };
+        let action = if is_timer {
+            armed = None;
+            redraw.timer(now)
+        } else {
+            next = commits.next();
+            let lost = std::mem::replace(&mut waiting, true);
+            missed += u32::from(lost);
+            let shifted = if lost { redraw.missed(now) } else { Nothing };
+            if let ArmTimer(at) = shifted {
+                armed = Some(at);
+            }
+            redraw.damage(now)
+        };
+        match action {
+            Draw => {
+                waiting = false;
+                assert_eq!(redraw.drawn(now), Nothing);
+            }
+            ArmTimer(at) => armed = Some(at),
+            Nothing | Tick => {}
+        }
+    }
+    assert!(missed <= 2, "{missed} of 1000 pictures were never shown");
 }

@@ -50,7 +50,8 @@ impl CompositorHandler for State {
 
     fn commit(&mut self, surface: &WlSurface) {
         committed(surface);
-        with_states(surface, |states| surfaces::commit(surface, states, &self.released));
+        let unseen =
+            with_states(surface, |states| surfaces::commit(surface, states, &self.released));
         surfaces::place_children(surface);
         self.cursor_committed(surface);
         self.pace_commit(surface);
@@ -68,6 +69,9 @@ impl CompositorHandler for State {
         }
         let root = self.popup_root(root);
         self.toplevel_committed(&root);
+        if let Some(age) = unseen {
+            self.picture_missed(&root, age);
+        }
     }
 
     fn destroyed(&mut self, surface: &WlSurface) {

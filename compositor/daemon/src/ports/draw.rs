@@ -16,6 +16,7 @@ use smithay::{
     reexports::{
         calloop::timer::{TimeoutAction, Timer},
         wayland_protocols::wp::presentation_time::server::wp_presentation_feedback::Kind,
+        wayland_server::protocol::wl_surface::WlSurface,
     },
     wayland::presentation::Refresh,
 };
@@ -48,6 +49,20 @@ impl State {
                 let action = port.redraw.damage(clock::now());
                 self.redraw_action(id, action);
             }
+        }
+    }
+
+    /// A picture of a toplevel was replaced at this age before a frame showed it.
+    pub(crate) fn picture_missed(&mut self, toplevel: &WlSurface, age: Duration) {
+        let pipeline = self.windows.layer_of(toplevel).and_then(|id| self.device.pipeline(id));
+        // One that shows fewer pictures than come loses some by design.
+        let id = pipeline.filter(|layer| layer.rate_limit.is_none()).map(|layer| layer.port);
+        let Some(id) = id else { return };
+        let Some(port) = self.ports.get_mut(id) else { return };
+        // Of a program that is faster than the port, pictures are lost whatever the ticks are.
+        if age * 10 > port.redraw.period() * 9 {
+            let action = port.redraw.missed(clock::now());
+            self.redraw_action(id, action);
         }
     }
 
