@@ -22,8 +22,10 @@ pub struct Options {
     pub release: Option<&'static str>,
     /// QEMU's name of the display device, with its properties.
     pub display: String,
-    /// Whether it has a keyboard and a tablet.
+    /// Whether it has a keyboard and what it points with.
     pub input: bool,
+    /// What it points with: `tablet`, `mouse` or both.
+    pub pointers: &'static [&'static str],
     /// Whether it has a touch screen.
     pub touch: bool,
     /// Whether QEMU lets other processes map the guest's memory.
@@ -40,6 +42,7 @@ impl Default for Options {
             release: None,
             display: "vhost-user-gpu-pci".to_owned(),
             input: true,
+            pointers: &["tablet"],
             touch: false,
             shared_memory: true,
             device_options: Vec::new(),
@@ -108,7 +111,9 @@ impl Guest {
         command.arg("--wayland").arg(wayland);
         if options.input {
             command.arg("--keyboard-socket").arg(socket("keyboard"));
-            command.arg("--tablet-socket").arg(socket("tablet"));
+            for pointer in options.pointers {
+                command.arg(format!("--{pointer}-socket")).arg(socket(pointer));
+            }
         }
         if options.touch {
             command.arg("--touch-socket").arg(socket("touch"));
@@ -118,7 +123,7 @@ impl Guest {
 
         let mut machine = Machine::new(&folder).vhost_user("gpu", &options.display, &socket("gpu"));
         if options.input {
-            for part in ["keyboard", "tablet"] {
+            for part in ["keyboard"].iter().chain(options.pointers) {
                 machine = machine.vhost_user(part, "vhost-user-input-pci", &socket(part));
             }
         }

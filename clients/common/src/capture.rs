@@ -18,7 +18,7 @@ use std::{
 };
 
 use porthole_pixel::Size;
-use porthole_wayland::lamps::client::porthole_lamps_manager_v1::PortholeLampsManagerV1;
+use porthole_wayland::seat_feedback::client::porthole_seat_feedback_manager_v1::PortholeSeatFeedbackManagerV1;
 use wayland_client::{
     Connection, DispatchError, EventQueue, QueueHandle,
     globals::{GlobalError, GlobalList, registry_queue_init},
@@ -104,6 +104,8 @@ pub enum ViewEvent {
     Keymap(PersonId),
     /// These lamps of a person's keyboard are on.
     Lamps(PersonId, Lamps),
+    /// Whether somebody has locked a person's pointer: then only how far it goes counts.
+    PointerLocked(PersonId, bool),
     /// A person can send input; see [`PortView::take_input`].
     PersonReady(PersonId),
     /// What became of a wish for another size; see [`PortView::request_size`].
@@ -176,7 +178,7 @@ struct Port {
     seats: Option<ExtTransientSeatManagerV1>,
     keyboards: Option<ZwpVirtualKeyboardManagerV1>,
     pointers: Option<ZwlrVirtualPointerManagerV1>,
-    lamps: Option<PortholeLampsManagerV1>,
+    feedback: Option<PortholeSeatFeedbackManagerV1>,
     picture: Session,
 }
 
@@ -263,7 +265,7 @@ impl PortView {
             seats: globals.bind(queue, 1..=1, ()).ok(),
             keyboards: globals.bind(queue, 1..=1, ()).ok(),
             pointers: globals.bind(queue, 2..=2, ()).ok(),
-            lamps: globals.bind(queue, 1..=1, ()).ok(),
+            feedback: globals.bind(queue, 1..=1, ()).ok(),
             picture: Session::new(session, Role::Picture),
         });
         Ok(())

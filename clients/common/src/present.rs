@@ -15,6 +15,7 @@ mod cursor;
 mod dispatch;
 mod hands;
 mod link;
+mod lock;
 mod pointer;
 mod seats;
 mod stage;
@@ -187,6 +188,15 @@ pub enum Told {
         x: f64,
         /// 0 at the top edge, 1 at the bottom one.
         y: f64,
+    },
+    /// A pointer that is locked in its place went so far, in whole pixels of the picture.
+    Motion {
+        /// On which scanout.
+        scanout: usize,
+        /// To the right.
+        dx: i32,
+        /// Down.
+        dy: i32,
     },
     /// Wheels turned, in 1/120 of a detent.
     Wheel {

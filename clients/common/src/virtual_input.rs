@@ -82,6 +82,13 @@ impl VirtualInput {
         }
     }
 
+    /// Moves the pointer so far to the right and down.
+    pub fn relative_motion(&self, time: u32, dx: i32, dy: i32) {
+        if let Some(pointer) = &self.pointer {
+            pointer.motion(time, f64::from(dx), f64::from(dy));
+        }
+    }
+
     /// Presses or releases a button by its evdev code.
     pub fn button(&self, time: u32, code: u32, down: bool) {
         if let Some(pointer) = &self.pointer {

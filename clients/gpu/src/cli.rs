@@ -46,6 +46,11 @@ pub struct Cli {
     #[arg(long, value_name = "PATH|fd:N")]
     pub tablet_socket: Option<Address>,
 
+    /// Where QEMU finds the mouse (relative pointer); none without this. A guest that has a tablet as
+    /// well, and a driver for it, is pointed at with the tablet
+    #[arg(long, value_name = "PATH|fd:N")]
+    pub mouse_socket: Option<Address>,
+
     /// Where QEMU finds the touch screen; none without this
     #[arg(long, value_name = "PATH|fd:N")]
     pub touch_socket: Option<Address>,

@@ -13,6 +13,7 @@ pub(crate) fn shape(kind: Kind) -> Shape {
     let name = match kind {
         Kind::Keyboard => "keyboard",
         Kind::Tablet => "tablet",
+        Kind::Mouse => "mouse",
         Kind::Touch => "touch",
     };
     Shape { name, features: 0, queues: &[0, Event::LEN] }
@@ -33,6 +34,11 @@ impl InputPort {
         let name = format!("Porthole {}", shape(kind).name);
         let core = Core::new(kind, &name, &format!("porthole/{guest}"));
         Self { core, lent: VecDeque::new(), used: false }
+    }
+
+    /// Whether a driver reads what the device does.
+    pub(crate) const fn is_listening(&self) -> bool {
+        self.core.is_listening()
     }
 
     /// The lamps as the guest wants them; none before it has used the device.

@@ -23,6 +23,10 @@ pub const BTN_TASK: u16 = 0x117;
 /// A finger is on the screen.
 pub const BTN_TOUCH: u16 = 0x14a;
 
+/// How far a mouse went to the right.
+pub const REL_X: u16 = 0x00;
+/// How far a mouse went down.
+pub const REL_Y: u16 = 0x01;
 /// Horizontal wheel, in detents, positive to the right.
 pub const REL_HWHEEL: u16 = 0x06;
 /// Vertical wheel, in detents, positive away from the user.

@@ -163,6 +163,14 @@ mod tests {
     }
 
     #[test]
+    fn golden_mouse() {
+        assert_eq!(answer(Kind::Mouse, ID_DEVIDS, 0)[4..6], [4, 0]);
+        assert_eq!(answer(Kind::Mouse, EV_BITS, 1), answer(Kind::Tablet, EV_BITS, 1));
+        assert_eq!(answer(Kind::Mouse, EV_BITS, 2), [0x43, 0x19]);
+        assert_eq!(answer(Kind::Mouse, EV_BITS, 3), []);
+    }
+
+    #[test]
     fn golden_touch() {
         assert_eq!(answer(Kind::Touch, EV_BITS, 3), [0, 0, 0, 0, 0, 0x80, 0x60, 0x02]);
         assert_eq!(answer(Kind::Touch, ABS_INFO, 0x2f)[4..8], [9, 0, 0, 0]);

@@ -2,7 +2,7 @@
 
 use crate::codes::{
     ABS_X, ABS_Y, EV_ABS, EV_KEY, EV_LED, EV_REL, LED_CAPSL, LED_NUML, LED_SCROLLL, REL_HWHEEL,
-    REL_HWHEEL_HI_RES, REL_WHEEL, REL_WHEEL_HI_RES,
+    REL_HWHEEL_HI_RES, REL_WHEEL, REL_WHEEL_HI_RES, REL_X, REL_Y,
 };
 use crate::config::Config;
 use crate::event::{Event, Motion, Packet};
@@ -26,6 +26,13 @@ pub enum Input {
         x: u16,
         /// From the top.
         y: u16,
+    },
+    /// The pointer went so far, in whole steps of a mouse; huge ones are cut.
+    Motion {
+        /// To the right.
+        dx: i32,
+        /// Down.
+        dy: i32,
     },
     /// Wheels turned, in 1/120 of a detent.
     Wheel {
@@ -85,6 +92,8 @@ pub struct Device {
 
 /// A whole detent of a wheel.
 const DETENT: i32 = 120;
+/// Far more than any mouse goes at once; keeps sums away from overflow.
+const MAX_STEPS: i32 = 1 << 16;
 /// Far more than any wheel turns at once; keeps sums away from overflow.
 const MAX_WHEEL: i32 = 1 << 20;
 
@@ -123,6 +132,12 @@ impl Device {
         self.listening = listening;
     }
 
+    /// Whether a driver reads events.
+    #[must_use]
+    pub const fn is_listening(&self) -> bool {
+        self.listening
+    }
+
     /// The driver starts over: it knows of nothing that is down.
     pub fn reset(&mut self) {
         self.config.reset();
@@ -142,8 +157,17 @@ impl Device {
                 let events = vec![at(ABS_X, x), at(ABS_Y, y)];
                 self.outbox.motion(Packet::motion(Motion::Pointer, events));
             }
+            Input::Motion { dx, dy } if self.kind == Kind::Mouse && self.listening => {
+                let went = [(REL_X, dx), (REL_Y, dy)].into_iter().filter(|(_, steps)| *steps != 0);
+                let step = |steps: i32| steps.clamp(-MAX_STEPS, MAX_STEPS);
+                let events: Vec<_> =
+                    went.map(|(code, steps)| Event::new(EV_REL, code, step(steps))).collect();
+                if !events.is_empty() {
+                    self.outbox.motion(Packet::motion(Motion::Pointer, events));
+                }
+            }
             Input::Wheel { vertical, horizontal }
-                if self.kind == Kind::Tablet && self.listening =>
+                if matches!(self.kind, Kind::Tablet | Kind::Mouse) && self.listening =>
             {
                 self.wheel(vertical, horizontal);
             }

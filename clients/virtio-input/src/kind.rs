@@ -1,9 +1,10 @@
-//! The three devices and what each can do.
+//! The four devices and what each can do.
 
 use crate::codes::{
     ABS_MT_POSITION_X, ABS_MT_POSITION_Y, ABS_MT_SLOT, ABS_MT_TRACKING_ID, ABS_X, ABS_Y, BTN_LEFT,
     BTN_TASK, BTN_TOUCH, EV_ABS, EV_KEY, EV_LED, EV_REL, EV_REP, INPUT_PROP_DIRECT, LED_CAPSL,
-    LED_NUML, LED_SCROLLL, REL_HWHEEL, REL_HWHEEL_HI_RES, REL_WHEEL, REL_WHEEL_HI_RES,
+    LED_NUML, LED_SCROLLL, REL_HWHEEL, REL_HWHEEL_HI_RES, REL_WHEEL, REL_WHEEL_HI_RES, REL_X,
+    REL_Y,
 };
 
 /// The largest value of a position; 0 is the left or upper edge.
@@ -22,6 +23,8 @@ pub enum Kind {
     Keyboard,
     /// An absolute pointer with eight buttons and two wheels.
     Tablet,
+    /// A relative pointer with the same buttons and wheels.
+    Mouse,
     /// A screen for [`SLOTS`] fingers, protocol type B.
     Touch,
 }
@@ -33,6 +36,7 @@ impl Kind {
             Self::Keyboard => 1,
             Self::Tablet => 2,
             Self::Touch => 3,
+            Self::Mouse => 4,
         }
     }
 
@@ -41,7 +45,7 @@ impl Kind {
     pub fn has_key(self, code: u16) -> bool {
         match self {
             Self::Keyboard => is_keyboard_key(code),
-            Self::Tablet => (BTN_LEFT..=BTN_TASK).contains(&code),
+            Self::Tablet | Self::Mouse => (BTN_LEFT..=BTN_TASK).contains(&code),
             Self::Touch => code == BTN_TOUCH,
         }
     }
@@ -56,6 +60,10 @@ impl Kind {
             (Self::Tablet, EV_REL) => {
                 vec![REL_HWHEEL, REL_WHEEL, REL_WHEEL_HI_RES, REL_HWHEEL_HI_RES]
             }
+            (Self::Mouse, EV_REL) => {
+                let wheels = Self::Tablet.codes(EV_REL);
+                [REL_X, REL_Y].into_iter().chain(wheels).collect()
+            }
             (Self::Tablet, EV_ABS) => vec![ABS_X, ABS_Y],
             (Self::Touch, EV_ABS) => {
                 vec![ABS_MT_SLOT, ABS_MT_POSITION_X, ABS_MT_POSITION_Y, ABS_MT_TRACKING_ID]
@@ -68,7 +76,7 @@ impl Kind {
     pub(crate) fn properties(self) -> Vec<u16> {
         match self {
             Self::Touch => vec![INPUT_PROP_DIRECT],
-            Self::Keyboard | Self::Tablet => Vec::new(),
+            Self::Keyboard | Self::Tablet | Self::Mouse => Vec::new(),
         }
     }
 

@@ -85,6 +85,21 @@ impl Input {
         self.send_pointer(&changes, size);
     }
 
+    /// The pointer of a viewer that tells how far it went.
+    pub(crate) fn motion(&mut self, dx: i32, dy: i32, buttons: u8, size: Size) {
+        self.flush_move(size);
+        if (dx, dy) != (0, 0) {
+            self.devices.relative_motion(clock::milliseconds(), dx, dy);
+            self.devices.frame();
+        }
+        if !self.pointer.holds(buttons) {
+            let settled = self.keyboard.settle().to_vec();
+            self.send_keys(&settled);
+            let changes = self.pointer.update_buttons(buttons);
+            self.send_pointer(&changes, size);
+        }
+    }
+
     /// Sends the move that waits.
     pub(crate) fn flush_move(&mut self, size: Size) {
         if let Some((x, y)) = self.moved.take() {

@@ -50,6 +50,11 @@ impl Pointer {
         changes
     }
 
+    /// What changed where only the buttons are told.
+    pub(crate) fn update_buttons(&mut self, buttons: u8) -> Vec<Change> {
+        self.set_buttons(buttons).collect()
+    }
+
     /// True where the next update would only move.
     pub(crate) const fn holds(&self, buttons: u8) -> bool {
         self.buttons == buttons

@@ -145,6 +145,7 @@ impl Service {
             ViewEvent::CursorAt(id, at) => self.change_cursor(id, |cursor| cursor.set_place(at)),
             ViewEvent::Keymap(id) => self.take_keymap(id),
             ViewEvent::Lamps(id, lamps) => self.light(id, lamps),
+            ViewEvent::PointerLocked(id, locked) => self.lock_pointer(id, locked),
             ViewEvent::PersonReady(id) => self.person_ready(id),
             ViewEvent::ResizeAnswered { size, granted } => self.resize_answered(size, granted),
             ViewEvent::Failed(source) => self.end_view(source),
@@ -155,6 +156,13 @@ impl Service {
     fn light(&mut self, PersonId(id): PersonId, Lamps { num, caps, scroll }: Lamps) {
         if let Some(entry) = self.viewers.get_mut(&id) {
             entry.viewer.server_mut().set_leds(Leds { scroll, num, caps });
+        }
+    }
+
+    /// A viewer's pointer is locked: it should tell how far it goes, if it can.
+    fn lock_pointer(&mut self, PersonId(id): PersonId, locked: bool) {
+        if let Some(entry) = self.viewers.get_mut(&id) {
+            entry.viewer.server_mut().set_relative(locked);
         }
     }
 

@@ -48,7 +48,7 @@ pub(crate) const OBJECTS: Limits = Limits {
         ("ext_data_control_device_v1", 64),
         ("zwlr_data_control_device_v1", 64),
         ("porthole_virtual_touch_v1", 64),
-        ("porthole_lamps_v1", 64),
+        ("porthole_seat_feedback_v1", 64),
         // One for each toplevel.
         ("wfd_stream_v1", 256),
         // Each is a seat, and is announced to all; a viewer has one.

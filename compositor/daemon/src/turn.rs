@@ -54,6 +54,7 @@ impl Turn {
             state.apply_held();
             state.refresh_ports();
             state.tell_control();
+            state.refresh_feedback();
             if let Err(error) = self.display.flush_clients() {
                 tracing::warn!("clients could not be flushed: {error}");
             }

@@ -65,9 +65,9 @@ pub mod stream {
     protocol!("./wfd-stream-v1.xml");
 }
 
-/// `porthole_lamps_v1`: the lamps of a seat's keyboard, for whoever has such a keyboard.
-pub mod lamps {
-    protocol!("./porthole-lamps-v1.xml");
+/// `porthole_seat_feedback_v1`: what the devices of a seat are to do, for whoever has them.
+pub mod seat_feedback {
+    protocol!("./porthole-seat-feedback-v1.xml");
 }
 
 /// `porthole_virtual_touch_v1`: touch screens made by clients.

@@ -1,8 +1,8 @@
-//! Streams, which tell a guest's device of its layer, and the lamps that a guest turns on.
+//! Streams, which tell a guest's device of its layer, and what a seat's devices are to do.
 
-use porthole_wayland::lamps::client::{
-    porthole_lamps_manager_v1::PortholeLampsManagerV1,
-    porthole_lamps_v1::{self, PortholeLampsV1},
+use porthole_wayland::seat_feedback::client::{
+    porthole_seat_feedback_manager_v1::PortholeSeatFeedbackManagerV1,
+    porthole_seat_feedback_v1::{self as feedback, PortholeSeatFeedbackV1},
 };
 use porthole_wayland::stream::client::{
     wfd_stream_manager_v1::WfdStreamManagerV1 as Manager,
@@ -28,26 +28,34 @@ impl Program {
 }
 
 impl Program {
-    /// Watches the lamps of a seat; the log says `lamps N`.
+    /// Hears what a seat's devices are to do; the log says `lamps N`, `pointer locked` and `pointer free`.
     ///
     /// # Errors
     /// When the socket does not show the global.
-    pub fn watch_lamps(&self, seat: &WlSeat) -> Result<PortholeLampsV1> {
-        Ok(self.bind::<PortholeLampsManagerV1>()?.get_lamps(seat, self.handle(), ()))
+    pub fn seat_feedback(&self, seat: &WlSeat) -> Result<PortholeSeatFeedbackV1> {
+        let manager: PortholeSeatFeedbackManagerV1 = self.bind()?;
+        Ok(manager.get_feedback(seat, self.handle(), ()))
     }
 }
 
-impl Dispatch<PortholeLampsV1, ()> for Log {
+impl Dispatch<PortholeSeatFeedbackV1, ()> for Log {
     fn event(
         log: &mut Self,
-        _: &PortholeLampsV1,
-        event: porthole_lamps_v1::Event,
+        _: &PortholeSeatFeedbackV1,
+        event: feedback::Event,
         (): &(),
         _: &Connection,
         _: &QueueHandle<Self>,
     ) {
-        if let porthole_lamps_v1::Event::Lamps { lamps: WEnum::Value(lamps) } = event {
-            log.say(format!("lamps {}", lamps.bits()));
+        match event {
+            feedback::Event::Lamps { lamps: WEnum::Value(lamps) } => {
+                log.say(format!("lamps {}", lamps.bits()));
+            }
+            feedback::Event::Pointer { mode: WEnum::Value(feedback::Pointer::Locked) } => {
+                log.say("pointer locked");
+            }
+            feedback::Event::Pointer { .. } => log.say("pointer free"),
+            _ => {}
         }
     }
 }
@@ -85,4 +93,4 @@ impl Dispatch<WfdStreamV1, ()> for Log {
 }
 
 delegate_noop!(Log: Manager);
-delegate_noop!(Log: PortholeLampsManagerV1);
+delegate_noop!(Log: PortholeSeatFeedbackManagerV1);

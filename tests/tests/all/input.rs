@@ -34,7 +34,7 @@ const ABS_MAX: u32 = 32767;
 /// A layer that does not begin at the port's corner, so that a wrong mapping shows.
 const LAYER: (u32, u32, u32, u32) = (100, 50, 800, 500);
 
-fn scene() -> Scene {
+pub(crate) fn scene() -> Scene {
     Scene::new("main", 1024, 600).layer("ivi", LAYER, Pattern::Noise, 1)
 }
 
@@ -204,7 +204,7 @@ fn the_pointer_reaches_the_guest() -> Result<()> {
 }
 
 /// The layer's picture with the cursor's image at a position inside it.
-fn with_cursor(seed: u32, (x, y): (i32, i32)) -> Picture {
+pub(crate) fn with_cursor(seed: u32, (x, y): (i32, i32)) -> Picture {
     let mut picture = scene().picture();
     let (left, top, width, height) = LAYER;
     for row in 0..64 {

@@ -19,6 +19,8 @@ mod layers_gone;
 #[cfg(test)]
 mod layers_port;
 #[cfg(test)]
+mod mouse;
+#[cfg(test)]
 mod reload;
 #[cfg(test)]
 mod resize;

@@ -159,6 +159,32 @@ fn a_chord_takes_pointer_and_keyboard_back() -> Result<()> {
 }
 
 #[test]
+fn who_moves_a_pointer_hears_that_it_is_locked() -> Result<()> {
+    let service = service()?;
+    let mut desk = Desk::new(&service)?;
+    let seat = desk.hand.seat("main")?;
+    let _feedback = desk.hand.seat_feedback(&seat)?;
+    desk.hand.wait_for("the pointer", 0, |l| l == "pointer free")?;
+    let surface = desk.toplevel.surface.clone();
+    let lock = desk.program.lock(&desk.pointer, &surface, Lifetime::Persistent)?;
+    desk.program.roundtrip()?;
+    desk.point(28, 14)?;
+    desk.hand.wait_for("the lock", 0, |l| l == "pointer locked")?;
+    let mark = desk.hand.log.len();
+    lock.destroy();
+    desk.program.roundtrip()?;
+    desk.hand.wait_for("freedom", mark, |l| l == "pointer free")?;
+    let mark = desk.hand.log.len();
+    desk.program.lock(&desk.pointer, &surface, Lifetime::Oneshot)?;
+    desk.program.roundtrip()?;
+    desk.hand.wait_for("another lock", mark, |l| l == "pointer locked")?;
+    let mark = desk.hand.log.len();
+    let Desk { program, mut hand, .. } = desk;
+    program.die();
+    hand.wait_for("the end of it", mark, |l| l == "pointer free")
+}
+
+#[test]
 fn a_drag_out_of_a_scaled_layer_is_told_in_the_surfaces_own_coordinates() -> Result<()> {
     let service = service()?;
     let mut desk = Desk::new(&service)?;

@@ -4,10 +4,7 @@ use porthole_tests::{
     Result, Service,
     program::{Program, Toplevel},
 };
-use porthole_wayland::{
-    lamps::client::porthole_lamps_manager_v1::PortholeLampsManagerV1 as LampsManager,
-    stream::client::wfd_stream_v1::Lamps,
-};
+use porthole_wayland::stream::client::wfd_stream_v1::Lamps;
 use wayland_client::protocol::{wl_pointer::ButtonState, wl_shm::Format};
 
 const KEY_CAPSLOCK: u32 = 58;
@@ -65,7 +62,7 @@ fn the_lamps_of_who_has_the_keyboard_are_on() -> Result<()> {
     let keyboard = person.virtual_keyboard(&seat)?;
     let output = person.output("main")?;
     let pointer = person.virtual_pointer(&output)?;
-    let all = person.watch_lamps(&seat)?;
+    let all = person.seat_feedback(&seat)?;
     lamps(&mut person, 0, 0)?;
     let mut guest = Program::connect(&service.socket("ivi")?)?;
     let toplevel = shown(&mut guest, "porthole.scanout.0")?;
@@ -119,12 +116,11 @@ fn the_lamps_of_who_has_the_keyboard_are_on() -> Result<()> {
 fn lamps_are_for_those_who_may_send_keys() -> Result<()> {
     let service = Service::start_with(CONFIGURATION)?;
     let names = Program::connect(&service.socket("plain")?)?.global_names();
-    assert!(!names.iter().any(|name| name == "porthole_lamps_manager_v1"));
+    assert!(!names.iter().any(|name| name == "porthole_seat_feedback_manager_v1"));
     // The right goes: nothing more is heard.
     let mut person = Program::connect(&service.socket("viewer")?)?;
     let seat = person.seat("main")?;
-    let _manager: LampsManager = person.bind()?;
-    let _lamps = person.watch_lamps(&seat)?;
+    let _lamps = person.seat_feedback(&seat)?;
     lamps(&mut person, 0, 0)?;
     service.reload(&CONFIGURATION.replace(", \"input:main\"", ""))?;
     let mut guest = Program::connect(&service.socket("ivi")?)?;

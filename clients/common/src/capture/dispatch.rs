@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use porthole_wayland::lamps::client::porthole_lamps_manager_v1::PortholeLampsManagerV1;
+use porthole_wayland::seat_feedback::client::porthole_seat_feedback_manager_v1::PortholeSeatFeedbackManagerV1;
 use wayland_client::{
     Connection, Dispatch, Proxy, QueueHandle, delegate_noop,
     globals::{GlobalList, GlobalListContents},
@@ -212,6 +212,6 @@ delegate_noop!(PortView: ExtImageCopyCaptureManagerV1);
 delegate_noop!(PortView: ExtTransientSeatManagerV1);
 delegate_noop!(PortView: ZwpVirtualKeyboardManagerV1);
 delegate_noop!(PortView: ZwpVirtualKeyboardV1);
-delegate_noop!(PortView: PortholeLampsManagerV1);
+delegate_noop!(PortView: PortholeSeatFeedbackManagerV1);
 delegate_noop!(PortView: ZwlrVirtualPointerManagerV1);
 delegate_noop!(PortView: ZwlrVirtualPointerV1);

@@ -4,7 +4,9 @@
 //! A seat is asked for, bound, given virtual devices, and asked what it has of keyboard and pointer;
 //! then the person is ready. Each step is one round trip of the connection, and none is waited for.
 
-use porthole_wayland::lamps::client::porthole_lamps_v1::{self as lamps, PortholeLampsV1};
+use porthole_wayland::seat_feedback::client::porthole_seat_feedback_v1::{
+    self as feedback, PortholeSeatFeedbackV1,
+};
 use wayland_client::{
     Connection, Dispatch, Proxy, QueueHandle, WEnum,
     protocol::{
@@ -45,7 +47,7 @@ pub(super) struct Person {
     keyboard: Option<WlKeyboard>,
     pub(super) cursor: Option<Cursor>,
     input: Option<VirtualInput>,
-    lamps: Option<PortholeLampsV1>,
+    feedback: Option<PortholeSeatFeedbackV1>,
     pub(super) keymap: Option<Keymap>,
 }
 
@@ -64,8 +66,8 @@ impl Person {
             cursor.destroy();
         }
         drop(self.input);
-        if let Some(lamps) = self.lamps {
-            lamps.destroy();
+        if let Some(feedback) = self.feedback {
+            feedback.destroy();
         }
         if let Some(pointer) = self.pointer.filter(|p| p.version() >= 3) {
             pointer.release();
@@ -130,7 +132,7 @@ impl PortView {
             pointers.create_virtual_pointer_with_output(Some(&seat), output, queue, ())
         });
         person.input = Some(VirtualInput::new(keyboard, pointer));
-        person.lamps = port.lamps.as_ref().map(|all| all.get_lamps(&seat, queue, id));
+        person.feedback = port.feedback.as_ref().map(|all| all.get_feedback(&seat, queue, id));
         person.seat = Some(seat);
         self.display.sync(queue, Step::Devices(id));
     }
@@ -247,24 +249,27 @@ impl Dispatch<WlKeyboard, PersonId> for PortView {
     }
 }
 
-impl Dispatch<PortholeLampsV1, PersonId> for PortView {
+impl Dispatch<PortholeSeatFeedbackV1, PersonId> for PortView {
     fn event(
         view: &mut Self,
-        _: &PortholeLampsV1,
-        event: lamps::Event,
+        _: &PortholeSeatFeedbackV1,
+        event: feedback::Event,
         id: &PersonId,
         _: &Connection,
         _: &QueueHandle<Self>,
     ) {
-        if let lamps::Event::Lamps { lamps: WEnum::Value(on) } = event {
-            let on = |lamp| on.contains(lamp);
-            let lamps = Lamps {
-                num: on(lamps::Lamps::Num),
-                caps: on(lamps::Lamps::Caps),
-                scroll: on(lamps::Lamps::Scroll),
-            };
-            view.events.push_back(ViewEvent::Lamps(*id, lamps));
-        }
+        view.events.extend(match event {
+            feedback::Event::Lamps { lamps: WEnum::Value(on) } => {
+                let on = |lamp| on.contains(lamp);
+                let (num, caps) = (on(feedback::Lamps::Num), on(feedback::Lamps::Caps));
+                let lamps = Lamps { num, caps, scroll: on(feedback::Lamps::Scroll) };
+                Some(ViewEvent::Lamps(*id, lamps))
+            }
+            feedback::Event::Pointer { mode: WEnum::Value(mode) } => {
+                Some(ViewEvent::PointerLocked(*id, mode == feedback::Pointer::Locked))
+            }
+            _ => None,
+        });
     }
 }
 

@@ -65,6 +65,14 @@ impl Cursor {
         self.version
     }
 
+    /// Where the guest points, in pixels of its picture.
+    pub(super) fn hot_spot(&self) -> (i32, i32) {
+        let hot = |value: u32| i32::try_from(value).unwrap_or(0);
+        let (x, y) =
+            self.image.as_ref().map_or((0, 0), |image| (hot(image.hot.0), hot(image.hot.1)));
+        (self.position.0.saturating_add(x), self.position.1.saturating_add(y))
+    }
+
     /// The image and its hot spot, if there is something to see.
     pub(super) fn shown(&mut self, link: &Link) -> Option<(WlBuffer, (i32, i32))> {
         let image = self.image.as_ref().filter(|_| self.visible)?;
@@ -112,12 +120,12 @@ impl Overlay {
 }
 
 impl Window {
-    /// Shows the cursor on top of the picture, unless a pointer is `inside` and wears it. Returns
+    /// Shows the cursor on top of the picture, unless a pointer has `worn` it. Returns
     /// whether anything was to be done.
-    pub(super) fn cursor_settle(&mut self, link: &Link, inside: bool) -> bool {
+    pub(super) fn cursor_settle(&mut self, link: &Link, worn: bool) -> bool {
         let top = self.top.as_mut().filter(|top| top.attached.is_some());
         let Some(top) = top else { return false };
-        let wanted = if inside { None } else { self.cursor.shown(link) };
+        let wanted = if worn { None } else { self.cursor.shown(link) };
         let Some((buffer, _)) = wanted else {
             if let Some(overlay) = top.overlay.as_mut()
                 && overlay.shown.take().is_some()

@@ -82,6 +82,18 @@ impl Hands {
         }
     }
 
+    /// The pointer of a seat, which is locked in its place, went so far.
+    pub(super) fn went(
+        &self,
+        seat: Name,
+        (scanout, dx, dy): (usize, i32, i32),
+        told: &mut Vec<Told>,
+    ) {
+        if !self.is_taken(seat) {
+            told.push(Told::Motion { scanout, dx, dy });
+        }
+    }
+
     /// A button of a seat's pointer changes.
     pub(super) fn button(
         &mut self,

@@ -15,7 +15,9 @@ use wayland_client::protocol::wl_seat::WlSeat;
 use wayland_client::protocol::wl_shm::WlShm;
 use wayland_client::protocol::wl_subcompositor::WlSubcompositor;
 use wayland_client::{Connection, QueueHandle};
+use wayland_protocols::wp::pointer_constraints::zv1::client::zwp_pointer_constraints_v1::ZwpPointerConstraintsV1;
 use wayland_protocols::wp::presentation_time::client::wp_presentation::WpPresentation;
+use wayland_protocols::wp::relative_pointer::zv1::client::zwp_relative_pointer_manager_v1::ZwpRelativePointerManagerV1;
 use wayland_protocols::xdg::shell::client::xdg_wm_base::XdgWmBase;
 
 use super::dispatch::CallbackOf;
@@ -34,6 +36,8 @@ pub(super) struct Link {
     pub(super) wm: Option<XdgWmBase>,
     pub(super) presentation: Option<WpPresentation>,
     pub(super) streams: Option<WfdStreamManagerV1>,
+    pub(super) constraints: Option<ZwpPointerConstraintsV1>,
+    pub(super) relative: Option<ZwpRelativePointerManagerV1>,
     /// Formats that the compositor's `wl_shm` takes, by its numbers.
     pub(super) formats: Vec<u32>,
     /// The compositor has not seen the last change of a cursor yet.
@@ -90,6 +94,8 @@ impl Link {
             wm: None,
             presentation: None,
             streams: None,
+            constraints: None,
+            relative: None,
             formats: Vec::new(),
             cursor_unseen: false,
             ready: false,
@@ -109,6 +115,12 @@ impl Link {
             "xdg_wm_base" => self.wm = Some(registry.bind(name, version.min(6), queue, ())),
             "wp_presentation" => self.presentation = Some(registry.bind(name, 1, queue, ())),
             "wfd_stream_manager_v1" => self.streams = Some(registry.bind(name, 1, queue, ())),
+            "zwp_pointer_constraints_v1" => {
+                self.constraints = Some(registry.bind(name, 1, queue, ()));
+            }
+            "zwp_relative_pointer_manager_v1" => {
+                self.relative = Some(registry.bind(name, 1, queue, ()));
+            }
             // Frames of pointer events came with version 5; repeated keys from 10 on are not wanted.
             "wl_seat" if version >= 5 => {
                 return Some(registry.bind(name, version.min(9), queue, name));

@@ -8,6 +8,7 @@ use wayland_client::{Proxy, WEnum};
 use super::Told;
 use super::hands::Hands;
 use super::link::Link;
+use super::lock::Lock;
 use super::window::Window;
 
 /// Steps of a detent, as everywhere since high-resolution wheels.
@@ -46,6 +47,8 @@ pub(super) struct Pointer {
     surface: Option<WlSurface>,
     /// The cursor that it wears: whose, and which version.
     worn: Option<(usize, u64)>,
+    /// For a guest that wants to hear of motion alone.
+    pub(super) lock: Option<Lock>,
 }
 
 impl Pointer {
@@ -59,6 +62,7 @@ impl Pointer {
             horizontal: Turn { fine: None, coarse: None, units: 0.0 },
             surface: None,
             worn: None,
+            lock: None,
         }
     }
 
@@ -124,6 +128,10 @@ impl Pointer {
         told: &mut Vec<Told>,
     ) {
         let Some(scanout) = self.over else { return };
+        // Places say nothing to a guest that uses a mouse.
+        if self.lock.is_some() {
+            return;
+        }
         if let Some((x, y)) = size(scanout).map(|size| fraction(place, size)) {
             hands.moved(self.seat, (scanout, x, y), told);
         }
@@ -147,6 +155,35 @@ impl Pointer {
             hands.release_pointer(self.seat, told);
         }
         self.worn = None;
+        if let Some(lock) = self.lock.take() {
+            lock.end();
+        }
+    }
+
+    /// It is to be dressed anew.
+    pub(super) const fn undress(&mut self) {
+        self.worn = None;
+    }
+
+    /// Holds the pointer in its place while the guest wants to hear of motion alone.
+    pub(super) fn settle_lock(&mut self, link: &Link, window: &Window, relative: bool) {
+        let wanted = relative && self.over == Some(window.index());
+        let of_window = self.lock.as_ref().is_some_and(|lock| lock.scanout() == window.index());
+        if wanted && self.lock.is_none() {
+            self.lock = Lock::new(link, self.seat, &self.object, window);
+        } else if !wanted && of_window {
+            self.undress();
+            if let Some(lock) = self.lock.take() {
+                lock.end();
+            }
+        }
+    }
+
+    /// Tells where the guest's cursor is, where the pointer is held. Returns whether the window must be
+    /// committed.
+    pub(super) fn hint(&mut self, window: &Window) -> bool {
+        let lock = self.lock.as_mut().filter(|lock| lock.scanout() == window.index());
+        lock.is_some_and(|lock| lock.hint(window.cursor.hot_spot()))
     }
 
     /// Wears the guest's cursor, if it is over that guest's window and the cursor has changed.
@@ -157,7 +194,9 @@ impl Pointer {
             return false;
         }
         self.worn = Some(worn);
-        let Some((image, hot)) = window.cursor.shown(link) else {
+        // A pointer that is held is not seen: the guest's cursor is where the guest puts it.
+        let held = self.lock.as_ref().is_some_and(Lock::is_held);
+        let Some((image, hot)) = window.cursor.shown(link).filter(|_| !held) else {
             // The guest shows none, or draws it into its picture.
             self.object.set_cursor(self.enter_serial, None, 0, 0);
             return true;

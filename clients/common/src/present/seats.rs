@@ -182,19 +182,41 @@ impl Seats {
         (0..).find(|id| !used(*id)).unwrap_or_default()
     }
 
-    /// Whether any pointer is over this window.
-    pub(super) fn pointer_over(&self, scanout: usize) -> bool {
+    /// Whether any pointer is over this window and wears the guest's cursor.
+    pub(super) fn wears(&self, scanout: usize) -> bool {
         let mut pointers = self.seats.iter().filter_map(|seat| seat.pointer.as_ref());
-        pointers.any(|pointer| pointer.over == Some(scanout))
+        pointers.any(|pointer| pointer.over == Some(scanout) && pointer.lock.is_none())
+    }
+
+    /// The pointer of a seat.
+    pub(super) fn pointer_of(&mut self, name: u32) -> Option<&mut Pointer> {
+        self.seats.iter_mut().find(|seat| seat.name == name)?.pointer.as_mut()
+    }
+
+    /// The pointer of a seat, which is locked in its place, went so far.
+    pub(super) fn went(&self, name: u32, motion: (usize, i32, i32), told: &mut Vec<Told>) {
+        self.hands.went(name, motion, told);
+    }
+
+    /// Holds the pointers in this window in their place while the guest wants to hear of motion alone.
+    pub(super) fn lock_settle(&mut self, link: &Link, window: &Window, relative: bool) {
+        for pointer in self.seats.iter_mut().filter_map(|seat| seat.pointer.as_mut()) {
+            pointer.settle_lock(link, window, relative);
+        }
     }
 
     /// Every pointer over this window wears its cursor. Returns whether anything was to be done.
     pub(super) fn cursor_settle(&mut self, link: &Link, window: &mut Window) -> bool {
-        let mut done = false;
+        let (mut done, mut hinted) = (false, false);
         for pointer in self.seats.iter_mut().filter_map(|seat| seat.pointer.as_mut()) {
             done |= pointer.wear(link, window);
+            hinted |= pointer.hint(window);
         }
-        done
+        // A hint takes effect with the window's commit.
+        if let Some(top) = window.top.as_ref().filter(|top| hinted && top.attached.is_some()) {
+            top.surface.commit();
+        }
+        done || hinted
     }
 }
 

@@ -197,12 +197,13 @@ impl Stage {
         let mut cursor_changed = false;
         for window in &mut self.windows {
             window.reopen(link, &self.options.guest, self.guest, &mut told);
+            self.seats.lock_settle(link, window, self.guest.relative);
             window.commit(link, &mut told);
             // A guest may change its cursor without end. The next change goes out when the
             // compositor has seen the last one.
             if !link.cursor_unseen {
-                let inside = self.seats.pointer_over(window.index());
-                cursor_changed |= window.cursor_settle(link, inside);
+                let worn = self.seats.wears(window.index());
+                cursor_changed |= window.cursor_settle(link, worn);
                 cursor_changed |= self.seats.cursor_settle(link, window);
             }
         }

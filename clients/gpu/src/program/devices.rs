@@ -30,7 +30,7 @@ pub(super) enum Which {
 /// Pixels that a display may have each way; drivers refuse smaller ones.
 const SIDES: std::ops::RangeInclusive<u32> = 16..=16384;
 
-const KINDS: [Kind; 3] = [Kind::Keyboard, Kind::Tablet, Kind::Touch];
+const KINDS: [Kind; 4] = [Kind::Keyboard, Kind::Tablet, Kind::Mouse, Kind::Touch];
 
 impl Which {
     pub(super) fn name(self) -> &'static str {
@@ -52,7 +52,7 @@ pub(super) struct Devices {
     server: Server,
     port: GpuPort,
     /// In the order of [`KINDS`]; those that the command line asks for.
-    inputs: [Option<InputDevice>; 3],
+    inputs: [Option<InputDevice>; 4],
     presenter: Presenter,
     desk: Desk,
     resizes: Resizes,
@@ -68,6 +68,7 @@ pub(super) fn sockets(cli: &Cli) -> Vec<(&'static str, &Address)> {
         ("gpu", cli.gpu_address()),
         ("keyboard", cli.keyboard_socket.as_ref()),
         ("tablet", cli.tablet_socket.as_ref()),
+        ("mouse", cli.mouse_socket.as_ref()),
         ("touch", cli.touch_socket.as_ref()),
     ];
     all.into_iter().filter_map(|(name, address)| Some((name, address?))).collect()
@@ -86,8 +87,9 @@ impl Devices {
             Some(address) => serve(address, gpu::shape(&gpu))?,
             None => return Err(Failure::System("no socket", io::ErrorKind::InvalidInput.into())),
         };
-        let addresses = [&cli.keyboard_socket, &cli.tablet_socket, &cli.touch_socket];
-        let mut inputs = [const { None }; 3];
+        let (keyboard, tablet) = (&cli.keyboard_socket, &cli.tablet_socket);
+        let addresses = [keyboard, tablet, &cli.mouse_socket, &cli.touch_socket];
+        let mut inputs = [const { None }; 4];
         for ((slot, kind), address) in inputs.iter_mut().zip(KINDS).zip(addresses) {
             if let Some(address) = address {
                 let server = serve(address, input::shape(kind))?;
@@ -197,6 +199,7 @@ impl Devices {
                 let (x, y) = self.desk.locate(scanout, x, y);
                 self.input(Input::Pointer { x, y });
             }
+            Told::Motion { dx, dy, .. } => self.input(Input::Motion { dx, dy }),
             Told::Wheel { vertical, horizontal, .. } => {
                 self.input(Input::Wheel { vertical, horizontal });
             }
@@ -257,18 +260,36 @@ impl Devices {
 
     /// Tells the presenter how the guest is, when that is news.
     fn report(&mut self) {
-        let keyboard = self.inputs.iter().zip(KINDS).find(|(_, kind)| *kind == Kind::Keyboard);
-        let leds = keyboard.and_then(|(device, _)| device.as_ref()?.port.leds());
+        let leds = self.device(Kind::Keyboard).and_then(|keyboard| keyboard.port.leds());
         let lamps = leds.map(|Leds { num, caps, scroll }| Lamps { num, caps, scroll });
-        let guest = Guest { state: self.port.state, lamps, relative: false };
+        let guest = Guest { state: self.port.state, lamps, relative: self.uses_mouse() };
         if std::mem::replace(&mut self.told, guest) != guest {
             self.presenter.tell(guest);
         }
     }
 
-    /// What a seat did goes to every device; each takes what it can do.
+    fn device(&self, wanted: Kind) -> Option<&InputDevice> {
+        let mut devices = self.inputs.iter().zip(KINDS);
+        devices.find(|(_, kind)| *kind == wanted).and_then(|(device, _)| device.as_ref())
+    }
+
+    /// Whether the guest is pointed at with the mouse: it has a driver for it, and none for a tablet.
+    fn uses_mouse(&self) -> bool {
+        let used = |kind| self.device(kind).is_some_and(|device| device.port.is_listening());
+        used(Kind::Mouse) && !used(Kind::Tablet)
+    }
+
+    /// What a seat did goes to every device; each takes what it can do. Of tablet and mouse only one is
+    /// used, the other one lets go of what it holds.
     fn input(&mut self, input: Input) {
-        for InputDevice { server, port } in self.inputs.iter_mut().flatten() {
+        let unused = if self.uses_mouse() { Kind::Tablet } else { Kind::Mouse };
+        for (device, kind) in self.inputs.iter_mut().zip(KINDS) {
+            let Some(InputDevice { server, port }) = device else { continue };
+            let presses = matches!(input, Input::Key { pressed: true, .. });
+            let moves = matches!(input, Input::Wheel { .. });
+            if kind == unused && (presses || moves) {
+                continue;
+            }
             port.send(input);
             server.with_rings(|rings| port.deliver(rings));
         }

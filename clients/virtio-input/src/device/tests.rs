@@ -59,6 +59,25 @@ fn motion_merges_and_keeps_its_place_between_buttons() {
 }
 
 #[test]
+fn a_mouse_adds_its_motion_up() {
+    let mut mouse = device(Kind::Mouse);
+    mouse.send(Input::Motion { dx: 3, dy: -2 });
+    mouse.send(Input::Motion { dx: 4, dy: 0 });
+    mouse.send(Input::Key { code: BTN_LEFT, pressed: true });
+    mouse.send(Input::Motion { dx: 0, dy: i32::MAX });
+    mouse.send(Input::Motion { dx: 0, dy: 0 });
+    // What only a tablet can.
+    mouse.send(Input::Pointer { x: 1, y: 1 });
+    assert_eq!(
+        drain(&mut mouse),
+        [vec![(2, 0, 7), (2, 1, -2), SYN], vec![(1, 0x110, 1), SYN], vec![(2, 1, 1 << 16), SYN],]
+    );
+    let mut tablet = device(Kind::Tablet);
+    tablet.send(Input::Motion { dx: 3, dy: -2 });
+    assert!(drain(&mut tablet).is_empty());
+}
+
+#[test]
 fn wheels_count_detents_and_parts() {
     let mut tablet = device(Kind::Tablet);
     let turn = |tablet: &mut Device, vertical, horizontal| {

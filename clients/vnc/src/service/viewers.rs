@@ -208,6 +208,9 @@ impl Service {
                 input.scancode(scancode, keysym, down, keymap, size);
             }
             (Event::Pointer { x, y, buttons }, Some(input)) => input.pointer(x, y, buttons, size),
+            (Event::PointerMotion { dx, dy, buttons }, Some(input)) => {
+                input.motion(dx, dy, buttons, size);
+            }
             // Who may only look may not change what others see either.
             (Event::ResizeWanted(_), _) if self.options.view_only => {
                 entry.viewer.server_mut().refuse_resize();

@@ -1,7 +1,7 @@
 //! Seats.
 
 use smithay::{
-    input::{Seat, SeatHandler, SeatState, keyboard::LedState, pointer::CursorImageStatus},
+    input::{Seat, SeatHandler, SeatState, pointer::CursorImageStatus},
     reexports::wayland_server::{
         Client, DataInit, Dispatch, DisplayHandle,
         backend::ClientId,
@@ -31,12 +31,6 @@ impl SeatHandler for State {
 
     fn focus_changed(&mut self, seat: &Seat<Self>, focused: Option<&WlSurface>) {
         self.selection_focus(seat, focused);
-    }
-
-    fn led_state_changed(&mut self, seat: &Seat<Self>, _: LedState) {
-        if let Some(id) = self.seats.id_of(seat) {
-            self.tell_lamps(id);
-        }
     }
 
     fn cursor_image(&mut self, seat: &Seat<Self>, image: CursorImageStatus) {

@@ -43,19 +43,14 @@ impl StreamHandler for State {
         if matches!(what, Change::Heartbeat | Change::Rate) {
             self.heard_of(surface);
         }
-        if what == Change::Lamps {
-            tracing::debug!(layer, "the guest's lamps are {:?}", report.lamps);
-            self.lamps_changed(surface);
-        } else if what == Change::State {
+        if what == Change::State {
             tracing::info!(layer, "the guest is {:?}", report.state);
         } else {
             tracing::debug!(layer, ?what, ?report, "a stream reports");
         }
     }
 
-    fn stream_gone(&mut self, surface: &WlSurface) {
-        self.lamps_changed(surface);
-    }
+    fn stream_gone(&mut self, _: &WlSurface) {}
 }
 
 impl State {

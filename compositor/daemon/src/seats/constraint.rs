@@ -125,6 +125,13 @@ impl State {
         matches!(self.allowed(surface, pointer), Allowed::Locked)
     }
 
+    /// Whether a surface holds the pointer of a seat in its place.
+    pub(crate) fn has_locked_pointer(&self, id: SeatId) -> bool {
+        let pointer = self.seats.get(id).and_then(|s| s.seat.get_pointer());
+        let on = pointer.as_ref().and_then(PointerHandle::current_focus);
+        pointer.zip(on).is_some_and(|(pointer, on)| self.is_locked(&on, &pointer))
+    }
+
     /// The pointer of a seat is on a surface: what that asked for begins.
     pub(super) fn begin_constraint(&self, id: SeatId) {
         let Some(seat) = self.seats.get(id).filter(|s| !s.escape.free) else { return };

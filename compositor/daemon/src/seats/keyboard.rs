@@ -116,7 +116,6 @@ impl State {
         if let Some(keyboard) = keyboard {
             keyboard.set_focus(self, surface, SERIAL_COUNTER.next_serial());
         }
-        self.tell_lamps(id);
     }
 
     /// The layer that has a seat's keyboard.

@@ -10,9 +10,10 @@ use crate::present::{Display, Guest, GuestState, Lamps, Show, Told};
 fn a_stream_says_what_the_display_is_and_hears_how_the_guest_is() {
     let compositor = Compositor::with_streams();
     let mut device = Device::new(compositor.socket());
+    compositor.wait("window:");
     let lamps = Some(Lamps { caps: true, ..Lamps::default() });
     device.show(Show::Guest(Guest { state: GuestState::Running, lamps, relative: true }));
-    for line in ["stream: Running", "stream: lamps 2", "stream: Relative", "window:"] {
+    for line in ["stream: Running", "stream: lamps 2", "stream: Relative"] {
         compositor.wait(line);
     }
     compositor.order(|server| {
