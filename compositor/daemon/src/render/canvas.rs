@@ -6,6 +6,7 @@ use porthole_pixel::{Rect, Region, Size};
 use super::{
     Draw, FramePlan,
     layer::{Layer, Scratch, rects_between},
+    scaled::{DrawError, Scaled},
 };
 
 /// Bytes of the picture that are finished before the next ones are begun: all layers of a strip are
@@ -14,25 +15,26 @@ const STRIP_BYTES: usize = 512 << 10;
 /// Rows that a strip has at least.
 const MIN_STRIP: usize = 16;
 
-/// A picture of words as of `Argb8888`, premultiplied; rows without gaps. All alphas are 255 unless it
+/// A picture of words as of `Argb8888`, premultiplied; rows without gaps. Alphas mean nothing unless it
 /// was begun transparent.
 #[derive(Clone, Debug)]
 pub(super) struct Canvas {
     size: Size,
     words: Vec<u32>,
+    keeps_alpha: bool,
 }
 
 impl Canvas {
     /// A picture of one colour.
     pub(super) fn new(size: Size, color: Color) -> Self {
         let pixels = usize::try_from(size.area()).unwrap_or(0);
-        Self { size, words: vec![color.argb(); pixels] }
+        Self { size, words: vec![color.argb(); pixels], keeps_alpha: false }
     }
 
     /// A picture that keeps alpha, with nothing in it. Memory is touched only where it is drawn.
     pub(super) fn transparent(size: Size) -> Self {
         let pixels = usize::try_from(size.area()).unwrap_or(0);
-        Self { size, words: vec![0; pixels] }
+        Self { size, words: vec![0; pixels], keeps_alpha: true }
     }
 
     pub(super) const fn size(&self) -> Size {
@@ -71,6 +73,19 @@ impl Canvas {
         }
         let start = usize::try_from(y).ok()?.checked_mul(width)?;
         self.words.get_mut(start + left..start + right)
+    }
+
+    /// Has a scaled picture drawn right here, where nothing of it is mixed with what is below; false
+    /// when that cannot be.
+    pub(super) fn draw_scaled(
+        &mut self,
+        scaled: &Scaled<'_>,
+        rect: Rect,
+    ) -> Result<bool, DrawError> {
+        if self.keeps_alpha {
+            return Ok(false);
+        }
+        scaled.draw_into(&mut self.words, self.size, rect)
     }
 
     /// Draws what the plan says and returns the bytes written. A layer that cannot be drawn is left

@@ -5,7 +5,7 @@ use porthole_core::scene::{Mapping, SourceRect};
 use porthole_pixel::{
     Format, Rect,
     blend::{self, Formula},
-    words,
+    words::{rgb565, to_argb},
 };
 
 use crate::protocols::shm::Pixels;
@@ -98,45 +98,52 @@ impl<'a> Exact<'a> {
             for (y, row) in (rect.y..).zip(into.chunks_exact_mut(width)) {
                 let mirrored = self.across.0 < 0;
                 let from = if mirrored { rect.right() - 1 } else { rect.x };
-                self.read_run(self.address(from, y), row.iter_mut());
+                self.read_run(self.address(from, y), row);
                 if mirrored {
                     row.reverse();
                 }
             }
         }
-        words::to_argb(self.pixels.layout().format(), into);
+        to_argb(self.pixels.layout().format(), into);
         true
     }
 
     /// Columns of the destination are rows of the source: each is read in one go.
     fn fetch_turned(&self, rect: Rect, into: &mut [u32], width: usize) {
         let upwards = self.down.0 < 0;
+        let first = if upwards { rect.bottom() - 1 } else { rect.y };
+        let mut run = vec![0; rect.size().height as usize];
         for (x, column) in (rect.x..rect.right()).zip(0..width) {
-            let cells = into.chunks_exact_mut(width).filter_map(|row| row.get_mut(column));
+            self.read_run(self.address(x, first), &mut run);
             if upwards {
-                self.read_run(self.address(x, rect.bottom() - 1), cells.rev());
-            } else {
-                self.read_run(self.address(x, rect.y), cells);
+                run.reverse();
+            }
+            for (row, word) in into.chunks_exact_mut(width).zip(&run) {
+                if let Some(cell) = row.get_mut(column) {
+                    *cell = *word;
+                }
             }
         }
     }
 
     /// Reads neighbouring pixels of one source row, from the left to the right, from an address that
-    /// the caller has checked, as far as `into` goes.
-    #[expect(clippy::cast_ptr_alignment, reason = "rows were seen to begin at whole words")]
-    fn read_run<'w>(&self, from: *const u8, into: impl Iterator<Item = &'w mut u32>) {
-        if self.pixels.layout().format() == Format::Rgb565 {
-            for (x, word) in into.enumerate() {
-                let at = from.cast::<u16>().wrapping_add(x);
-                // SAFETY: the run lies inside a row of the picture, which stays readable; rows begin
-                // at whole words. Volatile: the client may write there.
-                *word = words::rgb565(unsafe { at.read_volatile() });
-            }
-        } else {
-            for (x, word) in into.enumerate() {
-                let at = from.cast::<u32>().wrapping_add(x);
-                // SAFETY: see above.
-                *word = unsafe { at.read_volatile() };
+    /// the caller has checked for as many.
+    fn read_run(&self, from: *const u8, into: &mut [u32]) {
+        if self.pixels.layout().format() != Format::Rgb565 {
+            let to = into.as_mut_ptr().cast::<u8>();
+            // SAFETY: the run lies inside a row of the picture, which stays readable; the target is
+            // ours and has as many bytes.
+            unsafe { std::ptr::copy_nonoverlapping(from, to, into.len() * 4) };
+            return;
+        }
+        let mut pixels = [0_u16; 64];
+        for (part, words) in into.chunks_mut(pixels.len()).enumerate() {
+            let from = from.wrapping_add(part * pixels.len() * 2);
+            let to = pixels.as_mut_ptr().cast::<u8>();
+            // SAFETY: see above; no part is longer than the pixels that are ours.
+            unsafe { std::ptr::copy_nonoverlapping(from, to, words.len() * 2) };
+            for (word, pixel) in words.iter_mut().zip(pixels) {
+                *word = rgb565(pixel);
             }
         }
     }

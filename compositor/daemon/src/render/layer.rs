@@ -15,7 +15,7 @@ use super::{
 /// nearest cache.
 const TURNED_TILE: i32 = 64;
 /// Rows that are sampled in one go.
-const SAMPLED_ROWS: i32 = 16;
+const SAMPLED_ROWS: i32 = 32;
 
 /// A picture of a plan, ready to be drawn.
 #[derive(Debug)]
@@ -84,6 +84,10 @@ impl<'a> Layer<'a> {
                     }
                 }
                 Source::Scaled(scaled) => {
+                    let plain = self.formula.is_copy() && self.mask.is_none();
+                    if plain && canvas.draw_scaled(scaled, rect)? {
+                        continue;
+                    }
                     for tile in tiles(rect, (rect.width, SAMPLED_ROWS)) {
                         let samples = scaled.sample(tile, &mut scratch.samples)?;
                         self.blend_tile(canvas, tile, samples);

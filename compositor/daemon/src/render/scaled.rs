@@ -5,7 +5,7 @@ use pixman::{
     Filter as PixmanFilter, FormatCode, Image, Operation, Repeat, Transform as PixmanTransform,
 };
 use porthole_core::scene::{Filter, Mapping, Point};
-use porthole_pixel::{Format, Rect};
+use porthole_pixel::{Format, Rect, Size};
 
 use crate::protocols::shm::Pixels;
 
@@ -99,11 +99,38 @@ impl<'a> Scaled<'a> {
         Ok(&samples.colours)
     }
 
+    /// Draws the pixels shown in `rect` into a picture of this size, without the way through samples.
+    /// Alpha bytes become any value. False when there is a key to look at or `rect` is not inside.
+    pub(super) fn draw_into(
+        &self,
+        words: &mut [u32],
+        size: Size,
+        rect: Rect,
+    ) -> Result<bool, DrawError> {
+        let fits = Rect::from_size(size).contains_rect(rect) && words.len() as u64 == size.area();
+        if self.edges.is_some() || !fits {
+            return Ok(false);
+        }
+        self.composite(&self.image, rect, (words, size), (rect.x, rect.y))?;
+        Ok(true)
+    }
+
     fn draw(&self, image: &Image<'_, '_>, rect: Rect, to: &mut Vec<u32>) -> Result<(), DrawError> {
-        let (width, height) = (rect.size().width as usize, rect.size().height as usize);
-        to.resize(width * height, 0);
+        to.resize(usize::try_from(rect.area()).unwrap_or(0), 0);
+        self.composite(image, rect, (to, rect.size()), (0, 0))
+    }
+
+    /// Samples what `rect` shows, to a place in a picture.
+    fn composite(
+        &self,
+        image: &Image<'_, '_>,
+        rect: Rect,
+        (words, size): (&mut [u32], Size),
+        at: (i32, i32),
+    ) -> Result<(), DrawError> {
+        let (width, height) = (size.width as usize, size.height as usize);
         let code = if self.has_alpha { FormatCode::A8R8G8B8 } else { FormatCode::X8R8G8B8 };
-        let mut target = Image::from_slice_mut(code, width, height, to, width * 4, false)
+        let mut target = Image::from_slice_mut(code, width, height, words, width * 4, false)
             .map_err(|_| DrawError::Memory)?;
         target.composite32(
             Operation::Src,
@@ -111,7 +138,7 @@ impl<'a> Scaled<'a> {
             None,
             (rect.x - self.destination.x, rect.y - self.destination.y),
             (0, 0),
-            (0, 0),
+            at,
             (rect.width, rect.height),
         );
         Ok(())

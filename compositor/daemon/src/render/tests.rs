@@ -149,7 +149,7 @@ fn a_filter_leaves_no_fringe_of_the_key() {
             let mut canvas = Canvas::new(PORT, Color::BLACK);
             canvas.draw_all(std::slice::from_ref(&draw));
             let seen = words(&canvas);
-            assert!(seen.iter().all(|w| *w == LAYER || *w == BELOW), "{width} {transform:?}");
+            assert!(seen.iter().all(|w| [LAYER, BELOW].contains(w)), "{width} {transform:?}");
             assert!(seen.contains(&LAYER));
         }
     }

@@ -6,19 +6,22 @@
 )]
 
 use std::arch::x86_64::{
-    __m128i, __m256i, _mm_cvtsi64_si128, _mm256_add_epi16, _mm256_add_epi32, _mm256_adds_epu8,
-    _mm256_andnot_si256, _mm256_blendv_epi8, _mm256_cmpeq_epi32, _mm256_cvtepu8_epi32,
-    _mm256_madd_epi16, _mm256_mulhi_epu16, _mm256_mullo_epi16, _mm256_or_si256,
-    _mm256_packus_epi16, _mm256_packus_epi32, _mm256_set1_epi16, _mm256_set1_epi32,
-    _mm256_setr_epi8, _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_shuffle_epi32,
-    _mm256_slli_epi32, _mm256_srli_epi16, _mm256_srli_epi32, _mm256_sub_epi32, _mm256_testc_si256,
-    _mm256_testz_si256, _mm256_unpackhi_epi8, _mm256_unpacklo_epi8,
+    __m128i, __m256i, _MM_HINT_T0, _mm_cvtsi64_si128, _mm_prefetch, _mm256_add_epi16,
+    _mm256_add_epi32, _mm256_adds_epu8, _mm256_and_si256, _mm256_andnot_si256, _mm256_blendv_epi8,
+    _mm256_cmpeq_epi32, _mm256_cvtepu8_epi32, _mm256_madd_epi16, _mm256_mulhi_epu16,
+    _mm256_mullo_epi16, _mm256_or_si256, _mm256_packus_epi16, _mm256_packus_epi32,
+    _mm256_set1_epi16, _mm256_set1_epi32, _mm256_setr_epi8, _mm256_setzero_si256,
+    _mm256_shuffle_epi8, _mm256_shuffle_epi32, _mm256_slli_epi32, _mm256_srli_epi16,
+    _mm256_srli_epi32, _mm256_sub_epi32, _mm256_testc_si256, _mm256_testz_si256,
+    _mm256_unpackhi_epi8, _mm256_unpacklo_epi8,
 };
 
 use super::{ALPHA, HALF, ONE, PRODUCT, Params, cover, portable};
 
 /// Pixels at a time.
 const LANES: usize = 8;
+/// Words from where is loaded to where is fetched into the cache.
+const AHEAD: usize = 2048;
 
 /// Blends a row.
 ///
@@ -32,49 +35,99 @@ pub(super) unsafe fn row<const WITH_ALPHA: bool, const COVER: u8, const KEY: boo
     mask: &[u8],
     params: &Params,
 ) {
-    let key = _mm256_set1_epi32(params.key.cast_signed());
-    let key_fill = _mm256_set1_epi32(params.key_fill.cast_signed());
-    let fill = _mm256_set1_epi32(params.fill.cast_signed());
-    let alpha_bytes = _mm256_set1_epi32(ALPHA.cast_signed());
-    let global = _mm256_set1_epi32(params.global.cast_signed());
-    let mut opacity = _mm256_set1_epi32((params.global * 128).cast_signed());
+    let all = Constants::new(params);
     let (masks, mask_rest) = mask.as_chunks::<LANES>();
-    let mut masks = masks.iter();
+    let mut masks = masks.iter().map(|bytes| i64::from_le_bytes(*bytes));
     let (blocks, rest) = target.as_chunks_mut::<LANES>();
     let done = blocks.len() * LANES;
-    for (i, block) in blocks.iter_mut().enumerate() {
+    let (lines, odd) = blocks.as_chunks_mut::<2>();
+    let mut from = source;
+    for [left, right] in lines {
+        // Rows go on in the next ones, and the machine does not look beyond a page by itself.
+        _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(AHEAD).cast::<i8>());
         // SAFETY: the source has as many words as the target.
-        let stored = unsafe { load(source.wrapping_add(i * LANES)) };
-        let over = _mm256_or_si256(stored, fill);
+        let first = unsafe { load(from) };
+        // SAFETY: see above.
+        let second = unsafe { load(from.wrapping_add(LANES)) };
+        from = from.wrapping_add(2 * LANES);
+        let mut bytes = (0, 0);
         if COVER == cover::MASK {
-            let bytes = masks.next().map_or(0, |bytes| i64::from_le_bytes(*bytes));
-            if bytes == 0 {
+            bytes = (masks.next().unwrap_or(0), masks.next().unwrap_or(0));
+            if bytes == (0, 0) {
                 continue;
             }
-            opacity = cover_of(_mm_cvtsi64_si128(bytes), global);
         }
-        if WITH_ALPHA && COVER == cover::FULL && _mm256_testz_si256(over, over) != 0 {
-            continue;
+        if WITH_ALPHA && COVER == cover::FULL {
+            let either = _mm256_or_si256(first, second);
+            if _mm256_testz_si256(either, either) != 0 {
+                continue;
+            }
+            if _mm256_testc_si256(_mm256_and_si256(first, second), all.alpha_bytes) != 0 {
+                block::<false, COVER, KEY>(left, first, 0, &all);
+                block::<false, COVER, KEY>(right, second, 0, &all);
+                continue;
+            }
         }
-        let opaque = _mm256_testc_si256(over, alpha_bytes) != 0;
-        let below = take(block);
-        let mut mixed = if COVER != cover::FULL {
-            mix::<WITH_ALPHA>(over, below, opacity)
-        } else if WITH_ALPHA && !opaque {
-            source_over(over, below)
-        } else {
-            over
-        };
-        if KEY {
-            let same = _mm256_cmpeq_epi32(_mm256_or_si256(stored, key_fill), key);
-            mixed = _mm256_blendv_epi8(mixed, below, same);
-        }
-        put(block, mixed);
+        block::<WITH_ALPHA, COVER, KEY>(left, first, bytes.0, &all);
+        block::<WITH_ALPHA, COVER, KEY>(right, second, bytes.1, &all);
+    }
+    if let [last] = odd {
+        // SAFETY: see above.
+        let stored = unsafe { load(from) };
+        block::<WITH_ALPHA, COVER, KEY>(last, stored, masks.next().unwrap_or(0), &all);
     }
     // SAFETY: what is left of each row begins behind the blocks that are done.
     unsafe {
         portable::row::<WITH_ALPHA, COVER, KEY>(rest, source.wrapping_add(done), mask_rest, params);
     }
+}
+
+/// What is the same for all pixels.
+struct Constants {
+    key: __m256i,
+    key_fill: __m256i,
+    fill: __m256i,
+    alpha_bytes: __m256i,
+    global: __m256i,
+    opacity: __m256i,
+}
+
+impl Constants {
+    #[target_feature(enable = "avx2")]
+    fn new(params: &Params) -> Self {
+        Self {
+            key: _mm256_set1_epi32(params.key.cast_signed()),
+            key_fill: _mm256_set1_epi32(params.key_fill.cast_signed()),
+            fill: _mm256_set1_epi32(params.fill.cast_signed()),
+            alpha_bytes: _mm256_set1_epi32(ALPHA.cast_signed()),
+            global: _mm256_set1_epi32(params.global.cast_signed()),
+            opacity: _mm256_set1_epi32((params.global * 128).cast_signed()),
+        }
+    }
+}
+
+/// Blends eight pixels; the mask's bytes are in their order.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn block<const WITH_ALPHA: bool, const COVER: u8, const KEY: bool>(
+    target: &mut [u32; LANES],
+    stored: __m256i,
+    mask: i64,
+    all: &Constants,
+) {
+    let over = if WITH_ALPHA { stored } else { _mm256_or_si256(stored, all.fill) };
+    let below = take(target);
+    let mut mixed = match COVER {
+        cover::FULL if WITH_ALPHA => source_over(over, below),
+        cover::FULL => over,
+        cover::GLOBAL => mix::<WITH_ALPHA>(over, below, all.opacity),
+        _ => mix::<WITH_ALPHA>(over, below, cover_of(_mm_cvtsi64_si128(mask), all.global)),
+    };
+    if KEY {
+        let same = _mm256_cmpeq_epi32(_mm256_or_si256(stored, all.key_fill), all.key);
+        mixed = _mm256_blendv_epi8(mixed, below, same);
+    }
+    put(target, mixed);
 }
 
 /// # Safety
