@@ -34,6 +34,7 @@ pub(crate) fn run(folder: &Path) -> Result<()> {
         porthole_gpu::command(),
         porthole_vnc::command(),
         porthole_shot::command(),
+        porthole_ctl::command(),
     ];
     for command in commands {
         let path = folder.join(format!("{}.1", command.get_name()));

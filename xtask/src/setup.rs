@@ -6,7 +6,8 @@ use porthole_rig::{Image, Result, roots};
 use crate::cargo;
 
 /// The programs that guests are shown with.
-const PROGRAMS: &[&str] = &["porthole", "porthole-gpu", "porthole-vnc", "porthole-shot"];
+const PROGRAMS: &[&str] =
+    &["porthole", "porthole-gpu", "porthole-vnc", "porthole-shot", "porthole-ctl"];
 
 /// Installs what builds need.
 pub(crate) fn for_building() -> Result<()> {

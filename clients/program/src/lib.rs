@@ -32,6 +32,16 @@ pub fn run_for_status<E: Error>(
     failure: u8,
     program: impl FnOnce() -> Result<u8, E>,
 ) -> ExitCode {
+    run_with(name, log, |_| failure, program)
+}
+
+/// The same for a program whose failures have exit codes of their own.
+pub fn run_with<E: Error>(
+    name: &str,
+    log: &str,
+    status: impl FnOnce(&E) -> u8,
+    program: impl FnOnce() -> Result<u8, E>,
+) -> ExitCode {
     let filter = match EnvFilter::try_new(directives(log)) {
         Ok(filter) => filter,
         Err(error) => {
@@ -45,7 +55,7 @@ pub fn run_for_status<E: Error>(
         Ok(status) => ExitCode::from(status),
         Err(error) => {
             tell(&format!("{name}: {}", with_causes(&error)));
-            ExitCode::from(failure)
+            ExitCode::from(status(&error))
         }
     }
 }

@@ -1,0 +1,84 @@
+//! Commands that only look.
+
+use serde_json::json;
+
+use crate::{
+    cli::Cli,
+    control::Control,
+    failure::Failure,
+    show::{
+        json,
+        screen::{Style, is_styled, say, say_json},
+        table::Table,
+        text, tree,
+    },
+};
+
+/// State with the rectangles of holes.
+fn look(cli: &Cli) -> Result<Control, Failure> {
+    let mut control = Control::open(cli.wayland.as_deref())?;
+    control.dump()?;
+    Ok(control)
+}
+
+fn say_table<const N: usize>(table: &Table<N>, none: &str) -> Result<(), Failure> {
+    let styled = is_styled();
+    if table.is_empty() {
+        return say(&Style::Faint.paint(none, styled));
+    }
+    say(&table.lines(styled).join("\n"))
+}
+
+const NO_PORTS: &str = "no ports: this socket has no right to any";
+const NO_LAYERS: &str = "no layers";
+const NO_STREAMS: &str = "no guests or programs";
+
+pub(super) fn ports(cli: &Cli) -> Result<(), Failure> {
+    let control = Control::open(cli.wayland.as_deref())?;
+    let state = &control.told().state;
+    if cli.json {
+        return say_json(&json!({ "port": json::ports(state) }));
+    }
+    say_table(&text::ports(state), NO_PORTS)
+}
+
+pub(super) fn layers(cli: &Cli, all: bool) -> Result<(), Failure> {
+    let control = look(cli)?;
+    let state = &control.told().state;
+    if cli.json {
+        return say_json(&json!({ "layer": json::layers(state) }));
+    }
+    say_table(&text::layers(state, all), NO_LAYERS)
+}
+
+pub(super) fn streams(cli: &Cli) -> Result<(), Failure> {
+    let control = Control::open(cli.wayland.as_deref())?;
+    let state = &control.told().state;
+    if cli.json {
+        return say_json(&json!({ "stream": json::streams(state) }));
+    }
+    say_table(&text::streams(state), NO_STREAMS)
+}
+
+pub(super) fn state(cli: &Cli) -> Result<(), Failure> {
+    let control = look(cli)?;
+    let state = &control.told().state;
+    if cli.json {
+        return say_json(&json::state(state));
+    }
+    say_table(&text::ports(state), NO_PORTS)?;
+    say("")?;
+    say_table(&text::layers(state, false), NO_LAYERS)?;
+    say("")?;
+    say_table(&text::streams(state), NO_STREAMS)
+}
+
+pub(super) fn dump(cli: &Cli) -> Result<(), Failure> {
+    let mut control = Control::open(cli.wayland.as_deref())?;
+    let dump = control.dump()?;
+    if cli.json {
+        return say_json(&dump);
+    }
+    let lines = tree::lines(&control.told().state, &dump, is_styled());
+    if lines.is_empty() { say(NO_PORTS) } else { say(&lines.join("\n")) }
+}

@@ -1,0 +1,121 @@
+//! The client side of `wfd_v1`: what the service tells, as typed state.
+
+mod dispatch;
+pub(crate) mod told;
+pub(crate) mod words;
+
+use std::{io::Read, path::Path};
+
+use porthole_client::connection::{bind, connect};
+use porthole_wayland::wfd::client::{
+    wfd_device_v1::WfdDeviceV1,
+    wfd_manager_v1::{Access, WfdManagerV1},
+};
+use serde_json::Value;
+use wayland_client::{EventQueue, globals::registry_queue_init};
+
+use crate::failure::Failure;
+use told::State;
+
+const NEEDS_RIGHTS: &str = ": the socket needs one of the rights 'layout:PORT', 'power:PORT', \
+                            'safety:PORT' and 'capture:PORT' in the service's configuration";
+/// No dump is longer.
+const MAX_DUMP: u64 = 64 << 20;
+
+/// The service said no.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{subject}: {message} ({status}){hint}")]
+pub struct Refusal {
+    /// What was refused.
+    pub subject: String,
+    /// The status as a word.
+    pub status: String,
+    /// The service's sentence.
+    pub message: String,
+    /// What to do.
+    pub hint: &'static str,
+}
+
+/// Whose object an event is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Role {
+    /// Reads state.
+    Observer,
+}
+
+/// The state of the event queue.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    pub(crate) state: State,
+    pub(crate) renderer: String,
+    dump: Option<std::os::fd::OwnedFd>,
+    refused: Option<Refusal>,
+}
+
+/// A connection that observes.
+#[derive(Debug)]
+pub(crate) struct Control {
+    queue: EventQueue<Told>,
+    told: Told,
+    observer: WfdDeviceV1,
+}
+
+impl Control {
+    /// Connects, and reads all that the socket may see.
+    pub(crate) fn open(path: Option<&Path>) -> Result<Self, Failure> {
+        let connection = connect(path)?;
+        let (globals, queue) = registry_queue_init::<Told>(&connection)?;
+        let handle = queue.handle();
+        let manager: WfdManagerV1 = bind(&globals, &handle, 1..=1, NEEDS_RIGHTS)?;
+        let observer = manager.create_device(0, Access::Observe, &handle, Role::Observer);
+        let mut control = Self { queue, told: Told::default(), observer };
+        // What there is, then the values of each.
+        control.roundtrip()?;
+        control.roundtrip()?;
+        Ok(control)
+    }
+
+    /// All that was told.
+    pub(crate) const fn told(&self) -> &Told {
+        &self.told
+    }
+
+    /// Waits until the service has answered all requests.
+    pub(crate) fn roundtrip(&mut self) -> Result<(), Failure> {
+        self.queue.roundtrip(&mut self.told)?;
+        match self.told.refused.take() {
+            Some(refusal) => Err(refusal.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// All state in the service's own words, and the holes from it.
+    pub(crate) fn dump(&mut self) -> Result<Value, Failure> {
+        self.observer.dump();
+        self.roundtrip()?;
+        let strange = |what: String| Failure::Strange(format!("a dump: {what}"));
+        let file = self.told.dump.take().ok_or_else(|| strange("there is none".into()))?;
+        let mut text = String::new();
+        let mut file = std::fs::File::from(file).take(MAX_DUMP);
+        file.read_to_string(&mut text).map_err(|error| strange(error.to_string()))?;
+        let dump: Value = serde_json::from_str(&text).map_err(|e| strange(e.to_string()))?;
+        self.told.take_holes(&dump);
+        Ok(dump)
+    }
+}
+
+impl Told {
+    /// The rectangles of holes, which no event lists.
+    fn take_holes(&mut self, dump: &Value) {
+        let ports = dump.get("ports").and_then(Value::as_array);
+        let pipelines = ports.into_iter().flatten().filter_map(|port| port.get("pipelines"));
+        for pipeline in pipelines.filter_map(Value::as_array).flatten() {
+            let id = pipeline.get("id").and_then(Value::as_u64).and_then(|id| id.try_into().ok());
+            let Some(layer) = id.and_then(|id: u32| self.state.layers.get_mut(&id)) else {
+                continue;
+            };
+            let rects = pipeline.get("hole").cloned().map(serde_json::from_value);
+            layer.hole.rects = rects.and_then(Result::ok);
+        }
+    }
+}

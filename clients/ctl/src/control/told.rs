@@ -1,0 +1,124 @@
+//! What the service told: the current values of everything that the socket may see.
+
+use std::collections::BTreeMap;
+
+use super::words::Word;
+
+/// All that was told.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(crate) struct State {
+    pub(crate) ports: BTreeMap<u32, Port>,
+    pub(crate) layers: BTreeMap<u32, Layer>,
+    pub(crate) streams: BTreeMap<u32, Stream>,
+}
+
+/// How a picture is turned: flipped or mirrored first, then turned clockwise.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Turn {
+    pub(crate) flip: bool,
+    pub(crate) mirror: bool,
+    pub(crate) rotation: u32,
+}
+
+/// A size and rate that a port can have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Mode {
+    pub(crate) id: u32,
+    pub(crate) size: [u32; 2],
+    pub(crate) refresh_mhz: u32,
+    pub(crate) preferred: bool,
+}
+
+/// An output.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(crate) struct Port {
+    pub(crate) name: String,
+    pub(crate) kind: Word,
+    pub(crate) mode: Mode,
+    pub(crate) modes: Vec<Mode>,
+    /// The next mode begins a new list.
+    pub(crate) modes_end: bool,
+    pub(crate) attached: bool,
+    /// 0 to 65535 a channel.
+    pub(crate) background: [u32; 3],
+    pub(crate) turn: Turn,
+    pub(crate) gamma: f64,
+    pub(crate) gamma_range: [f64; 2],
+    pub(crate) power: Word,
+}
+
+/// A pipeline.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(crate) struct Layer {
+    /// Of the configuration; empty without one.
+    pub(crate) name: String,
+    pub(crate) port: u32,
+    pub(crate) order: i32,
+    /// 0 while it shows nothing.
+    pub(crate) source: u32,
+    /// 0 for a picture.
+    pub(crate) stream: u32,
+    pub(crate) mask: [u32; 2],
+    /// All zero for all of the source.
+    pub(crate) crop: [f64; 4],
+    pub(crate) rect: [i32; 4],
+    pub(crate) turn: Turn,
+    pub(crate) filter: Word,
+    /// The bits of the protocol.
+    pub(crate) transparency: u32,
+    /// 0 to 65535.
+    pub(crate) alpha: u32,
+    /// 0 to 255 a channel.
+    pub(crate) key: [u32; 3],
+    pub(crate) hole: Hole,
+    pub(crate) fallback: Word,
+    pub(crate) fallback_source: u32,
+    pub(crate) deadline_ms: u32,
+    pub(crate) rate_limit_mhz: u32,
+    pub(crate) input: Word,
+    pub(crate) keyboard: bool,
+    pub(crate) fit: Word,
+    pub(crate) lead: Word,
+    pub(crate) pixels: Word,
+    pub(crate) placement: Word,
+    pub(crate) falls_back: bool,
+}
+
+impl Layer {
+    /// Whether it is part of the picture.
+    pub(crate) const fn is_shown(&self) -> bool {
+        let [_, _, width, height] = self.rect;
+        self.source != 0 && width > 0 && height > 0
+    }
+}
+
+/// Where a layer leaves what is below alone.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Hole {
+    pub(crate) count: u32,
+    pub(crate) bounds: [i32; 4],
+    /// From the dump; none before it came.
+    pub(crate) rects: Option<Vec<[i32; 4]>>,
+}
+
+/// Something that may have a picture.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Stream {
+    pub(crate) kind: Word,
+    pub(crate) is_guest: bool,
+    pub(crate) socket: String,
+    pub(crate) app_id: String,
+    pub(crate) scanout: u32,
+    pub(crate) state: Word,
+    pub(crate) size: [u32; 2],
+}
+
+impl State {
+    /// Layers of a port: what is shown from the topmost down, then the rest.
+    pub(crate) fn layers_of(&self, port: u32) -> Vec<(u32, &Layer)> {
+        let of_port = self.layers.iter().filter(|(_, layer)| layer.port == port);
+        let mut layers: Vec<(u32, &Layer)> = of_port.map(|(id, layer)| (*id, layer)).collect();
+        layers.sort_by_key(|(id, layer)| (!layer.is_shown(), -i64::from(layer.order), *id));
+        layers
+    }
+}

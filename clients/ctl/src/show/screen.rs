@@ -1,0 +1,60 @@
+//! Standard output: plain words for programs, a little emphasis for people.
+
+use std::{
+    env,
+    io::{self, IsTerminal, Write},
+};
+
+use serde_json::Value;
+
+use crate::failure::Failure;
+
+/// How much a word stands out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Style {
+    /// Not at all.
+    #[default]
+    Plain,
+    /// A heading.
+    Strong,
+    /// Something to leave aside.
+    Faint,
+    /// Something to look after.
+    Warn,
+}
+
+impl Style {
+    /// A text in this style where styles are wanted.
+    pub(crate) fn paint(self, text: &str, styled: bool) -> String {
+        let code = match self {
+            Self::Plain => return text.to_owned(),
+            Self::Strong => "1",
+            Self::Faint => "2",
+            Self::Warn => "33",
+        };
+        if styled { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+/// Whether standard output is a terminal that wants styles (see no-color.org).
+pub(crate) fn is_styled() -> bool {
+    let silenced = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
+    !silenced && !dumb && io::stdout().is_terminal()
+}
+
+/// Writes lines; control characters of programs' own names do nothing to the terminal.
+pub(crate) fn say(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{text}").and_then(|()| out.flush()).map_err(Failure::Output)
+}
+
+/// Writes JSON: a line where a program reads it, spread where a person does.
+pub(crate) fn say_json(value: &Value) -> Result<(), Failure> {
+    if io::stdout().is_terminal() { say(&format!("{value:#}")) } else { say(&value.to_string()) }
+}
+
+/// A text that others chose, as it may be shown.
+pub(crate) fn harmless(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
