@@ -158,6 +158,12 @@ impl SocketRights {
         self.0.iter().any(|right| matches!(right, Right::Safety(p) if p == port))
     }
 
+    /// Whether any port may be watched; decides whether the safety global is shown at all.
+    #[must_use]
+    pub fn may_watch_any(&self) -> bool {
+        self.0.iter().any(|right| matches!(right, Right::Safety(_)))
+    }
+
     /// Whether `port` may be controlled: its layout, or its power.
     #[must_use]
     pub fn may_control(&self, port: &str) -> bool {

@@ -67,6 +67,8 @@ pub(crate) const OBJECTS: Limits = Limits {
         ("wfd_device_v1", 16),
         ("wfd_port_v1", 256),
         ("wfd_pipeline_v1", 1024),
+        // Each is looked at with every frame of its port.
+        ("wfd_safety_region_v1", 64),
         // One waits for its frame, or for a picture.
         ("wfd_commit_v1", 1024),
         // Those that are made are counted apart: a source outlives its object while it is shown.

@@ -71,6 +71,7 @@ impl State {
         self.viewer_sizes = viewer_sizes;
         self.pictures.files = files;
         self.stop_forbidden_captures();
+        self.stop_forbidden_watches();
         self.end_forbidden_clipboards();
         self.supersede_held();
         self.set_device(device);
@@ -185,6 +186,7 @@ impl State {
 
     fn remove_port(&mut self, id: PortId) {
         self.globals.capture.removed(SourceId::Port(id));
+        self.globals.safety.resized(id, None);
         self.globals.screencopy.removed(id);
         self.remove_seats_of(id);
         self.forget_commits_of(id);
@@ -231,6 +233,7 @@ impl State {
             let (resized, output) = (port.set_mode(mode), port.output.clone());
             if resized {
                 self.globals.capture.resized(SourceId::Port(id), mode.size);
+                self.globals.safety.resized(id, Some(mode.size));
                 self.output_changed(&output);
             }
         }

@@ -26,6 +26,7 @@ use crate::{
         capture::{CaptureState, CursorImage},
         foreign_toplevel::ForeignToplevels,
         output_management::OutputManagementState,
+        safety::SafetyState,
         screencopy::ScreencopyState,
         seat_feedback::SeatFeedbackState,
         shm::{Releases, ShmState},
@@ -81,6 +82,7 @@ pub(crate) struct Globals {
     pub(crate) desktop: Desktop,
     pub(crate) wfd: WfdState,
     pub(crate) feedback: SeatFeedbackState,
+    pub(crate) safety: SafetyState,
     _shm: ShmState,
     _viewporter: ViewporterState,
     _presentation: PresentationState,
@@ -106,6 +108,9 @@ impl Globals {
         let may_observe = |client: &Client| {
             socket_of(client).is_some_and(|s| s.with_rights(SocketRights::may_observe_any))
         };
+        let may_watch = |client: &Client| {
+            socket_of(client).is_some_and(|s| s.with_rights(SocketRights::may_watch_any))
+        };
         Self {
             compositor: CompositorState::new_v6::<State>(display),
             xdg_shell: XdgShellState::new::<State>(display),
@@ -116,6 +121,7 @@ impl Globals {
             desktop: Desktop::new(display),
             wfd: WfdState::new::<State>(display, may_observe),
             feedback: SeatFeedbackState::new::<State>(display, may_input),
+            safety: SafetyState::new::<State>(display, may_watch),
             _shm: ShmState::new::<State>(display),
             _viewporter: ViewporterState::new::<State>(display),
             _presentation: PresentationState::new::<State>(display, clock::ID),

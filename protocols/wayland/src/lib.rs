@@ -12,6 +12,9 @@ macro_rules! protocol {
         #[cfg(feature = "server")]
         pub use self::generated::server;
 
+        // Tells cargo that the code depends on the file.
+        const _: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/", $file));
+
         #[allow(
             dead_code,
             missing_docs,
@@ -83,4 +86,9 @@ pub mod virtio_gpu_metadata {
 /// `wfd_v1`: control of ports and layers in the way of OpenWF Display.
 pub mod wfd {
     protocol!("./wfd-v1.xml");
+}
+
+/// `wfd_safety_v1`: signatures of what an output really shows.
+pub mod safety {
+    protocol!("./wfd-safety-v1.xml");
 }

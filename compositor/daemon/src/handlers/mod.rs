@@ -11,6 +11,7 @@ pub(crate) mod output_management;
 mod outputs;
 pub(crate) mod pacing;
 mod pending;
+mod safety;
 mod screencopy;
 mod seat;
 mod seat_feedback;

@@ -25,7 +25,7 @@ use super::Port;
 use crate::{
     clock, cursor,
     layers::{self, Shown},
-    protocols::{capture::SourceId, wfd::Frame},
+    protocols::{capture::SourceId, safety::SafetyHandler, wfd::Frame},
     render::{CaptureJob, CaptureToken, Drawn, FramePlan},
     scene::Scene,
     state::State,
@@ -192,8 +192,10 @@ impl State {
         self.globals.screencopy.damaged(id, &plan.damage);
         let captures = self.take_captures(id, size);
         let views = self.take_views(id);
+        let to_sign = self.globals.safety.to_sign(id, &plan.damage);
         let Some(port) = self.ports.get_mut(id) else { return };
-        if plan.damage.is_empty() && same_held && captures.is_empty() && views.is_empty() {
+        let nobody_waits = captures.is_empty() && views.is_empty() && to_sign.is_empty();
+        if plan.damage.is_empty() && same_held && nobody_waits {
             self.present_in_flight(id, scene.waiting, clock::now());
             self.refresh_input(id);
             return;
@@ -210,6 +212,7 @@ impl State {
             direct,
             captures,
             views,
+            to_sign,
         };
         port.in_flight = Some(scene.waiting);
         if !port.render.submit(frame) {
@@ -252,6 +255,7 @@ impl State {
             direct: None,
             captures,
             views,
+            to_sign: Vec::new(),
         };
         if !port.render.submit(job) {
             tracing::error!(port = port.name, "the render thread takes no capture");
@@ -266,6 +270,12 @@ impl State {
             match capture.token {
                 CaptureToken::Session(_) => self.globals.capture.finished(capture, drawn.at),
                 CaptureToken::Copy(_) => self.globals.screencopy.finished(capture, drawn.at),
+            }
+        }
+        if let Some(frame) = drawn.serial {
+            let thawed = self.globals.safety.drawn(id, frame, &drawn.signatures, drawn.at);
+            for (region, generation, wait) in thawed {
+                self.look_after(region, generation, wait);
             }
         }
         let Some(port) = self.ports.get_mut(id) else { return };

@@ -8,6 +8,7 @@ pub(crate) mod dmabuf;
 pub(crate) mod foreign_toplevel;
 pub(crate) mod output_management;
 pub(crate) mod pacing;
+pub(crate) mod safety;
 pub(crate) mod screencopy;
 pub(crate) mod seat_feedback;
 pub(crate) mod security_context;

@@ -10,6 +10,7 @@ mod layer;
 mod mask;
 mod picture;
 mod scaled;
+mod sign;
 mod thread;
 
 use std::{io, sync::Arc, time::Duration};
@@ -18,14 +19,17 @@ use porthole_core::{
     Color,
     scene::{Filter, Mapping},
 };
-use porthole_pixel::{Region, Size, blend::Formula};
+use porthole_pixel::{Rect, Region, Size, blend::Formula};
 
 use canvas::Canvas;
 use exact::Exact;
 pub(crate) use mask::{Coverage, DrawMask};
 pub(crate) use thread::RenderThread;
 
-use crate::protocols::shm::{BufferWriter, Pixels};
+use crate::protocols::{
+    safety::RegionKey,
+    shm::{BufferWriter, Pixels},
+};
 
 /// All that one frame needs, owned: it can be sent to the render thread and outlives every surface.
 #[derive(Debug)]
@@ -50,6 +54,8 @@ pub(crate) struct FramePlan {
     pub(crate) captures: Vec<CaptureJob>,
     /// Who wants something else drawn.
     pub(crate) views: Vec<ViewPlan>,
+    /// Which parts of the finished picture to sign.
+    pub(crate) to_sign: Vec<(RegionKey, Rect)>,
 }
 
 /// A picture of one toplevel, drawn apart from the port's for one capture. Only what the capture
@@ -147,6 +153,7 @@ pub(crate) struct Drawn {
     /// Bytes written into the port's picture.
     pub(crate) composed_bytes: u64,
     pub(crate) captures: Vec<Captured>,
+    pub(crate) signatures: Vec<(RegionKey, u32)>,
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use super::{
     Canvas, Drawn, FramePlan,
     copy::capture,
     picture::{Picture, View},
+    sign::sign,
 };
 use crate::clock;
 
@@ -75,5 +76,7 @@ fn draw(picture: &mut Picture, plan: &mut FramePlan) -> Drawn {
         capture(View::Canvas(&canvas), &view.capture)
     });
     let captures = of_port.chain(of_toplevels).collect();
-    Drawn { serial: plan.serial, at, composed_bytes, captures }
+    let signed = plan.to_sign.iter().map(|(key, rect)| (*key, sign(picture.view(), *rect)));
+    let signatures = signed.collect();
+    Drawn { serial: plan.serial, at, composed_bytes, captures, signatures }
 }
