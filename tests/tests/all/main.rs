@@ -104,3 +104,5 @@ mod wfd_holes;
 mod wfd_hostile;
 #[cfg(test)]
 mod wfd_reference;
+#[cfg(test)]
+mod wfd_safety;

@@ -182,7 +182,7 @@ fn a_stream_shows_in_one_pipeline_and_can_be_swapped() -> Result<()> {
 
 /// Where two pictures and the hole in the upper one are.
 #[derive(Clone, Copy, Debug)]
-struct State {
+pub(crate) struct State {
     lower: [u32; 4],
     upper: [u32; 4],
     hole: [u32; 4],
@@ -193,7 +193,7 @@ const UPPER: u32 = 0xc0_3080;
 
 impl State {
     /// The next out of a row of numbers that look random.
-    fn next(seed: &mut u32) -> Self {
+    pub(crate) fn next(seed: &mut u32) -> Self {
         let mut below = |limit: u32| {
             *seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             (*seed >> 16) % limit
@@ -204,7 +204,7 @@ impl State {
         Self { lower, upper, hole }
     }
 
-    fn picture(&self) -> Vec<u32> {
+    pub(crate) fn picture(&self) -> Vec<u32> {
         let all = (0..48).flat_map(|y| (0..64).map(move |x| (x, y)));
         let colour = |(x, y): (u32, u32)| {
             let in_upper = inside((x, y), self.upper);
@@ -218,7 +218,7 @@ impl State {
         all.map(colour).collect()
     }
 
-    fn set(&self, program: &Program, lower: &WfdPipelineV1, upper: &WfdPipelineV1) {
+    pub(crate) fn set(&self, program: &Program, lower: &WfdPipelineV1, upper: &WfdPipelineV1) {
         let signed = |rect: [u32; 4]| rect.map(|v| i32::try_from(v).unwrap());
         let [x, y, width, height] = signed(self.lower);
         lower.set_destination_rectangle(x, y, width, height);
@@ -231,7 +231,11 @@ impl State {
 }
 
 /// Two pictures, one with a hole, on free pipelines.
-fn two(program: &mut Program, device: &Wfd, ids: &[u32]) -> Result<[(WfdPipelineV1, Buffer); 2]> {
+pub(crate) fn two(
+    program: &mut Program,
+    device: &Wfd,
+    ids: &[u32],
+) -> Result<[(WfdPipelineV1, Buffer); 2]> {
     // The splash is there until every layer with a stream has shown something.
     program.wfd_pipeline(device, ids[0]).bind_source(None, Transition::AtVsync, 0);
     let lower = program.wfd_pipeline(device, ids[1]);
