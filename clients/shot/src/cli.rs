@@ -57,6 +57,10 @@ pub struct CaptureOptions {
     #[arg(long, value_name = "PATH")]
     pub wayland: Option<PathBuf>,
 
+    /// How many seconds the compositor may take for its answer
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub timeout: u64,
+
     /// Say what was written as one line of JSON
     #[arg(long)]
     pub json: bool,

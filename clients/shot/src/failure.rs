@@ -10,6 +10,12 @@ pub enum Failure {
     /// There is no compositor to connect to.
     #[error(transparent)]
     Connect(#[from] ConnectError),
+    /// The compositor does not answer.
+    #[error("the compositor did not answer within {0} s; is it stopped? (see --timeout)")]
+    Silent(u64),
+    /// The system has no thread left.
+    #[error("cannot start a thread")]
+    Thread(#[source] io::Error),
     /// There is no picture to take.
     #[error(transparent)]
     Still(#[from] StillError),

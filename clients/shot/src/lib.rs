@@ -9,10 +9,10 @@ mod diff;
 mod failure;
 mod picture;
 
-use std::io::Write;
+use std::{io::Write, path::PathBuf, sync::mpsc, thread, time::Duration};
 
 use porthole_client::{
-    capture::still::{Subject, take},
+    capture::still::{Still, Subject, take},
     connection::connect,
 };
 use serde_json::{Value, json};
@@ -40,12 +40,11 @@ pub fn run(cli: &Cli) -> Result<u8, Failure> {
 }
 
 fn capture(options: &CaptureOptions) -> Result<u8, Failure> {
-    let connection = connect(options.wayland.as_deref())?;
     let subject = match (&options.subject.port, &options.subject.toplevel) {
         (Some(name), _) => Subject::Port { name: name.clone(), pointer: options.pointer },
         (None, toplevel) => Subject::Toplevel(toplevel.clone().unwrap_or_default()),
     };
-    let whole = take(&connection, &subject)?;
+    let whole = within(Duration::from_secs(options.timeout), options.wayland.clone(), subject)?;
     let still = match options.region {
         Some(part) => whole.part(part)?,
         None => whole,
@@ -61,6 +60,19 @@ fn capture(options: &CaptureOptions) -> Result<u8, Failure> {
         }))?;
     }
     Ok(0)
+}
+
+/// Takes a picture in a thread of its own: a compositor that is stopped answers nothing, and nothing that
+/// waits for it comes back. The thread ends with the process.
+fn within(limit: Duration, socket: Option<PathBuf>, subject: Subject) -> Result<Still, Failure> {
+    let (done, taken) = mpsc::channel();
+    let run = move || {
+        let take = || Ok(take(&connect(socket.as_deref())?, &subject)?);
+        // Nobody listens any more when the time is over.
+        let _: Result<(), _> = done.send(take());
+    };
+    thread::Builder::new().name("capture".to_owned()).spawn(run).map_err(Failure::Thread)?;
+    taken.recv_timeout(limit).map_err(|_| Failure::Silent(limit.as_secs()))?
 }
 
 fn compare(options: &DiffOptions) -> Result<u8, Failure> {

@@ -61,11 +61,28 @@ pub struct Config {
 pub struct Input {
     /// The chord with which a person takes pointer and keyboard back; `None` for no chord.
     pub escape: Option<Chord>,
+    /// How programs are to repeat a held key; guests repeat keys themselves.
+    pub repeat: Repeat,
+}
+
+/// How a held key is repeated.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Repeat {
+    /// Times a second; 0 for never.
+    pub rate: u32,
+    /// Milliseconds before the first.
+    pub delay: u32,
+}
+
+impl Default for Repeat {
+    fn default() -> Self {
+        Self { rate: 25, delay: 600 }
+    }
 }
 
 impl Default for Input {
     fn default() -> Self {
-        Self { escape: Some(Chord::default()) }
+        Self { escape: Some(Chord::default()), repeat: Repeat::default() }
     }
 }
 

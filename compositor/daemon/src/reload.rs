@@ -68,6 +68,7 @@ impl State {
         let changes = Changes::between(&self.config, &config);
         tracing::info!("taking the configuration: {changes}");
         self.config = config;
+        self.seats.set_repeat(self.config.input.repeat);
         self.viewer_sizes = viewer_sizes;
         self.pictures.files = files;
         self.stop_forbidden_captures();

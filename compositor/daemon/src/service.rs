@@ -90,7 +90,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
         device: Device::new(),
         control: Control::default(),
         ports: Ports::new(answers),
-        seats: Seats::new(SeatState::new()),
+        seats: Seats::new(SeatState::new(), config.input.repeat),
         windows: Windows::default(),
         layers: Layers::default(),
         pictures,

@@ -213,6 +213,26 @@ impl Program {
     /// When the service does not answer.
     pub fn popup(&self, parent: &XdgSurface, at: (i32, i32), size: (i32, i32)) -> Result<Popup> {
         let shell: XdgWmBase = self.bind()?;
+        let positioner = self.positioner(&shell, at, size);
+        let surface = self.surface();
+        let xdg_surface = shell.get_xdg_surface(&surface, &self.handle, ());
+        let popup = xdg_surface.get_popup(Some(parent), &positioner, &self.handle, ());
+        positioner.destroy();
+        Ok(Popup { surface, xdg_surface, popup })
+    }
+
+    /// Asks for another place of a popup; the log says `popup repositioned`.
+    ///
+    /// # Errors
+    /// When the shell is missing.
+    pub fn reposition(&self, popup: &Popup, at: (i32, i32), size: (i32, i32)) -> Result<()> {
+        let positioner = self.positioner(&self.bind()?, at, size);
+        popup.popup.reposition(&positioner, 7);
+        positioner.destroy();
+        Ok(())
+    }
+
+    fn positioner(&self, shell: &XdgWmBase, at: (i32, i32), size: (i32, i32)) -> XdgPositioner {
         let positioner = shell.create_positioner(&self.handle, ());
         positioner.set_size(size.0, size.1);
         positioner.set_anchor_rect(at.0, at.1, 1, 1);
@@ -220,11 +240,7 @@ impl Program {
         positioner.set_gravity(Gravity::BottomRight);
         positioner
             .set_constraint_adjustment(ConstraintAdjustment::SlideX | ConstraintAdjustment::SlideY);
-        let surface = self.surface();
-        let xdg_surface = shell.get_xdg_surface(&surface, &self.handle, ());
-        let popup = xdg_surface.get_popup(Some(parent), &positioner, &self.handle, ());
-        positioner.destroy();
-        Ok(Popup { surface, xdg_surface, popup })
+        positioner
     }
 
     /// Asks who draws the frame of a toplevel.
@@ -362,6 +378,7 @@ dispatch!(XdgPopup, |log, _popup, event| match event {
     xdg_popup::Event::Configure { x, y, width, height } => {
         log.say(format!("popup {width}x{height}+{x}+{y}"));
     }
+    xdg_popup::Event::Repositioned { .. } => log.say("popup repositioned"),
     xdg_popup::Event::PopupDone => log.say("popup done"),
     _ => {}
 });

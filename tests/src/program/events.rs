@@ -199,6 +199,9 @@ dispatch!(WlKeyboard, |log, _object, event| {
             log.say("keyboard enter");
         }
         wl_keyboard::Event::Leave { .. } => log.say("keyboard leave"),
+        wl_keyboard::Event::RepeatInfo { rate, delay } => {
+            log.say(format!("repeats {rate} after {delay}"));
+        }
         wl_keyboard::Event::Key { key, state, .. } => {
             let down = state == WEnum::Value(wl_keyboard::KeyState::Pressed);
             log.say(format!("key {key} {}", if down { "pressed" } else { "released" }));

@@ -166,3 +166,16 @@ fn what_cannot_be_done_says_why() -> Result<()> {
     assert!(left.is_empty(), "{left:?}");
     Ok(())
 }
+
+#[test]
+fn a_service_that_is_stopped_is_not_waited_for_without_end() -> Result<()> {
+    let service = service()?;
+    service.process.signal(rustix::process::Signal::STOP)?;
+    let answer = shot(&service, &["capture", "--port", "main", "--timeout", "1", "a.png"])?;
+    service.process.signal(rustix::process::Signal::CONT)?;
+    assert_eq!(answer.code, Some(3), "{}", answer.complained);
+    assert!(answer.complained.contains("did not answer within 1 s"), "{}", answer.complained);
+    let answer = shot(&service, &["capture", "--port", "main", "a.png"])?;
+    assert_eq!(answer.code, Some(0), "{}", answer.complained);
+    Ok(())
+}

@@ -1,6 +1,6 @@
 //! Virtual devices through the seat: focus, mapping, and that nothing stays pressed.
 
-use porthole_tests::{Result, program::Program};
+use porthole_tests::{Result, Service, program::Program};
 use wayland_client::protocol::{wl_pointer::ButtonState, wl_shm::Format};
 
 use crate::wayland_scene::{APP, configuration, service, service_with};
@@ -66,6 +66,19 @@ fn the_pointer_is_in_the_surfaces_own_coordinates_under_any_scale() -> Result<()
     hand.die();
     program.wait_for("the release", 0, |line| line == "button 272 released")?;
     Ok(())
+}
+
+#[test]
+fn held_keys_repeat_as_the_configuration_says() -> Result<()> {
+    let configuration = configuration("");
+    let with =
+        |repeat: &str| configuration.replace("[[port]]", &format!("[input]\n{repeat}\n[[port]]"));
+    let service = Service::start_with(&with("repeat_rate = 40"))?;
+    let mut program = Program::connect(&service.socket("viewer")?)?;
+    program.seat("main")?;
+    program.wait_for("the rate", 0, |line| line == "repeats 40 after 600")?;
+    service.reload(&with("repeat_rate = 0\nrepeat_delay = 300"))?;
+    program.wait_for("another rate", 0, |line| line == "repeats 0 after 300")
 }
 
 #[test]

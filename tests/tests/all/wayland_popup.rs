@@ -119,6 +119,29 @@ fn a_menu_stays_inside_its_layer() -> Result<()> {
 }
 
 #[test]
+fn a_menu_that_moves_without_end_and_never_answers_is_not_listened_to() -> Result<()> {
+    let service = service()?;
+    let (mut desk, _hand) = desk(&service)?;
+    let menu = open(&mut desk, (4, 3))?;
+    let mark = desk.program.log.len();
+    desk.program.reposition(&menu, (5, 4), (10, 8))?;
+    desk.program.wait_for("another place", mark, |l| l == "popup 10x8+5+4")?;
+    // All in one go, so that none is answered meanwhile.
+    let mark = desk.program.log.len();
+    for _ in 0..500 {
+        desk.program.reposition(&menu, (6, 4), (10, 8))?;
+    }
+    desk.program.roundtrip()?;
+    let moved = desk.program.log.since(mark).iter().filter(|l| *l == "popup repositioned").count();
+    assert!((1..=66).contains(&moved), "{moved}");
+    // Now they are answered, and it is listened to again.
+    menu.surface.commit();
+    let mark = desk.program.log.len();
+    desk.program.reposition(&menu, (7, 5), (10, 8))?;
+    desk.program.wait_for("a last place", mark, |l| l == "popup 10x8+7+5")
+}
+
+#[test]
 fn nobody_grabs_a_seat_that_pays_it_no_attention() -> Result<()> {
     let service = service()?;
     let (mut desk, _hand) = desk(&service)?;

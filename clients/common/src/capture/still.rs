@@ -151,7 +151,8 @@ impl Still {
     }
 }
 
-/// Takes a picture, with round trips to the compositor and a wait for its answer.
+/// Takes a picture, with round trips to the compositor and a wait for its answer. How long that may take
+/// is the caller's business.
 ///
 /// # Errors
 /// [`StillError`]; its message says what is missing.

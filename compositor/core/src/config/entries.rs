@@ -8,7 +8,8 @@ use toml::de::DeValue;
 use super::fields::{Report, Table, integer};
 use super::suggest;
 use super::{
-    Guest, Input, Keymap, Layer, Port, PortKind, Program, ResizedBy, Restart, Socket, limits,
+    Guest, Input, Keymap, Layer, Port, PortKind, Program, Repeat, ResizedBy, Restart, Socket,
+    limits,
 };
 use crate::chord::Chord;
 use crate::color::Color;
@@ -49,7 +50,7 @@ type Read<T> = fn(&mut Report<'_>, &Table<'_>) -> Option<T>;
 /// Title and keys of each kind of entry.
 pub(super) fn keys(kind: &str) -> (&'static str, &'static [&'static str]) {
     match kind {
-        "input" => ("[input]", &["escape"]),
+        "input" => ("[input]", &["escape", "repeat_rate", "repeat_delay"]),
         "port" => (
             "[[port]]",
             &[
@@ -113,18 +114,23 @@ pub(super) fn input(report: &mut Report<'_>, top: &Table<'_>) -> Option<Input> {
         return None;
     };
     let table = Table::new(report, title, value.span().start, entries, keys);
-    let text = table.string(report, "escape")?;
-    if text == "none" {
-        return Some(Input { escape: None });
-    }
-    match Chord::parse(text) {
-        Ok(chord) => Some(Input { escape: Some(chord) }),
-        Err(error) => {
-            let remedy = format!("write escape = \"{}\" or \"none\"", Chord::default());
-            report.add(table.at("escape"), error, remedy);
-            None
-        }
-    }
+    let known = Repeat::default();
+    let rate = small(table.integer(report, "repeat_rate", &limits::REPEAT_RATE));
+    let delay = small(table.integer(report, "repeat_delay", &limits::REPEAT_DELAY));
+    let repeat = Repeat { rate: rate.unwrap_or(known.rate), delay: delay.unwrap_or(known.delay) };
+    let escape = match table.string(report, "escape") {
+        None => Some(Chord::default()),
+        Some("none") => None,
+        Some(text) => match Chord::parse(text) {
+            Ok(chord) => Some(chord),
+            Err(error) => {
+                let remedy = format!("write escape = \"{}\" or \"none\"", Chord::default());
+                report.add(table.at("escape"), error, remedy);
+                None
+            }
+        },
+    };
+    Some(Input { escape, repeat })
 }
 
 /// Reads all entries of a kind.

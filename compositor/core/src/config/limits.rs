@@ -10,6 +10,10 @@ pub const VERSION: i64 = 1;
 pub const FILE_BYTES: u64 = 1 << 20;
 /// Each side of a port, in pixels.
 pub const PORT_SIDE: RangeInclusive<i64> = 16..=16384;
+/// Repeats of a held key in a second.
+pub const REPEAT_RATE: RangeInclusive<i64> = 0..=100;
+/// Milliseconds before the first.
+pub const REPEAT_DELAY: RangeInclusive<i64> = 50..=5000;
 /// Layers that a port can have.
 pub const PIPELINES: RangeInclusive<i64> = 1..=64;
 /// Layers that a port can have when the file does not say.

@@ -54,6 +54,20 @@ fn name(text: &str) -> Name {
 }
 
 #[test]
+fn held_keys_repeat_as_the_file_says() {
+    let repeat = |text: &str| {
+        let text = GOOD.replace("[[port]]", &format!("{text}\n[[port]]"));
+        let repeat = Config::parse(&text, "f").map(|c| c.input.repeat);
+        repeat.map(|Repeat { rate, delay }| (rate, delay)).map_err(|error| error.to_string())
+    };
+    assert_eq!(repeat(""), Ok((25, 600)));
+    assert_eq!(repeat("[input]\nrepeat_rate = 0"), Ok((0, 600)));
+    assert_eq!(repeat("[input]\nrepeat_rate = 40\nrepeat_delay = 250"), Ok((40, 250)));
+    assert!(repeat("[input]\nrepeat_rate = 101").unwrap_err().contains("from 0 to 100"));
+    assert!(repeat("[input]\nrepeat_delay = \"1s\"").unwrap_err().contains("from 50 to 5000"));
+}
+
+#[test]
 fn the_chord_is_there_unless_the_file_says_otherwise() {
     let escape = |text: &str| {
         let text = GOOD.replace("[[port]]", &format!("{text}\n[[port]]"));

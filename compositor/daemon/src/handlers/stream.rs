@@ -65,9 +65,10 @@ impl State {
         let wanted = layer.and_then(|layer| {
             let port = self.ports.get(layer.port)?;
             let part = layer.destination.size();
+            let limit = layer.rate_limit.map_or(u32::MAX, |limit| limit.millihertz());
             Some(Wanted {
                 size: self.wanted_size(toplevel, layer).unwrap_or_default(),
-                refresh_mhz: port.refresh_mhz(),
+                refresh_mhz: port.refresh_mhz().min(limit),
                 connected: true,
                 millimetres: millimetres(part, port.size, port.millimetres()),
             })

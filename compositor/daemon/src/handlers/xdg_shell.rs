@@ -11,13 +11,17 @@ use smithay::{
     wayland::{
         compositor::with_states,
         shell::xdg::{
-            PopupSurface, PositionerState, ToplevelSurface, XdgShellHandler, XdgShellState,
-            XdgToplevelSurfaceData, decoration::XdgDecorationHandler,
+            PopupSurface, PositionerState, ToplevelSurface, XdgPopupSurfaceData, XdgShellHandler,
+            XdgShellState, XdgToplevelSurfaceData, decoration::XdgDecorationHandler,
         },
     },
 };
 
 use crate::state::State;
+
+/// Configures that a client may leave unanswered: each is kept until it is answered. A client that asks
+/// again and again, and never answers, is not listened to.
+const MAX_UNANSWERED: usize = 64;
 
 impl XdgShellHandler for State {
     fn xdg_shell_state(&mut self) -> &mut XdgShellState {
@@ -68,8 +72,14 @@ impl XdgShellHandler for State {
         positioner: PositionerState,
         token: u32,
     ) {
-        self.place_popup(&surface, positioner);
-        surface.send_repositioned(token);
+        let unanswered = with_states(surface.wl_surface(), |states| {
+            let data = states.data_map.get::<XdgPopupSurfaceData>();
+            data.and_then(|d| d.lock().ok().map(|d| d.pending_configures().len())).unwrap_or(0)
+        });
+        if unanswered <= MAX_UNANSWERED {
+            self.place_popup(&surface, positioner);
+            surface.send_repositioned(token);
+        }
     }
 }
 
@@ -142,12 +152,11 @@ impl State {
     }
 }
 
-/// A client that asks again and again, and never answers, is not listened to: each configure is kept
-/// until it is answered.
 fn too_many_unanswered(toplevel: &ToplevelSurface) -> bool {
     with_states(toplevel.wl_surface(), |states| {
         let data = states.data_map.get::<XdgToplevelSurfaceData>();
-        data.and_then(|d| d.lock().ok().map(|d| d.pending_configures().len() > 64)).unwrap_or(false)
+        let count = data.and_then(|d| d.lock().ok().map(|d| d.pending_configures().len()));
+        count.unwrap_or(0) > MAX_UNANSWERED
     })
 }
 

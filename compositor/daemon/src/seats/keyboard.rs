@@ -1,7 +1,7 @@
 //! Keys of a seat, and which layer of its port has them.
 
 use porthole_core::{
-    config::{Content, Keymap},
+    config::{Content, Keymap, Repeat},
     input::{FocusLayer, SeatId},
     model::{PipelineId, PortId},
 };
@@ -15,10 +15,6 @@ use smithay::{
 use super::Seats;
 use crate::{clock, state::State};
 
-/// Key repeat that programs are told: per second, and the delay before the first in milliseconds.
-/// Guests repeat keys themselves.
-const REPEAT: (i32, i32) = (25, 600);
-
 fn xkb_config(keymap: &Keymap) -> XkbConfig<'_> {
     XkbConfig {
         layout: &keymap.layout,
@@ -27,14 +23,31 @@ fn xkb_config(keymap: &Keymap) -> XkbConfig<'_> {
     }
 }
 
+/// Rate and delay in Wayland's numbers.
+fn numbers(repeat: Repeat) -> (i32, i32) {
+    let number = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
+    (number(repeat.rate), number(repeat.delay))
+}
+
 impl Seats {
+    /// How programs are to repeat held keys from now on.
+    pub(crate) fn set_repeat(&mut self, repeat: Repeat) {
+        if std::mem::replace(&mut self.repeat, repeat) != repeat {
+            let (rate, delay) = numbers(repeat);
+            for keyboard in self.iter().filter_map(|(_, seat)| seat.seat.get_keyboard()) {
+                keyboard.change_repeat_info(rate, delay);
+            }
+        }
+    }
+
     /// Gives a seat a keyboard if it has none.
     pub(super) fn want_keyboard(&mut self, id: SeatId) {
+        let (rate, delay) = numbers(self.repeat);
         let Some(seat) = self.get_mut(id).filter(|s| s.seat.get_keyboard().is_none()) else {
             return;
         };
         let config = xkb_config(&seat.keymap);
-        if let Err(error) = seat.seat.add_keyboard(config, REPEAT.1, REPEAT.0) {
+        if let Err(error) = seat.seat.add_keyboard(config, delay, rate) {
             let name = seat.seat.name();
             tracing::error!("seat '{name}' has no keyboard: {error}; is xkb-data installed?");
         }

@@ -15,7 +15,7 @@ mod typing;
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use porthole_core::{
-    config::Keymap,
+    config::{Keymap, Repeat},
     input::{Held, KeyboardFocus, SeatId},
     model::PortId,
     scene::Point,
@@ -125,10 +125,12 @@ pub(crate) struct Seats {
     parked: BTreeMap<String, (Seat<State>, Announced)>,
     /// Keymaps as programs are told them.
     told_keymaps: Vec<(Keymap, Arc<DeviceKeymap>)>,
+    /// How programs are to repeat held keys.
+    repeat: Repeat,
 }
 
 impl Seats {
-    pub(crate) const fn new(state: SeatState<State>) -> Self {
+    pub(crate) const fn new(state: SeatState<State>, repeat: Repeat) -> Self {
         Self {
             state,
             by_id: BTreeMap::new(),
@@ -137,6 +139,7 @@ impl Seats {
             late: Vec::new(),
             parked: BTreeMap::new(),
             told_keymaps: Vec::new(),
+            repeat,
         }
     }
 
