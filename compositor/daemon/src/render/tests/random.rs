@@ -350,6 +350,7 @@ proptest! {
                 direct: None,
                 captures: Vec::new(),
                 views: Vec::new(),
+                to_sign: Vec::new(),
             };
             canvas.draw(&frame);
             check(&canvas, &items, background)?;
