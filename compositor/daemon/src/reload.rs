@@ -96,6 +96,8 @@ impl State {
             let now = self.device.pipeline(id);
             if now.is_none_or(|now| now.source != pipeline.source) {
                 self.layers.forget(id);
+            } else if now.is_some_and(|now| now.fallback.deadline != pipeline.fallback.deadline) {
+                self.layers.forget_promises(id);
             }
         }
         self.drop_ports();

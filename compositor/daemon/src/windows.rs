@@ -258,6 +258,7 @@ impl State {
             if let Some(id) = window.listed {
                 self.unlist_toplevel(id);
             }
+            self.layers.forget_promises(window.pipeline);
             self.layer_changed(window.pipeline);
         }
     }

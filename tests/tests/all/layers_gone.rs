@@ -7,6 +7,7 @@ use porthole_tests::{
     program::{Buffer, Program, Toplevel},
     wait,
 };
+use porthole_wayland::wfd::client::wfd_manager_v1::Access;
 use wayland_client::protocol::wl_shm::Format;
 
 use crate::wayland_scene::{APP, BACK, configuration, expect, in_layer, pattern, picture, show};
@@ -95,6 +96,44 @@ fn who_promised_signs_of_life_and_is_silent_is_late() -> Result<()> {
     program.roundtrip()?;
     wait_for(&mut watcher, "the program again", pattern)?;
     wait_for(&mut watcher, "the fallback again", |_, _| 0xc8_0000)
+}
+
+#[test]
+fn observers_hear_how_a_layer_reaches_the_screen_and_of_its_fallback() -> Result<()> {
+    let service = Service::start_with(&configuration("fallback = \"last\"\ndeadline = 0.1"))?;
+    let mut looker = Program::connect(&service.socket("viewer")?)?;
+    let device = looker.wfd(Access::Observe)?;
+    let layer = looker.wfd_pipelines()[0];
+    looker.wfd_pipeline(&device, layer);
+    let said = |what: &str| format!("pipeline {layer} {what}");
+    let wait = |looker: &mut Program, mark: usize, what: &str| {
+        let start = said(what);
+        looker.wait_for(what, mark, |line| line.starts_with(&start))
+    };
+    let placed = |placement: &str| format!("Placement {{ placement: Value({placement})");
+    wait(&mut looker, 0, &placed("None"))?;
+    let (mut program, toplevel, _buffer) = shown(&service.socket("viewer")?, pattern)?;
+    wait(&mut looker, 0, &placed("Composited"))?;
+    let mark = looker.log.len();
+    program.stream(&toplevel.surface)?.heartbeat(1);
+    program.roundtrip()?;
+    wait(&mut looker, mark, "Fallback { active: 1")?;
+    let mark = looker.log.len();
+    toplevel.surface.commit();
+    program.roundtrip()?;
+    wait(&mut looker, mark, "Fallback { active: 0")?;
+    // It is silent again, and then gone.
+    wait(&mut looker, mark, "Fallback { active: 1")?;
+    program.die();
+    let mark = looker.log.len();
+    // A picture that fills the port needs no composing.
+    let text = configuration("").replace("[8, 4, 40, 20]", "[0, 0, 64, 48]");
+    service.reload(&text)?;
+    let mut program = Program::connect(&service.socket("viewer")?)?;
+    let toplevel = program.toplevel(APP)?;
+    let buffer = program.buffer((64, 48), Format::Xrgb8888, true)?;
+    show(&mut program, &toplevel, &buffer)?;
+    wait(&mut looker, mark, &placed("Primary"))
 }
 
 #[test]

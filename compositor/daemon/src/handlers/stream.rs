@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use porthole_core::{model::PortId, plan::compose, scene::Element};
-use porthole_pixel::{Rect, Region, Size};
+use porthole_core::model::PortId;
+use porthole_pixel::Size;
 use smithay::{
     reexports::wayland_server::protocol::wl_surface::WlSurface,
     wayland::shell::xdg::ToplevelSurface,
@@ -81,17 +81,8 @@ impl State {
     }
 
     /// Tells the streams of a port's layers whether any pixel of theirs is shown.
-    pub(crate) fn tell_visible(&mut self, id: PortId, elements: &[Element]) {
-        let surfaces = self.globals.desktop.streams.surfaces();
-        let Some(size) = self.ports.get(id).map(|port| port.size) else { return };
-        if surfaces.is_empty() {
-            return;
-        }
-        let all = Region::from_rect(Rect::from_size(size));
-        let drawn = compose(elements, size, &all).draws.into_iter();
-        let drawn = drawn.filter_map(|draw| elements.get(draw.element));
-        let shown: BTreeSet<u64> = drawn.map(|element| element.id).collect();
-        for surface in surfaces {
+    pub(crate) fn tell_visible(&mut self, id: PortId, shown: &BTreeSet<u64>) {
+        for surface in self.globals.desktop.streams.surfaces() {
             if self.port_showing(&surface) == Some(id) {
                 let visible = content_ids(&surface).iter().any(|content| shown.contains(content));
                 self.globals.desktop.streams.set_visible(&surface, visible);

@@ -20,17 +20,28 @@ pub(super) struct Deadlines {
     heard: BTreeMap<PipelineId, Duration>,
     /// Layers whose timer is armed.
     watched: BTreeSet<PipelineId>,
-    late: BTreeSet<PipelineId>,
+    /// Layers whose fallback is shown, with how long nothing was heard of them then.
+    late: BTreeMap<PipelineId, Duration>,
 }
 
 impl Deadlines {
+    fn late(&mut self, pipeline: PipelineId) {
+        let heard = self.heard.get(&pipeline).copied().unwrap_or_default();
+        self.late.insert(pipeline, clock::now().saturating_sub(heard));
+    }
+
     pub(super) fn forget(&mut self, pipeline: PipelineId) {
         self.heard.remove(&pipeline);
         self.late.remove(&pipeline);
     }
 
+    /// How long nothing was heard of a layer that is late.
+    pub(super) fn late_for(&self, pipeline: PipelineId) -> Option<Duration> {
+        self.late.get(&pipeline).copied()
+    }
+
     pub(super) fn is_late(&self, pipeline: PipelineId) -> bool {
-        self.late.contains(&pipeline)
+        self.late.contains_key(&pipeline)
     }
 }
 
@@ -46,7 +57,8 @@ impl State {
             return;
         }
         self.layers.deadlines.heard.insert(pipeline, clock::now());
-        if self.layers.deadlines.late.remove(&pipeline) {
+        if self.layers.deadlines.late.remove(&pipeline).is_some() {
+            self.globals.wfd.changed();
             tracing::info!(layer = self.layer_name(pipeline), "the stream is back");
             self.layer_changed(pipeline);
         }
@@ -65,7 +77,9 @@ impl State {
                 Some(left) if !left.is_zero() => TimeoutAction::ToDuration(left),
                 left => {
                     state.layers.deadlines.watched.remove(&pipeline);
-                    if left.is_some() && state.layers.deadlines.late.insert(pipeline) {
+                    if left.is_some() {
+                        state.layers.deadlines.late(pipeline);
+                        state.globals.wfd.changed();
                         let layer = state.layer_name(pipeline);
                         tracing::warn!(layer, "the stream is late: its fallback is shown");
                         state.layer_changed(pipeline);

@@ -3,13 +3,24 @@
 mod fallback;
 mod rate;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
-use porthole_core::model::{FallbackPicture, Pipeline, PipelineId, SourceId, SourceKind};
+use porthole_core::model::{FallbackPicture, Pipeline, PipelineId, PortId, SourceId, SourceKind};
 use smithay::wayland::shell::xdg::ToplevelSurface;
 
 use self::{fallback::Deadlines, rate::Rates};
-use crate::{protocols::shm::Pixels, scene::Snapshot, state::State};
+use crate::{
+    protocols::{
+        shm::Pixels,
+        wfd::{Condition, Placing},
+    },
+    scene::{Scene, Snapshot},
+    state::State,
+};
 
 /// What a layer shows now.
 #[derive(Debug)]
@@ -28,6 +39,9 @@ pub(crate) struct Layers {
     last: BTreeMap<PipelineId, Snapshot>,
     deadlines: Deadlines,
     rates: Rates,
+    /// How layers reached the screen in the last frame, while somebody looks; those that did not are
+    /// not in it.
+    placing: BTreeMap<PipelineId, Placing>,
 }
 
 impl Layers {
@@ -45,6 +59,12 @@ impl Layers {
         self.last.remove(&pipeline);
         self.deadlines.forget(pipeline);
         self.rates.forget(pipeline);
+        self.placing.remove(&pipeline);
+    }
+
+    /// Whoever promised signs of life is gone, or is held to something else.
+    pub(crate) fn forget_promises(&mut self, pipeline: PipelineId) {
+        self.deadlines.forget(pipeline);
     }
 
     /// Whether a layer shows its fallback because its stream is late.
@@ -85,6 +105,46 @@ impl State {
 
     fn image(&self, source: SourceId) -> Shown<'_> {
         self.pictures.image(source).map_or(Shown::Nothing, Shown::Image)
+    }
+
+    /// How a layer reaches the screen, and whether that is its fallback.
+    pub(crate) fn condition(&self, id: PipelineId) -> Condition {
+        let late = self.layers.deadlines.late_for(id);
+        let gone = self.device.stream_of(id).is_some()
+            && self.windows.has_shown(id)
+            && self.windows.shown(id).is_none();
+        Condition {
+            placing: self.layers.placing.get(&id).copied().unwrap_or_default(),
+            fallen_back: late.or_else(|| gone.then_some(Duration::ZERO)),
+        }
+    }
+
+    /// A frame was planned: tells what is seen in it to those who want to know.
+    pub(crate) fn note_seen(&mut self, id: PortId, scene: &Scene, direct: bool) {
+        let observed = self.globals.wfd.is_observed();
+        let Some(size) = self.ports.get(id).map(|port| port.size) else { return };
+        if !observed && self.globals.desktop.streams.surfaces().is_empty() {
+            return;
+        }
+        let seen = scene.seen(size);
+        self.tell_visible(id, &seen.iter().map(|(element, _)| element.id).collect());
+        if !observed {
+            return;
+        }
+        let placing = if direct { Placing::Direct } else { Placing::Composed };
+        let seen: BTreeSet<PipelineId> = seen.into_iter().filter_map(|(_, layer)| layer).collect();
+        let mut changed = false;
+        for (layer, _) in self.device.pipelines_of(id) {
+            let now = seen.contains(&layer).then_some(placing);
+            let before = match now {
+                Some(now) => self.layers.placing.insert(layer, now),
+                None => self.layers.placing.remove(&layer),
+            };
+            changed |= before != now;
+        }
+        if changed {
+            self.globals.wfd.changed();
+        }
     }
 
     /// Whether a layer needs no splash below it any more.

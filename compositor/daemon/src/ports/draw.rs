@@ -166,13 +166,14 @@ impl State {
     /// Plans a frame and hands it to the render thread, unless nothing would change.
     fn draw_port(&mut self, id: PortId) {
         let scene = self.build_scene(id);
-        self.tell_visible(id, &scene.elements);
         let Some(model) = self.device.port(id) else { return };
         let background = if model.power.is_lit() { model.background } else { Color::BLACK };
         let gamma = (model.gamma != Gamma::ONE).then(|| Box::new(model.gamma.table()));
         let Some(port) = self.ports.get_mut(id) else { return };
         let plan = port.planner.plan(&scene.elements, background);
         let direct = if gamma.is_none() { scene.direct(port.size) } else { None };
+        self.note_seen(id, &scene, direct.is_some());
+        let Some(port) = self.ports.get_mut(id) else { return };
         let painted = port.painted(&plan.damage, direct.is_some());
         let composition = if painted == plan.damage {
             plan.composition

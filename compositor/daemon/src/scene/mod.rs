@@ -7,7 +7,7 @@ use std::sync::Arc;
 use porthole_core::{
     input::InputElement,
     model::{ColorKey, InputPolicy, Pipeline, PipelineId, Transparency},
-    plan::Draw as PlannedDraw,
+    plan::{Draw as PlannedDraw, compose},
     scene::{Blend, Element, Filter, Fit, Mapping, Picture, Point, SourceRect, Transform, place},
 };
 use porthole_pixel::{Rect, Region, Size};
@@ -46,6 +46,8 @@ pub(crate) struct Scene {
     pub(crate) pixels: Vec<Arc<Pixels>>,
     /// The mask of each element that has one.
     masks: Vec<Option<Arc<Coverage>>>,
+    /// The layer of each element; the splash has none.
+    layers: Vec<Option<PipelineId>>,
     /// What takes input, from the bottom up.
     pub(crate) input: Vec<InputSurface>,
     /// Frame callbacks and feedback of every surface in it.
@@ -98,6 +100,7 @@ impl Scene {
         });
         self.pixels.push(pixels.clone());
         self.masks.push(None);
+        self.layers.push(None);
     }
 
     /// Adds a picture that is no client's, placed as its layer says.
@@ -130,6 +133,7 @@ impl Scene {
         });
         self.pixels.push(pixels.clone());
         self.masks.push(layer.mask.map(|(coverage, _)| coverage));
+        self.layers.push(Some(id));
         self.take_input(pipeline, &layer.hole);
     }
 
@@ -171,6 +175,17 @@ impl Scene {
         let Some(layer) = LayerPlace::new(id, pipeline, *picture, *scale, mask) else { return };
         self.take_input(pipeline, &layer.hole);
         pieces.iter().for_each(|piece| self.place_piece(&layer, piece));
+    }
+
+    /// The elements of which any pixel is seen, with their layers.
+    pub(crate) fn seen(&self, port: Size) -> Vec<(&Element, Option<PipelineId>)> {
+        let all = Region::from_rect(Rect::from_size(port));
+        let draws = compose(&self.elements, port, &all).draws.into_iter();
+        let seen = draws.filter_map(|draw| {
+            let layer = self.layers.get(draw.element).copied().flatten();
+            Some((self.elements.get(draw.element)?, layer))
+        });
+        seen.collect()
     }
 
     /// What a plan draws of the elements.
@@ -354,6 +369,7 @@ impl Scene {
         self.elements.push(element);
         self.pixels.push(piece.pixels.clone());
         self.masks.push(layer.mask.as_ref().map(|(coverage, _)| coverage.clone()));
+        self.layers.push(Some(layer.id));
         self.input.push(InputSurface { element: input, surface, mapping: surface_map });
     }
 }

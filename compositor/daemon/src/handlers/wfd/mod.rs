@@ -29,8 +29,8 @@ use objects::Objects;
 use crate::{
     clock,
     protocols::wfd::{
-        DeviceKey, Frame, May, Order, Refusal, SourceFrom, StreamInfo, WfdHandler, WfdState,
-        delegate_wfd,
+        Condition, DeviceKey, Frame, May, Order, Refusal, SourceFrom, StreamInfo, WfdHandler,
+        WfdState, delegate_wfd,
     },
     reload::changed_ports,
     sockets::socket_of,
@@ -145,6 +145,16 @@ impl WfdHandler for State {
         self.control.held.cancel(|order| order.device == device);
         self.arm_held_timer();
         self.drop_unused();
+    }
+
+    fn condition(&self, pipeline: PipelineId) -> Condition {
+        Self::condition(self, pipeline)
+    }
+
+    fn new_device(&mut self) {
+        // What is seen of each layer is found out only while somebody looks.
+        let ports: Vec<PortId> = self.ports.iter().map(|(id, _)| id).collect();
+        ports.into_iter().for_each(|port| self.damage_port(port));
     }
 
     fn dump(&self, client: &Client) -> String {

@@ -87,6 +87,7 @@ where
             told: Told::default(),
         };
         state.wfd().devices.insert(key, entry);
+        state.new_device();
         Self::tell_device(state, key);
     }
 }

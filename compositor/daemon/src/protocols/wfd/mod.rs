@@ -14,7 +14,7 @@ mod source;
 mod streams;
 mod tell;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use porthole_core::model::{Device, MaskId, Object, Pending, PipelineId, PortId, SourceId, Status};
 use porthole_pixel::Region;
@@ -69,6 +69,24 @@ pub(crate) struct Refusal {
     pub(crate) message: String,
 }
 
+/// How a pipeline reaches the screen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Placing {
+    #[default]
+    Nowhere,
+    Composed,
+    /// It is what the port shows, and nothing is composed.
+    Direct,
+}
+
+/// What is so of a pipeline beside the model.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Condition {
+    pub(crate) placing: Placing,
+    /// How long nothing was heard of its stream, while the fallback is shown instead.
+    pub(crate) fallen_back: Option<Duration>,
+}
+
 /// What the compositor must answer.
 pub(crate) trait WfdHandler: Sized {
     fn wfd(&mut self) -> &mut WfdState;
@@ -101,6 +119,10 @@ pub(crate) trait WfdHandler: Sized {
     fn commit(&mut self, client: &Client, order: Order);
     /// A device is gone, with all that it had pending.
     fn end_device(&mut self, device: DeviceKey);
+    /// What is so of a pipeline beside the model.
+    fn condition(&self, pipeline: PipelineId) -> Condition;
+    /// Somebody looks from now on.
+    fn new_device(&mut self);
     /// All that a client may see, as JSON.
     fn dump(&self, client: &Client) -> String;
 }
@@ -185,6 +207,11 @@ impl WfdState {
         if let Some(entry) = self.devices.get_mut(&device) {
             entry.pending = pending;
         }
+    }
+
+    /// Whether anybody controls or looks.
+    pub(crate) fn is_observed(&self) -> bool {
+        !self.devices.is_empty()
     }
 
     /// Whether no device has anything pending.

@@ -13,7 +13,7 @@ use smithay::reexports::wayland_server::Resource;
 
 pub(super) use self::{pipeline::PipelineTold, port::PortTold};
 use super::{
-    DeviceKey, Entry, May, PipelineEntry, PortEntry, StreamInfo, WfdHandler, WfdState,
+    Condition, DeviceKey, Entry, May, PipelineEntry, PortEntry, StreamInfo, WfdHandler, WfdState,
     streams::Streams, wire_status,
 };
 
@@ -33,6 +33,7 @@ struct Now<'a> {
     /// What the client may know of.
     streams: Vec<(u32, &'a StreamInfo)>,
     numbers: &'a Streams,
+    condition: &'a dyn Fn(PipelineId) -> Condition,
 }
 
 impl WfdState {
@@ -73,7 +74,8 @@ impl WfdState {
             let streams = streams.map(|info| (self.streams.id(&info.content), info)).collect();
             let controls = |port| handler.may(&client, May::Control(port));
             entry.drop_forbidden(model, &ports, controls);
-            entry.tell(&Now { model, ports: ports.clone(), streams, numbers: &self.streams });
+            let (numbers, condition) = (&self.streams, &|id| handler.condition(id));
+            entry.tell(&Now { model, ports: ports.clone(), streams, numbers, condition });
         }
     }
 }
@@ -116,7 +118,7 @@ impl Entry {
         }
         for PipelineEntry { object, id, told } in &mut self.pipelines {
             if let Some(pipeline) = now.model.pipeline(*id) {
-                objects |= pipeline::tell(object, told, pipeline, now.model, now.numbers);
+                objects |= pipeline::tell(object, told, (*id, pipeline), now);
             }
         }
         if lists || streams || objects || !self.told.done {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use porthole_core::{
-    model::{Device, FallbackPicture, Hole, InputPolicy, Pipeline, SourceKind},
+    model::{FallbackPicture, Hole, InputPolicy, Pipeline, PipelineId, SourceKind},
     scene::{Filter, Fit, Lead, PixelAspect, Sampling, SourceRect},
 };
 use porthole_pixel::Size;
@@ -11,8 +11,8 @@ use porthole_wayland::wfd::server::wfd_pipeline_v1::{
     self as wire, ScaleFilter, Transparency, TsColorFormat, WfdPipelineV1 as PipelineObject,
 };
 
-use super::Streams;
-use crate::protocols::wfd::port::wire_rotation;
+use super::Now;
+use crate::protocols::wfd::{Condition, Placing, port::wire_rotation};
 
 /// The largest picture that a buffer can hold.
 const MAX_SOURCE: u32 = 16_384;
@@ -25,23 +25,25 @@ pub(crate) struct PipelineTold {
     pipeline: Pipeline,
     stream: u32,
     mask: Size,
+    condition: Condition,
 }
 
 /// Tells the difference; true when there was one.
 pub(super) fn tell(
     object: &PipelineObject,
     told: &mut Option<PipelineTold>,
-    pipeline: &Pipeline,
-    model: &Device,
-    streams: &Streams,
+    (id, pipeline): (PipelineId, &Pipeline),
+    Now { model, numbers: streams, condition, .. }: &Now<'_>,
 ) -> bool {
+    let condition = condition(id);
     let source = pipeline.source.and_then(|id| model.source(id));
     let stream = source.map_or(0, |source| match &source.kind {
         SourceKind::Stream(content) => streams.id(content),
         SourceKind::Image(_) => 0,
     });
     let mask = pipeline.mask.and_then(|id| model.mask(id)).map(|mask| mask.image.size);
-    let now = PipelineTold { pipeline: pipeline.clone(), stream, mask: mask.unwrap_or_default() };
+    let mask = mask.unwrap_or_default();
+    let now = PipelineTold { pipeline: pipeline.clone(), stream, mask, condition };
     if told.as_ref() == Some(&now) {
         return false;
     }
@@ -66,6 +68,7 @@ pub(super) fn tell(
     tell_geometry(object, was, pipeline);
     tell_blending(object, was, pipeline);
     tell_rules(object, was, pipeline);
+    tell_condition(object, told.as_ref().map(|told| told.condition), condition);
     object.done();
     *told = Some(now);
     true
@@ -142,6 +145,23 @@ fn tell_blending(object: &PipelineObject, was: Option<&Pipeline>, now: &Pipeline
         let bounds = region.bounds().unwrap_or_default();
         let count = u32::try_from(region.rects().len()).unwrap_or(u32::MAX);
         object.hole(count, bounds.x, bounds.y, bounds.width, bounds.height);
+    }
+}
+
+fn tell_condition(object: &PipelineObject, was: Option<Condition>, now: Condition) {
+    if was.is_none_or(|was| was.placing != now.placing) {
+        let placement = match now.placing {
+            Placing::Nowhere => wire::Placement::None,
+            Placing::Composed => wire::Placement::Composited,
+            Placing::Direct => wire::Placement::Primary,
+        };
+        object.placement(placement, 0);
+    }
+    // Who looks for the first time is told only of a fallback that is shown.
+    if was.unwrap_or_default().fallen_back != now.fallen_back {
+        let silent = now.fallen_back.unwrap_or_default().as_millis();
+        let silent = u32::try_from(silent).unwrap_or(u32::MAX);
+        object.fallback(now.fallen_back.is_some().into(), silent);
     }
 }
 
