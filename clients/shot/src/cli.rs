@@ -49,8 +49,8 @@ pub struct CaptureOptions {
     #[arg(long, value_name = "X,Y,WIDTH,HEIGHT", value_parser = parse_rect, allow_hyphen_values = true)]
     pub region: Option<Rect>,
 
-    /// With the port's pointer in the picture
-    #[arg(long, conflicts_with = "toplevel")]
+    /// With the pointers in the picture that are on the port or toplevel
+    #[arg(long)]
     pub pointer: bool,
 
     /// The compositor's socket [default: $WAYLAND_DISPLAY]
@@ -144,7 +144,7 @@ mod tests {
         };
         assert_eq!(parse(&["out.png"]).unwrap_err(), 2);
         assert_eq!(parse(&["--port", "a", "--toplevel", "b", "out.png"]).unwrap_err(), 2);
-        assert_eq!(parse(&["--toplevel", "b", "--pointer", "out.png"]).unwrap_err(), 2);
+        parse(&["--toplevel", "b", "--pointer", "out.png"]).unwrap();
         assert_eq!(parse(&["--port", "a", "--region", "1,2", "out.png"]).unwrap_err(), 2);
         let cli = parse(&["--port", "a", "--region", "1,2,3,4", "out.png"]).unwrap();
         let Task::Capture(options) = cli.task else { panic!("{cli:?}") };

@@ -40,9 +40,12 @@ pub fn run(cli: &Cli) -> Result<u8, Failure> {
 }
 
 fn capture(options: &CaptureOptions) -> Result<u8, Failure> {
+    let pointer = options.pointer;
     let subject = match (&options.subject.port, &options.subject.toplevel) {
-        (Some(name), _) => Subject::Port { name: name.clone(), pointer: options.pointer },
-        (None, toplevel) => Subject::Toplevel(toplevel.clone().unwrap_or_default()),
+        (Some(name), _) => Subject::Port { name: name.clone(), pointer },
+        (None, toplevel) => {
+            Subject::Toplevel { name: toplevel.clone().unwrap_or_default(), pointer }
+        }
     };
     let whole = within(Duration::from_secs(options.timeout), options.wayland.clone(), subject)?;
     let still = match options.region {

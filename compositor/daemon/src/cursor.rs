@@ -12,9 +12,11 @@ use smithay::{
 
 use crate::{
     protocols::{
-        capture::{CursorImage, SourceId},
+        capture::{CursorImage, Places, SourceId},
+        foreign_toplevel::ToplevelId,
         shm::Pixels,
     },
+    scene::own_place,
     state::State,
     surfaces::{Waiting, with_content},
 };
@@ -59,13 +61,34 @@ pub(crate) fn arrow() -> Option<CursorImage> {
 impl State {
     /// A seat's pointer moved, perhaps to no port at all.
     pub(crate) fn cursor_moved(&mut self, id: SeatId) {
-        let Some(seat) = self.seats.get(id) else { return };
-        let (port, at) = (seat.port, seat.position());
-        let touched = self.globals.capture.cursor_moved(id, port.map(SourceId::Port).zip(at));
+        let Some(port) = self.seats.get(id).map(|seat| seat.port) else { return };
+        let places = self.pointer_places(id);
+        let touched = self.globals.capture.cursor_moved(id, places);
         self.pointer_touched(&touched);
-        if let Some(port) = port {
+        if let Some(port) = port.filter(|_| !touched.is_empty()) {
             self.serve_captures(port);
         }
+    }
+
+    /// Where a seat's pointer is, on its port and in the toplevel's own picture that it is over.
+    fn pointer_places(&self, id: SeatId) -> Places {
+        let Some(seat) = self.seats.get(id) else { return Vec::new() };
+        let on_port = seat.port.map(SourceId::Port).zip(seat.position());
+        let in_toplevel = || {
+            let (toplevel, at) = self.toplevel_under_pointer(id)?;
+            Some((SourceId::Toplevel(toplevel), at))
+        };
+        on_port.into_iter().chain(in_toplevel()).collect()
+    }
+
+    fn toplevel_under_pointer(&self, id: SeatId) -> Option<(ToplevelId, (i32, i32))> {
+        let (under, _) = self.under_pointer(id)?;
+        let root = self.windows.shown(under.element.layer)?.wl_surface();
+        let toplevel = self.windows.id_of(root)?;
+        let seat = self.seats.get(id)?;
+        let port = self.ports.get(seat.port?)?;
+        let on = port.input.iter().find(|on| on.surface == *root)?;
+        Some((toplevel, own_place(root, on.mapping.to_source(seat.at()?))))
     }
 
     /// A client chose another picture for a seat's pointer, or drew into the one it chose.

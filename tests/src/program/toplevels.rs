@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use wayland_client::{
     Connection, Dispatch, Proxy, QueueHandle, delegate_noop, event_created_child,
+    protocol::wl_seat::WlSeat,
 };
 use wayland_protocols::ext::{
     foreign_toplevel_list::v1::client::{
@@ -12,6 +13,7 @@ use wayland_protocols::ext::{
     },
     image_capture_source::v1::client::ext_foreign_toplevel_image_capture_source_manager_v1::ExtForeignToplevelImageCaptureSourceManagerV1,
     image_copy_capture::v1::client::{
+        ext_image_copy_capture_cursor_session_v1::ExtImageCopyCaptureCursorSessionV1,
         ext_image_copy_capture_manager_v1::{ExtImageCopyCaptureManagerV1, Options},
         ext_image_copy_capture_session_v1::ExtImageCopyCaptureSessionV1,
     },
@@ -45,10 +47,45 @@ impl Program {
         &mut self,
         toplevel: &ExtForeignToplevelHandleV1,
     ) -> Result<ExtImageCopyCaptureSessionV1> {
+        self.capture_toplevel_with(toplevel, Options::empty())
+    }
+
+    /// The same with the pointers on it painted in.
+    ///
+    /// # Errors
+    /// As [`Program::capture_toplevel`].
+    pub fn capture_toplevel_painted(
+        &mut self,
+        toplevel: &ExtForeignToplevelHandleV1,
+    ) -> Result<ExtImageCopyCaptureSessionV1> {
+        self.capture_toplevel_with(toplevel, Options::PaintCursors)
+    }
+
+    /// Watches a seat's pointer on a toplevel; the log says `cursor enter` and so on.
+    ///
+    /// # Errors
+    /// When the socket does not show the globals.
+    pub fn watch_cursor_of(
+        &self,
+        toplevel: &ExtForeignToplevelHandleV1,
+        seat: &WlSeat,
+    ) -> Result<ExtImageCopyCaptureCursorSessionV1> {
         let sources: ExtForeignToplevelImageCaptureSourceManagerV1 = self.bind()?;
         let manager: ExtImageCopyCaptureManagerV1 = self.bind()?;
         let source = sources.create_source(toplevel, self.handle(), ());
-        let session = manager.create_session(&source, Options::empty(), self.handle(), ());
+        let pointer = seat.get_pointer(self.handle(), ());
+        Ok(manager.create_pointer_cursor_session(&source, &pointer, self.handle(), ()))
+    }
+
+    fn capture_toplevel_with(
+        &mut self,
+        toplevel: &ExtForeignToplevelHandleV1,
+        options: Options,
+    ) -> Result<ExtImageCopyCaptureSessionV1> {
+        let sources: ExtForeignToplevelImageCaptureSourceManagerV1 = self.bind()?;
+        let manager: ExtImageCopyCaptureManagerV1 = self.bind()?;
+        let source = sources.create_source(toplevel, self.handle(), ());
+        let session = manager.create_session(&source, options, self.handle(), ());
         source.destroy();
         let mark = self.log.len();
         self.wait_for("the session's constraints", mark, |line| {

@@ -65,6 +65,72 @@ fn frame(
     Ok(viewer.log.since(mark).to_vec())
 }
 
+/// The pointer on a toplevel of 20 x 10 in the layer of 40 x 20 at 8, 4, which its program has made look
+/// like a red square of 3 with its hot spot in the middle.
+#[test]
+fn the_pointer_is_in_a_toplevels_own_picture_where_it_is_asked_for() -> Result<()> {
+    let service = service()?;
+    let size = (20, 10);
+    let (mut app, _toplevel, _buffer) = program(&service, APP, size, Format::Xrgb8888)?;
+    let pointer = app.relative_pointer("main")?;
+    let mut hand = Program::connect(&service.socket("viewer")?)?;
+    let output = hand.output("main")?;
+    let device = hand.virtual_pointer(&output)?;
+    let mut point = |x, y| {
+        device.motion_absolute(0, x, y, 64, 48);
+        device.frame();
+        hand.roundtrip()
+    };
+    point(28, 14)?;
+    app.wait_for("the pointer", 0, |line| line.starts_with("pointer enter"))?;
+    let dot = app.surface();
+    let red = app.buffer((3, 3), Format::Argb8888, true)?;
+    red.paint(|_, _| 0xffff_0000)?;
+    pointer.set_cursor(app.pointer_serial()?, Some(&dot), 1, 1);
+    dot.attach(Some(&red.object), 0, 0);
+    dot.commit();
+    app.roundtrip()?;
+
+    let mut viewer = Program::connect(&service.socket("viewer")?)?;
+    viewer.toplevel_list()?;
+    let handle = viewer.listed(APP)?;
+    let seat = viewer.seat("main")?;
+    let _cursor = viewer.watch_cursor_of(&handle, &seat)?;
+    let session = viewer.capture_toplevel_painted(&handle)?;
+    viewer.wait_for("its place", 0, |line| line == "cursor at 10 5")?;
+    let with_dot = |x: u32, y: u32| {
+        let mut expected = words(size);
+        for (index, word) in (0..).zip(&mut expected) {
+            let (column, row): (u32, u32) = (index % size.0, index / size.0);
+            if column.abs_diff(x) <= 1 && row.abs_diff(y) <= 1 {
+                *word = 0xffff_0000;
+            }
+        }
+        expected.into_iter().map(|word| word & 0xff_ffff).collect::<Vec<_>>()
+    };
+    let buffer = viewer.buffer(size, Format::Xrgb8888, true)?;
+    let rgb = |buffer: &Buffer| -> Result<Vec<u32>> {
+        Ok(buffer.words()?.into_iter().map(|word| word & 0xff_ffff).collect())
+    };
+    frame(&mut viewer, &session, &buffer)?;
+    assert!(rgb(&buffer)? == with_dot(10, 5));
+    // It moves: that alone is news, here and for who follows it.
+    let mark = viewer.log.len();
+    let next = viewer.capture_frame(&session, &buffer);
+    viewer.roundtrip()?;
+    point(14, 10)?;
+    viewer.wait_for("a capture", mark, |line| line == "capture ready")?;
+    next.destroy();
+    viewer.wait_for("its next place", mark, |line| line == "cursor at 3 3")?;
+    assert!(rgb(&buffer)? == with_dot(3, 3));
+    // Beside the layer it is on no toplevel.
+    point(60, 40)?;
+    viewer.wait_for("its way out", mark, |line| line == "cursor leave")?;
+    frame(&mut viewer, &session, &buffer)?;
+    assert!(rgb(&buffer)? == words(size).into_iter().map(|w| w & 0xff_ffff).collect::<Vec<_>>());
+    Ok(())
+}
+
 fn words(size: (u32, u32)) -> Vec<u32> {
     (0..size.1).flat_map(|y| (0..size.0).map(move |x| word(x, y))).collect()
 }

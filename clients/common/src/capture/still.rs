@@ -56,8 +56,13 @@ pub enum Subject {
         /// Whether the pointer is in the picture.
         pointer: bool,
     },
-    /// A toplevel at its own size, named by its application id or its identifier.
-    Toplevel(String),
+    /// A toplevel at its own size.
+    Toplevel {
+        /// Its application id or its identifier.
+        name: String,
+        /// Whether the pointer is in the picture, where it is on the toplevel.
+        pointer: bool,
+    },
 }
 
 /// Why there is no picture.
@@ -163,21 +168,23 @@ pub fn take(connection: &Connection, subject: &Subject) -> Result<Still, StillEr
     let captures = bind::<Captures, _>(&globals, &handle, 1..=1, NEEDS_CAPTURE)?;
     let mut camera =
         Camera { shm, outputs: Names::default(), toplevels: Vec::new(), session: None, end: None };
+    let options = |pointer: bool| {
+        if pointer { Options::PaintCursors } else { Options::empty() }
+    };
     let (source, options) = match subject {
         Subject::Port { name, pointer } => {
             camera.bind_outputs(&globals, &handle);
             queue.roundtrip(&mut camera)?;
             let output = camera.output(name)?;
             let sources = bind::<OutputSources, _>(&globals, &handle, 1..=1, NEEDS_CAPTURE)?;
-            let options = if *pointer { Options::PaintCursors } else { Options::empty() };
-            (sources.create_source(&output, &handle, ()), options)
+            (sources.create_source(&output, &handle, ()), options(*pointer))
         }
-        Subject::Toplevel(wanted) => {
+        Subject::Toplevel { name, pointer } => {
             let _list = bind::<List, _>(&globals, &handle, 1..=1, NEEDS_CAPTURE)?;
             let sources = bind::<ToplevelSources, _>(&globals, &handle, 1..=1, NEEDS_CAPTURE)?;
             queue.roundtrip(&mut camera)?;
-            let toplevel = camera.toplevel(wanted)?;
-            (sources.create_source(&toplevel, &handle, ()), Options::empty())
+            let toplevel = camera.toplevel(name)?;
+            (sources.create_source(&toplevel, &handle, ()), options(*pointer))
         }
     };
     let session = captures.create_session(&source, options, &handle, Role::Picture);

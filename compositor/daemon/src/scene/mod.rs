@@ -403,6 +403,22 @@ pub(crate) fn own_size(root: &WlSurface) -> Size {
     if own.area() > MAX_OWN_PIXELS { Size::default() } else { own }
 }
 
+/// Where a point of a toplevel's surface is in its own picture.
+pub(crate) fn own_place(root: &WlSurface, at: Point) -> (i32, i32) {
+    let (geometry, Picture { size, .. }) = visible_bounds(root);
+    let own = own_size(root);
+    let place = |at: f64, origin: i32, length: u32, own: u32| {
+        let part = (at - f64::from(origin)) / f64::from(length.max(1));
+        #[expect(clippy::cast_possible_truncation, reason = "the cast saturates, which is wanted")]
+        let pixel = (part * f64::from(own)).floor() as i32;
+        pixel
+    };
+    (
+        place(at.x, geometry.x, size.width, own.width),
+        place(at.y, geometry.y, size.height, own.height),
+    )
+}
+
 /// The surface under a point of the port, and the point in its own coordinates.
 pub(crate) fn surface_at(input: &[InputSurface], point: Point) -> Option<(&InputSurface, Point)> {
     let (x, y) = (point.x.floor(), point.y.floor());

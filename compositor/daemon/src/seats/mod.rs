@@ -91,6 +91,11 @@ pub(crate) struct OneSeat {
 }
 
 impl OneSeat {
+    /// The pointer, in port pixels.
+    pub(crate) const fn at(&self) -> Option<Point> {
+        self.at
+    }
+
     /// The pointer's hot spot in whole port pixels.
     pub(crate) fn position(&self) -> Option<(i32, i32)> {
         #[expect(clippy::cast_possible_truncation, reason = "the cast saturates, which is wanted")]

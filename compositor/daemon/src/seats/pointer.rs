@@ -111,7 +111,7 @@ impl State {
     }
 
     /// The surface that the pointer is over, and the point in its own coordinates.
-    pub(super) fn under_pointer(&self, id: SeatId) -> Option<(&crate::scene::InputSurface, Point)> {
+    pub(crate) fn under_pointer(&self, id: SeatId) -> Option<(&crate::scene::InputSurface, Point)> {
         let at = self.seats.get(id)?.at?;
         surface_at(&self.port_of_seat(id)?.input, at)
     }
@@ -220,6 +220,8 @@ impl State {
         if (surface != pointer.current_focus() || moved) && !pointer.is_grabbed() {
             self.send_motion(id);
             pointer.frame(self);
+            // Another toplevel may be under it, or another part of the same one.
+            self.cursor_moved(id);
         }
     }
 

@@ -40,47 +40,57 @@ pub(crate) struct CursorSessionData {
 /// Parts of sources that look different with their pointers painted in.
 pub(super) type Touched = Vec<(SourceId, Rect)>;
 
+/// Where the hot spot of a pointer is on each source that it is on: its port, and the toplevel there.
+pub(crate) type Places = Vec<(SourceId, (i32, i32))>;
+
 #[derive(Debug)]
 struct Watcher {
     session: CursorSession,
     source: SourceId,
-    /// What it was last told: inside or not.
+    /// What it was last told: inside or not, and where.
     entered: bool,
+    at: Option<(i32, i32)>,
 }
 
 /// The pointer of one seat.
 #[derive(Debug, Default)]
 struct Cursor {
-    /// The source that it is on, and its hot spot there.
-    at: Option<(SourceId, (i32, i32))>,
+    places: Places,
     image: Option<CursorImage>,
     watchers: Vec<Watcher>,
 }
 
 impl Cursor {
-    fn area(&self) -> Option<(SourceId, Rect)> {
-        let ((source, (x, y)), image) = (self.at?, self.image.as_ref()?);
+    fn areas(&self) -> Touched {
+        let Some(image) = &self.image else { return Vec::new() };
         let (hot_x, hot_y) = image.hotspot;
-        Some((source, Rect::from_size(image.size()).translate(x - hot_x, y - hot_y)))
+        let all = Rect::from_size(image.size());
+        let area = |(source, (x, y)): &(SourceId, (i32, i32))| {
+            (*source, all.translate(x.saturating_sub(hot_x), y.saturating_sub(hot_y)))
+        };
+        self.places.iter().map(area).collect()
+    }
+
+    fn place(&self, source: SourceId) -> Option<(i32, i32)> {
+        self.places.iter().find(|(of, _)| *of == source).map(|(_, at)| *at)
     }
 
     /// Applies a change and returns what looks different.
     fn change(&mut self, change: impl FnOnce(&mut Self)) -> Touched {
-        let before = self.area();
+        let before = self.areas();
         change(self);
-        let after = self.area();
-        let hotspot = self.image.as_ref().map(|image| image.hotspot);
-        for watcher in &mut self.watchers {
-            let inside = after.is_some_and(|(source, _)| source == watcher.source);
-            watcher.tell_entered(hotspot.filter(|_| inside));
-        }
-        before.into_iter().chain(after).collect()
+        self.tell();
+        before.into_iter().chain(self.areas()).collect()
     }
 
-    fn tell_position(&self) {
-        if let Some((_, (x, y))) = self.at {
-            self.watchers.iter().filter(|w| w.entered).for_each(|w| w.session.position(x, y));
+    /// Tells each watcher what is news to it.
+    fn tell(&mut self) {
+        let mut watchers = std::mem::take(&mut self.watchers);
+        for watcher in &mut watchers {
+            let seen = self.image.as_ref().zip(self.place(watcher.source));
+            watcher.tell(seen.map(|(image, at)| (image.hotspot, at)));
         }
+        self.watchers = watchers;
     }
 
     fn tell_hotspot(&self) {
@@ -91,17 +101,22 @@ impl Cursor {
 }
 
 impl Watcher {
-    /// Tells whether the pointer is on the source: its hot spot, if it is.
-    fn tell_entered(&mut self, hotspot: Option<(i32, i32)>) {
-        match (hotspot, self.entered) {
-            (Some((x, y)), false) => {
-                self.session.enter();
-                self.session.hotspot(x, y);
+    /// Tells where the pointer is on the source, with its hot spot, or that it is not there.
+    fn tell(&mut self, seen: Option<((i32, i32), (i32, i32))>) {
+        let Some(((hot_x, hot_y), (x, y))) = seen else {
+            if std::mem::take(&mut self.entered) {
+                self.session.leave();
             }
-            (None, true) => self.session.leave(),
-            _ => {}
+            self.at = None;
+            return;
+        };
+        if !std::mem::replace(&mut self.entered, true) {
+            self.session.enter();
+            self.session.hotspot(hot_x, hot_y);
         }
-        self.entered = hotspot.is_some();
+        if self.at.replace((x, y)) != Some((x, y)) {
+            self.session.position(x, y);
+        }
     }
 }
 
@@ -118,16 +133,8 @@ impl Cursors {
         session: CursorSession,
     ) {
         let cursor = self.by_seat.entry(seat).or_default();
-        let mut watcher = Watcher { session, source, entered: false };
-        if let Some((of, _)) = cursor.area()
-            && of == source
-        {
-            watcher.tell_entered(cursor.image.as_ref().map(|image| image.hotspot));
-            if let Some((_, (x, y))) = cursor.at {
-                watcher.session.position(x, y);
-            }
-        }
-        cursor.watchers.push(watcher);
+        cursor.watchers.push(Watcher { session, source, entered: false, at: None });
+        cursor.tell();
     }
 
     pub(super) fn remove_session(&mut self, session: &CursorSession) {
@@ -139,32 +146,26 @@ impl Cursors {
     /// A source is gone: no pointer is on it.
     pub(super) fn source_removed(&mut self, source: SourceId) {
         for cursor in self.by_seat.values_mut() {
-            if cursor.at.is_some_and(|(of, _)| of == source) {
-                cursor.change(|c| c.at = None);
-            }
+            cursor.change(|c| c.places.retain(|(of, _)| *of != source));
         }
     }
 
     /// A seat is gone, and its pointer.
     pub(super) fn seat_removed(&mut self, seat: SeatId) -> Touched {
-        self.by_seat.remove(&seat).map(|mut c| c.change(|c| c.at = None)).unwrap_or_default()
+        self.by_seat.remove(&seat).map(|mut c| c.change(|c| c.places.clear())).unwrap_or_default()
     }
 
-    pub(super) fn moved(&mut self, seat: SeatId, at: Option<(SourceId, (i32, i32))>) -> Touched {
+    pub(super) fn moved(&mut self, seat: SeatId, places: Places) -> Touched {
         let cursor = self.by_seat.entry(seat).or_default();
-        if cursor.at == at {
+        if cursor.places == places {
             return Vec::new();
         }
-        let touched = cursor.change(|c| c.at = at);
-        cursor.tell_position();
-        touched
+        cursor.change(|c| c.places = places)
     }
 
     pub(super) fn changed(&mut self, seat: SeatId, image: Option<CursorImage>) -> Touched {
         let cursor = self.by_seat.entry(seat).or_default();
         let touched = cursor.change(|c| c.image = image);
-        // Those that it enters with its picture know no position yet.
-        cursor.tell_position();
         cursor.tell_hotspot();
         touched
     }
@@ -177,8 +178,8 @@ impl Cursors {
     pub(super) fn painted(&self, source: SourceId) -> Vec<(Arc<Pixels>, i32, i32)> {
         let cursors = self.by_seat.values();
         let painted = cursors.filter_map(|cursor| {
-            let ((of, area), image) = (cursor.area()?, cursor.image.as_ref()?);
-            (of == source).then(|| (image.pixels.clone(), area.x, area.y))
+            let (_, area) = cursor.areas().into_iter().find(|(of, _)| *of == source)?;
+            Some((cursor.image.as_ref()?.pixels.clone(), area.x, area.y))
         });
         painted.collect()
     }

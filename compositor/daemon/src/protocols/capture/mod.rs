@@ -30,7 +30,7 @@ use smithay::reexports::{
 };
 
 use cursor::Touched;
-pub(crate) use cursor::{CursorImage, CursorSessionData};
+pub(crate) use cursor::{CursorImage, CursorSessionData, Places};
 pub(crate) use dispatch::{FrameData, SessionData};
 use session::{Session, SessionKind};
 
@@ -175,14 +175,10 @@ impl CaptureState {
         self.cursors.painted(source)
     }
 
-    /// The pointer of `seat` is on this source, with its hot spot there, or nowhere. Tells where
-    /// pictures that show it changed.
-    pub(crate) fn cursor_moved(
-        &mut self,
-        seat: SeatId,
-        at: Option<(SourceId, (i32, i32))>,
-    ) -> Touched {
-        let touched = self.cursors.moved(seat, at);
+    /// The pointer of `seat` is on these sources, with its hot spot there. Tells where pictures that show
+    /// it changed.
+    pub(crate) fn cursor_moved(&mut self, seat: SeatId, places: Places) -> Touched {
+        let touched = self.cursors.moved(seat, places);
         self.cursor_damage(&touched);
         touched
     }
