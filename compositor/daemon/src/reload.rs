@@ -120,10 +120,7 @@ impl State {
         images: &Images,
         sizes: &ViewerSizes,
     ) -> Result<Device, model::CommitError> {
-        let mut config = config.clone();
-        for (port, size) in sizes {
-            config = config.with_port_size(port.as_str(), *size);
-        }
+        let config = sized(config, sizes);
         let mut device = self.device.clone();
         let mut pending = device.prepare(&config, images)?;
         device.commit(Scope::EntireDevice, &mut pending, Flags::MODESET)?;
@@ -132,14 +129,17 @@ impl State {
 
     /// Whether ports can have these sizes; with `apply` they get them, in one frame.
     pub(crate) fn resize_ports(&mut self, sizes: ViewerSizes, apply: bool) -> bool {
-        let images = self.pictures.files.sizes();
-        let device = match self.resized(&self.config, &images, &sizes) {
-            Ok(device) => device,
-            Err(error) => {
-                tracing::info!("a viewer's wish for another size is refused: {error}");
-                return false;
-            }
-        };
+        let (before, after) =
+            (sized(&self.config, &self.viewer_sizes), sized(&self.config, &sizes));
+        let mut device = self.device.clone();
+        let pending = device.prepare_sizes(&before, &after);
+        let outcome = pending.and_then(|mut pending| {
+            device.commit(Scope::EntireDevice, &mut pending, Flags::MODESET)
+        });
+        if let Err(error) = outcome {
+            tracing::info!("a viewer's wish for another size is refused: {error}");
+            return false;
+        }
         if apply {
             self.viewer_sizes = sizes;
             self.set_device(device);
@@ -269,6 +269,13 @@ fn moves_toplevels(before: &Device, after: &Device) -> bool {
     let modes =
         |device: &Device| -> Vec<_> { device.ports().map(|(id, p)| (id, p.mode)).collect() };
     wanted(before) != wanted(after) || modes(before) != modes(after)
+}
+
+/// A configuration with these sizes of ports.
+fn sized(config: &Config, sizes: &ViewerSizes) -> Config {
+    let resize =
+        |config: Config, (port, size): (&Name, &_)| config.with_port_size(port.as_str(), *size);
+    sizes.iter().fold(config.clone(), resize)
 }
 
 /// The sizes that viewers may still choose under a configuration.

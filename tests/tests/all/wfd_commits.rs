@@ -13,7 +13,7 @@ use wayland_client::protocol::wl_shm::Format;
 
 use crate::{
     wayland_scene::{APP, BACK, expect, picture, show},
-    wfd_control::{DEVICE, controller, service},
+    wfd_control::{DEVICE, configuration, controller, service},
 };
 
 const NOW: CommitFlags = CommitFlags::empty();
@@ -310,6 +310,62 @@ fn an_observer_sees_nothing_of_tests_and_failures() -> Result<()> {
     assert!(outcome.contains("Inconsistency"), "{outcome}");
     looker.roundtrip()?;
     assert_eq!(looker.log.since(mark), [""; 0]);
+    Ok(())
+}
+
+#[test]
+fn a_commit_of_one_controller_does_not_end_that_of_another() -> Result<()> {
+    let service = service()?;
+    let (mut first, one, _, pipelines) = controller(&service)?;
+    let (mut second, two, ..) = controller(&service)?;
+    let layer = first.wfd_pipeline(&one, pipelines[1]);
+    let source = first.wfd_program(&layer, "viewer", "late");
+    layer.bind_source(Some(&source), Transition::WhenReady, 0);
+    layer.set_destination_rectangle(0, 0, 8, 8);
+    layer.set_layer(9);
+    let waiting = first.wfd_start_commit(&one, DEVICE, NOW);
+    first.roundtrip()?;
+    second.wfd_pipeline(&two, pipelines[0]).set_layer(3);
+    assert_eq!(second.wfd_commit(&two, DEVICE, NOW)?, "presented");
+    let toplevel = second.toplevel("late")?;
+    let buffer = second.buffer((8, 8), Format::Xrgb8888, true)?;
+    toplevel.show(&buffer);
+    second.roundtrip()?;
+    assert_eq!(first.wfd_outcome(waiting)?, "presented");
+    Ok(())
+}
+
+/// A viewer that resizes a port, and a reload, of which only the latter undoes what a controller did.
+#[test]
+fn a_viewers_size_leaves_the_layout_and_a_reload_does_not() -> Result<()> {
+    let text = configuration("").replace("pipelines = 4", "pipelines = 4\nresize = \"viewers\"");
+    let text = text.replace("\"safety:main\"", "\"safety:main\", \"resize:main\"");
+    let service = Service::start_with(&text)?;
+    let (mut program, device, _, pipelines) = controller(&service)?;
+    let [layer, free] = [0, 1].map(|i| program.wfd_pipeline(&device, pipelines[i]));
+    layer.set_destination_rectangle(40, 30, 20, 10);
+    layer.set_global_alpha(0x8080);
+    let _held = image(&program, &free, (64, 48), 0x33_4455)?;
+    free.set_destination_rectangle(0, 0, 64, 48);
+    free.set_layer(-3);
+    assert_eq!(program.wfd_commit(&device, DEVICE, NOW)?, "presented");
+
+    let mut viewer = Program::connect(&service.socket("viewer")?)?;
+    let mark = program.log.len();
+    let outputs = viewer.manage_outputs()?;
+    assert_eq!(viewer.ask_size(&outputs, (50, 60), true, |_| {})?, "configuration succeeded");
+    program.wait_for("the new size", mark, |line| {
+        line.contains("x: 0, y: 0, width: 50, height: 60")
+    })?;
+    program
+        .wait_for("the cut", mark, |line| line.contains("x: 40, y: 30, width: 10, height: 10"))?;
+    assert!(!program.log.since(mark).iter().any(|line| line.contains("GlobalAlpha")));
+
+    let mark = program.log.len();
+    service.reload(&text.replace("order = 1", "order = -3"))?;
+    program.wait_for("the layout of the file", mark, |line| line.contains("alpha: 65535"))?;
+    let unbound = format!("pipeline {} Source {{ source_id: 0", pipelines[1]);
+    program.wait_for("the free pipeline", mark, |line| line.starts_with(&unbound))?;
     Ok(())
 }
 

@@ -125,7 +125,7 @@ impl<T> Default for HeldCommits<T> {
 
 impl<T> HeldCommits<T> {
     /// Takes the changes of a scope out of `pending` to apply them later, after a test that they
-    /// could be applied now. Gives the commits that this one replaces: whatever overlaps it.
+    /// could be applied now. What it replaces the caller asks of [`Self::replaced_by`] before.
     ///
     /// # Errors
     /// As [`Device::commit`]: nothing is held and the changes are gone.
@@ -136,20 +136,26 @@ impl<T> HeldCommits<T> {
         (pending, flags): (&mut Pending, Flags),
         now: Duration,
         tag: T,
-    ) -> Result<Vec<T>, (CommitError, T)> {
+    ) -> Result<(), (CommitError, T)> {
         let changes = pending.take(scope, device);
         if let Err(error) = device.after(&changes, flags) {
             return Err((error, tag));
         }
-        let replaced = self.replaced_by(device, scope);
         let deadline = changes.timeout().and_then(|timeout| now.checked_add(timeout));
         self.held.push(Held { scope, changes, flags, deadline, tag });
-        Ok(replaced)
+        Ok(())
     }
 
-    /// A commit of this scope takes effect: gives the waiting ones that it replaces.
-    pub fn replaced_by(&mut self, device: &Device, scope: Scope) -> Vec<T> {
-        self.take(|held| device.overlap(held.scope, scope)).into_iter().map(|h| h.tag).collect()
+    /// A commit of this scope is made: gives the waiting ones that it replaces, out of those of the same
+    /// owner. Two owners have no object in common, whatever their scopes are.
+    pub fn replaced_by(
+        &mut self,
+        device: &Device,
+        scope: Scope,
+        is_mine: impl Fn(&T) -> bool,
+    ) -> Vec<T> {
+        let taken = self.take(|held| is_mine(&held.tag) && device.overlap(held.scope, scope));
+        taken.into_iter().map(|held| held.tag).collect()
     }
 
     /// Applies the commits whose sources all have a picture, in the order in which they were made.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use porthole_pixel::Size;
+use porthole_pixel::{Rect, Size};
 
 use super::{
     CommitError, Device, Fallback, FallbackPicture, Flags, Image, Mask, MaskId, Mode, Pending,
@@ -47,6 +47,41 @@ impl Device {
         for port in &config.ports {
             let pipelines = self.prepare_port(&mut pending, port)?;
             self.prepare_layers(&mut pending, (config, images), port, pipelines)?;
+        }
+        pending.drop_unchanged(self);
+        Ok(pending)
+    }
+
+    /// The changes that give ports the sizes of `after` instead of those of `before`, which differ in
+    /// nothing else. What was set meanwhile stays: only places change. A layer that is where `before` has
+    /// it goes to where `after` has it; one that fills its port goes on filling it; any other one is cut
+    /// to what is left.
+    ///
+    /// # Errors
+    /// When a size is outside the limits.
+    pub fn prepare_sizes(&self, before: &Config, after: &Config) -> Result<Pending, CommitError> {
+        let mut pending = Pending::new();
+        for wanted in &after.ports {
+            let Some((id, port)) = self.port_named(wanted.name.as_str()) else { continue };
+            if port.mode.size == wanted.size {
+                continue;
+            }
+            let resized = Port { mode: Mode { size: wanted.size, ..port.mode }, ..port.clone() };
+            pending.set_mode(id, resized.mode)?;
+            let (old, new) = (Rect::from_size(port.area()), Rect::from_size(resized.area()));
+            for (id, pipeline) in self.pipelines_of(id) {
+                let place = pipeline.destination;
+                let configured = |config: &Config| {
+                    let name = pipeline.name.as_ref()?;
+                    config.layers.iter().find(|layer| layer.name == *name).map(|layer| layer.rect)
+                };
+                let place = match (configured(before), configured(after)) {
+                    (Some(was), Some(is)) if was == place => is,
+                    _ if place == old => new,
+                    _ => place.intersect(new).unwrap_or_default(),
+                };
+                pending.set_destination(id, place);
+            }
         }
         pending.drop_unchanged(self);
         Ok(pending)
@@ -117,6 +152,13 @@ impl Device {
                     fallback: Fallback::default(),
                     ..pipeline.clone()
                 };
+            } else if pipeline.name.is_none() && pipeline.source.is_some() {
+                // A controller used it: the configuration has the last word.
+                pending.bind_source(*id, None, Transition::default());
+                pending.bind_mask(*id, None);
+                pending.set_transparency(*id, Transparency::NONE);
+                pending.set_fallback(*id, Fallback::default());
+                (pipeline.source, pipeline.mask) = (None, None);
             }
         }
         for layer in layers {

@@ -31,7 +31,7 @@ fn all_of_a_commit_waits_for_its_sources() {
     let (second, more) = wait_for(&mut device, b, None);
     pending.bind_source(b, more.awaited().next(), Transition::WhenReady { timeout: None });
     let (scope, flags) = (Scope::EntireDevice, Flags::default());
-    assert_eq!(held.hold(&device, scope, (&mut pending, flags), ms(5), "swap"), Ok(vec![]));
+    assert_eq!(held.hold(&device, scope, (&mut pending, flags), ms(5), "swap"), Ok(()));
     assert!(pending.is_empty());
     assert_eq!(held.next_deadline(), Some(ms(105)));
     assert!(held.apply_ready(&mut device, |source| source == first).is_empty());
@@ -63,15 +63,12 @@ fn a_later_commit_replaces_what_it_overlaps() {
     for (pipeline, tag) in [(a, "a"), (b, "b")] {
         let (_, mut pending) = wait_for(&mut device, pipeline, None);
         let scope = Scope::Pipeline(pipeline);
-        let replaced = held.hold(&device, scope, (&mut pending, Flags::default()), ms(0), tag);
-        assert_eq!(replaced, Ok(vec![]));
+        held.hold(&device, scope, (&mut pending, Flags::default()), ms(0), tag).unwrap();
     }
-    assert_eq!(held.replaced_by(&device, Scope::Pipeline(b)), ["b"]);
-    let (_, mut pending) = wait_for(&mut device, b, None);
-    let scope = Scope::EntirePort(port);
-    let replaced = held.hold(&device, scope, (&mut pending, Flags::default()), ms(0), "port");
-    assert_eq!(replaced, Ok(vec!["a"]));
-    assert_eq!(held.cancel(|tag| *tag == "port"), ["port"]);
+    assert_eq!(held.replaced_by(&device, Scope::Pipeline(b), |_| true), ["b"]);
+    let of_another = held.replaced_by(&device, Scope::EntireDevice, |tag| *tag != "a");
+    assert!(of_another.is_empty());
+    assert_eq!(held.replaced_by(&device, Scope::EntirePort(port), |_| true), ["a"]);
     assert!(held.is_empty());
 }
 

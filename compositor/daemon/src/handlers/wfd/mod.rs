@@ -181,10 +181,16 @@ impl State {
 
     fn hold_commit(&mut self, order: Order, pending: &mut Pending) {
         let (scope, flags) = (order.scope, order.flags);
-        let now = clock::now();
-        match self.control.held.hold(&self.device, scope, (pending, flags), now, order) {
-            Ok(replaced) => self.supersede(replaced),
-            Err((error, order)) => self.globals.wfd.failed(&order, &error),
+        let (now, owner) = (clock::now(), order.device);
+        let is_mine = |other: &Order| other.device == owner;
+        // One that fails replaces nothing.
+        if self.device.test(scope, pending, flags).is_ok() {
+            let replaced = self.control.held.replaced_by(&self.device, scope, is_mine);
+            self.supersede(replaced);
+        }
+        let held = self.control.held.hold(&self.device, scope, (pending, flags), now, order);
+        if let Err((error, order)) = held {
+            self.globals.wfd.failed(&order, &error);
         }
         self.arm_held_timer();
     }
@@ -193,7 +199,9 @@ impl State {
         let mut device = self.device.clone();
         match device.commit(order.scope, pending, order.flags) {
             Ok(()) => {
-                let replaced = self.control.held.replaced_by(&self.device, order.scope);
+                let is_mine = |other: &Order| other.device == order.device;
+                let held = &mut self.control.held;
+                let replaced = held.replaced_by(&self.device, order.scope, is_mine);
                 self.supersede(replaced);
                 self.arm_held_timer();
                 self.take_effect(vec![order], device);
