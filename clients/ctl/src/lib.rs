@@ -8,7 +8,10 @@ pub mod cli;
 mod commands;
 mod control;
 mod failure;
+mod layout;
+mod picture;
 mod show;
+mod suggest;
 
 pub use cli::{Cli, command};
 pub use commands::run;

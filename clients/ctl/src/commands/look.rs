@@ -1,11 +1,16 @@
 //! Commands that only look.
 
+use std::path::Path;
+
+use porthole_client::capture::still::{Subject, take};
 use serde_json::json;
 
 use crate::{
     cli::Cli,
     control::Control,
     failure::Failure,
+    layout::find_port,
+    picture::Picture,
     show::{
         json,
         screen::{Style, is_styled, say, say_json},
@@ -46,7 +51,7 @@ pub(super) fn layers(cli: &Cli, all: bool) -> Result<(), Failure> {
     let control = look(cli)?;
     let state = &control.told().state;
     if cli.json {
-        return say_json(&json!({ "layer": json::layers(state) }));
+        return say_json(&json!({ "layer": json::layers(state, all) }));
     }
     say_table(&text::layers(state, all), NO_LAYERS)
 }
@@ -81,4 +86,18 @@ pub(super) fn dump(cli: &Cli) -> Result<(), Failure> {
     }
     let lines = tree::lines(&control.told().state, &dump, is_styled());
     if lines.is_empty() { say(NO_PORTS) } else { say(&lines.join("\n")) }
+}
+
+pub(super) fn screenshot(cli: &Cli, port: &str, file: &Path, pointer: bool) -> Result<(), Failure> {
+    let control = Control::open(cli.wayland.as_deref())?;
+    find_port(&control.told().state, port)?;
+    let subject = Subject::Port { name: port.to_owned(), pointer };
+    let still = take(control.connection(), &subject)?;
+    let size = [still.size().width, still.size().height];
+    Picture::write(file, size, still.words())?;
+    let path = file.display().to_string();
+    if cli.json {
+        return say_json(&json!({ "file": path, "port": port, "size": size }));
+    }
+    say(&format!("{path}: {}", text::size(size)))
 }

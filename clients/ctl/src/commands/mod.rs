@@ -1,5 +1,6 @@
 //! What each command does.
 
+mod change;
 mod look;
 
 use crate::{
@@ -18,6 +19,16 @@ pub fn run(cli: &Cli) -> Result<u8, Failure> {
         Task::Layers { all } => look::layers(cli, *all),
         Task::Guests => look::streams(cli),
         Task::Dump => look::dump(cli),
+        Task::Set { name, port, settings, how } => change::set(cli, name, *port, settings, how),
+        Task::Commit(options) => change::commit(cli, options),
+        Task::Hole { layer, rects, how } => change::one(cli, layer, ("hole", rects), how),
+        Task::Mask { layer, file, how } => {
+            change::one(cli, layer, ("mask", std::slice::from_ref(file)), how)
+        }
+        Task::Source { layer, source, how } => change::source(cli, layer, source, how),
+        Task::Power { port, mode } => change::power(cli, port, mode),
+        Task::Resize { port, mode, test } => change::resize(cli, port, mode, *test),
+        Task::Screenshot { port, file, pointer } => look::screenshot(cli, port, file, *pointer),
     }?;
     Ok(0)
 }

@@ -1,21 +1,32 @@
 //! Events into state.
 
 use porthole_wayland::wfd::client::{
+    wfd_commit_v1::{self as commit, WfdCommitV1},
     wfd_device_v1::{self as device, Status, WfdDeviceV1},
     wfd_manager_v1::{self as manager, WfdManagerV1},
-    wfd_pipeline_v1::{self as pipeline, TsColorFormat, WfdPipelineV1},
+    wfd_mask_v1::{self as mask, WfdMaskV1},
+    wfd_pipeline_v1::{self as pipeline, ScaleFilter, TsColorFormat, WfdPipelineV1},
     wfd_port_v1::{self as port, ModeFlags, WfdPortV1},
+    wfd_source_v1::{self as source, WfdSourceV1},
 };
 use wayland_client::{
-    Connection, Dispatch, QueueHandle, WEnum,
+    Connection, Dispatch, QueueHandle, WEnum, delegate_noop,
     globals::GlobalListContents,
-    protocol::wl_registry::{self, WlRegistry},
+    protocol::{
+        wl_buffer::WlBuffer,
+        wl_compositor::WlCompositor,
+        wl_region::WlRegion,
+        wl_registry::{self, WlRegistry},
+        wl_shm::WlShm,
+        wl_shm_pool::WlShmPool,
+    },
 };
 
 use super::{
     Refusal, Role, Told,
+    change::{Ended, Subject},
     told::{Hole, Layer, Mode, Port, Stream, Turn},
-    words,
+    words::{self, word},
 };
 
 /// The port or pipeline that an object is for.
@@ -25,7 +36,7 @@ pub(super) struct Id(u32);
 impl Told {
     fn refuse(&mut self, subject: String, status: WEnum<Status>, message: String) {
         let hint = hint(status);
-        let status = words::status(status).into_owned();
+        let status = word(words::STATUSES, status).into_owned();
         self.refused.get_or_insert(Refusal { subject, status, message, hint });
     }
 }
@@ -85,7 +96,7 @@ impl Dispatch<WfdDeviceV1, Role> for Told {
                 told.refuse("the service".into(), status, message);
             }
             (device::Event::Port { port_id, kind, name }, Role::Observer) => {
-                let port = Port { name, kind: words::kind(kind), ..Port::default() };
+                let port = Port { name, kind: word(words::KINDS, kind), ..Port::default() };
                 state.ports.insert(port_id, port);
                 proxy.create_port(port_id, queue, Id(port_id));
             }
@@ -104,7 +115,7 @@ impl Dispatch<WfdDeviceV1, Role> for Told {
                 Role::Observer,
             ) => {
                 let is_guest = kind == WEnum::Value(device::StreamKind::Guest);
-                let kind = words::stream_kind(kind);
+                let kind = word(words::STREAM_KINDS, kind);
                 let stream =
                     Stream { kind, is_guest, socket, app_id, scanout, ..Stream::default() };
                 state.streams.insert(stream_id, stream);
@@ -114,7 +125,7 @@ impl Dispatch<WfdDeviceV1, Role> for Told {
                 Role::Observer,
             ) => {
                 if let Some(stream) = state.streams.get_mut(&stream_id) {
-                    stream.state = words::stream_state(is);
+                    stream.state = word(words::STREAM_STATES, is);
                     stream.size = [width, height];
                 }
             }
@@ -156,13 +167,13 @@ impl Dispatch<WfdPortV1, Id> for Told {
                 port.background = [red, green, blue];
             }
             port::Event::Transform { flip, mirror, rotation } => {
-                port.turn = turn(flip, mirror, words::degrees(rotation));
+                port.turn = turn(flip, mirror, rotation.into());
             }
             port::Event::Gamma { gamma, minimum, maximum } => {
                 port.gamma = gamma;
                 port.gamma_range = [minimum, maximum];
             }
-            port::Event::PowerMode { mode } => port.power = words::power(mode),
+            port::Event::PowerMode { mode } => port.power = word(words::POWERS, mode),
             port::Event::Done => port.modes_end = true,
             // A port that may not be seen any more; the device says that it is gone.
             _ => {}
@@ -171,7 +182,7 @@ impl Dispatch<WfdPortV1, Id> for Told {
 }
 
 const fn turn(flip: u32, mirror: u32, rotation: u32) -> Turn {
-    Turn { flip: flip != 0, mirror: mirror != 0, rotation }
+    Turn { flip: flip != 0, mirror: mirror != 0, rotation }.simplest()
 }
 
 impl Dispatch<WfdPipelineV1, Id> for Told {
@@ -195,7 +206,7 @@ impl Dispatch<WfdPipelineV1, Id> for Told {
             E::SourceRectangle { x, y, width, height } => layer.crop = [x, y, width, height],
             E::DestinationRectangle { x, y, width, height } => layer.rect = [x, y, width, height],
             E::Transform { flip, mirror, rotation } => {
-                layer.turn = turn(flip, mirror, words::degrees(rotation));
+                layer.turn = turn(flip, mirror, rotation.into());
             }
             E::Transparency { features } => {
                 layer.transparency = features.into();
@@ -216,21 +227,26 @@ impl Dispatch<WfdPipelineV1, Id> for Told {
 fn rules(layer: &mut Layer, event: &pipeline::Event) {
     use pipeline::Event as E;
     match *event {
-        E::ScaleFilter { filter } => layer.filter = words::filter(filter),
+        E::ScaleFilter { filter } => {
+            // Both are the same here.
+            let better = filter == WEnum::Value(ScaleFilter::Better);
+            let filter = if better { WEnum::Value(ScaleFilter::Faster) } else { filter };
+            layer.filter = word(words::FILTERS, filter);
+        }
         E::Sizing { fit, lead, pixels } => {
-            layer.fit = words::fit(fit);
-            layer.lead = words::lead(lead);
-            layer.pixels = words::pixels(pixels);
+            layer.fit = word(words::FITS, fit);
+            layer.lead = word(words::LEADS, lead);
+            layer.pixels = word(words::PIXELS, pixels);
         }
         E::FallbackRule { picture, source_id, deadline_ms } => {
-            layer.fallback = words::fallback(picture);
+            layer.fallback = word(words::FALLBACKS, picture);
             layer.fallback_source = source_id;
             layer.deadline_ms = deadline_ms;
         }
         E::RateLimit { refresh_mhz } => layer.rate_limit_mhz = refresh_mhz,
-        E::InputPolicy { policy } => layer.input = words::input(policy),
+        E::InputPolicy { policy } => layer.input = word(words::INPUTS, policy),
         E::Keyboard { keyboard } => layer.keyboard = keyboard != 0,
-        E::Placement { placement, .. } => layer.placement = words::placement(placement),
+        E::Placement { placement, .. } => layer.placement = word(words::PLACEMENTS, placement),
         E::Fallback { active, .. } => layer.falls_back = active != 0,
         _ => {}
     }
@@ -248,3 +264,106 @@ fn wide(channels: [u32; 3], format: WEnum<TsColorFormat>) -> [u32; 3] {
         (blue & 31) << 3 | (blue & 31) >> 2,
     ]
 }
+
+impl Dispatch<WfdPortV1, Subject> for Told {
+    fn event(
+        told: &mut Self,
+        _: &WfdPortV1,
+        event: port::Event,
+        Subject(subject): &Subject,
+        _: &Connection,
+        _: &QueueHandle<Self>,
+    ) {
+        if let port::Event::Failed { status, message } = event {
+            told.refuse(subject.clone(), status, message);
+        }
+    }
+}
+
+impl Dispatch<WfdPipelineV1, Subject> for Told {
+    fn event(
+        told: &mut Self,
+        _: &WfdPipelineV1,
+        event: pipeline::Event,
+        Subject(subject): &Subject,
+        _: &Connection,
+        _: &QueueHandle<Self>,
+    ) {
+        if let pipeline::Event::Failed { status, message } = event {
+            told.refuse(subject.clone(), status, message);
+        }
+    }
+}
+
+impl Dispatch<WfdSourceV1, Subject> for Told {
+    fn event(
+        told: &mut Self,
+        _: &WfdSourceV1,
+        event: source::Event,
+        Subject(subject): &Subject,
+        _: &Connection,
+        _: &QueueHandle<Self>,
+    ) {
+        if let source::Event::Failed { status, message } = event {
+            told.refuse(subject.clone(), status, message);
+        }
+    }
+}
+
+impl Dispatch<WfdMaskV1, Subject> for Told {
+    fn event(
+        told: &mut Self,
+        _: &WfdMaskV1,
+        event: mask::Event,
+        Subject(subject): &Subject,
+        _: &Connection,
+        _: &QueueHandle<Self>,
+    ) {
+        let mask::Event::Failed { status, message } = event else { return };
+        told.refuse(subject.clone(), status, message);
+    }
+}
+
+impl Dispatch<WfdCommitV1, ()> for Told {
+    fn event(
+        told: &mut Self,
+        _: &WfdCommitV1,
+        event: commit::Event,
+        (): &(),
+        _: &Connection,
+        _: &QueueHandle<Self>,
+    ) {
+        let wide = |high: u32, low: u32| u64::from(high) << 32 | u64::from(low);
+        match event {
+            commit::Event::Tested => told.ended = Some(Ended::Tested),
+            commit::Event::Presented {
+                port_id,
+                tv_sec_hi,
+                tv_sec_lo,
+                tv_nsec,
+                refresh_ns,
+                frame_hi,
+                frame_lo,
+            } => {
+                told.ended = Some(Ended::Presented {
+                    port: port_id,
+                    seconds: wide(tv_sec_hi, tv_sec_lo),
+                    nanoseconds: tv_nsec,
+                    refresh_ns,
+                    frame: wide(frame_hi, frame_lo),
+                });
+            }
+            commit::Event::Failed { status, object_id, message } => {
+                let subject = told.state.name_of(object_id);
+                told.refuse(subject, status, message);
+            }
+            _ => {}
+        }
+    }
+}
+
+delegate_noop!(Told: ignore WlShm);
+delegate_noop!(Told: ignore WlBuffer);
+delegate_noop!(Told: WlShmPool);
+delegate_noop!(Told: WlCompositor);
+delegate_noop!(Told: WlRegion);

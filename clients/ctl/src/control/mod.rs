@@ -1,5 +1,6 @@
 //! The client side of `wfd_v1`: what the service tells, as typed state.
 
+mod change;
 mod dispatch;
 pub(crate) mod told;
 pub(crate) mod words;
@@ -12,7 +13,12 @@ use porthole_wayland::wfd::client::{
     wfd_manager_v1::{Access, WfdManagerV1},
 };
 use serde_json::Value;
-use wayland_client::{EventQueue, globals::registry_queue_init};
+use wayland_client::{
+    Connection, EventQueue,
+    globals::{GlobalList, registry_queue_init},
+};
+
+pub(crate) use change::How;
 
 use crate::failure::Failure;
 use told::State;
@@ -41,6 +47,8 @@ pub struct Refusal {
 pub(crate) enum Role {
     /// Reads state.
     Observer,
+    /// Changes it.
+    Controller,
 }
 
 /// The state of the event queue.
@@ -50,11 +58,15 @@ pub(crate) struct Told {
     pub(crate) renderer: String,
     dump: Option<std::os::fd::OwnedFd>,
     refused: Option<Refusal>,
+    ended: Option<change::Ended>,
 }
 
 /// A connection that observes.
 #[derive(Debug)]
 pub(crate) struct Control {
+    connection: Connection,
+    globals: GlobalList,
+    manager: WfdManagerV1,
     queue: EventQueue<Told>,
     told: Told,
     observer: WfdDeviceV1,
@@ -68,7 +80,8 @@ impl Control {
         let handle = queue.handle();
         let manager: WfdManagerV1 = bind(&globals, &handle, 1..=1, NEEDS_RIGHTS)?;
         let observer = manager.create_device(0, Access::Observe, &handle, Role::Observer);
-        let mut control = Self { queue, told: Told::default(), observer };
+        let told = Told::default();
+        let mut control = Self { connection, globals, manager, queue, told, observer };
         // What there is, then the values of each.
         control.roundtrip()?;
         control.roundtrip()?;
@@ -78,6 +91,11 @@ impl Control {
     /// All that was told.
     pub(crate) const fn told(&self) -> &Told {
         &self.told
+    }
+
+    /// The connection, for what else it can do.
+    pub(crate) const fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     /// Waits until the service has answered all requests.

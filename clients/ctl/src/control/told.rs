@@ -20,6 +20,23 @@ pub(crate) struct Turn {
     pub(crate) rotation: u32,
 }
 
+impl Turn {
+    /// The same turn in as few words as can be: never flipped and mirrored, and upside down only
+    /// where it is neither.
+    pub(crate) const fn simplest(self) -> Self {
+        let Self { flip, mirror, rotation } = self;
+        // To flip is to mirror and to turn upside down.
+        let rotation = (rotation % 360 + if flip { 180 } else { 0 }) % 360;
+        if flip == mirror {
+            Self { flip: false, mirror: false, rotation }
+        } else if rotation >= 180 {
+            Self { flip: true, mirror: false, rotation: rotation - 180 }
+        } else {
+            Self { flip: false, mirror: true, rotation }
+        }
+    }
+}
+
 /// A size and rate that a port can have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Mode {
@@ -85,6 +102,11 @@ pub(crate) struct Layer {
 }
 
 impl Layer {
+    /// Whether anybody has a use for it.
+    pub(crate) const fn is_used(&self) -> bool {
+        self.is_shown() || self.source != 0 || !self.name.is_empty()
+    }
+
     /// Whether it is part of the picture.
     pub(crate) const fn is_shown(&self) -> bool {
         let [_, _, width, height] = self.rect;
@@ -114,11 +136,47 @@ pub(crate) struct Stream {
 }
 
 impl State {
+    /// What the object of a number is called.
+    pub(crate) fn name_of(&self, id: u32) -> String {
+        if let Some(port) = self.ports.get(&id) {
+            return format!("port '{}'", port.name);
+        }
+        match self.layers.get(&id) {
+            Some(layer) if layer.name.is_empty() => format!("layer {id}"),
+            Some(layer) => format!("layer '{}'", layer.name),
+            None => "the commit".to_owned(),
+        }
+    }
+
     /// Layers of a port: what is shown from the topmost down, then the rest.
     pub(crate) fn layers_of(&self, port: u32) -> Vec<(u32, &Layer)> {
         let of_port = self.layers.iter().filter(|(_, layer)| layer.port == port);
         let mut layers: Vec<(u32, &Layer)> = of_port.map(|(id, layer)| (*id, layer)).collect();
         layers.sort_by_key(|(id, layer)| (!layer.is_shown(), -i64::from(layer.order), *id));
         layers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn turns_have_one_name() {
+        let turn = |flip, mirror, rotation| Turn { flip, mirror, rotation };
+        // What the service says of a picture that was flipped.
+        assert_eq!(turn(false, true, 180).simplest(), turn(true, false, 0));
+        assert_eq!(turn(true, false, 0).simplest(), turn(true, false, 0));
+        assert_eq!(turn(true, true, 0).simplest(), turn(false, false, 180));
+        assert_eq!(turn(true, false, 180).simplest(), turn(false, true, 0));
+        assert_eq!(turn(false, true, 270).simplest(), turn(true, false, 90));
+        for flip in [false, true] {
+            for mirror in [false, true] {
+                for rotation in [0, 90, 180, 270] {
+                    let once = turn(flip, mirror, rotation).simplest();
+                    assert_eq!(once.simplest(), once);
+                }
+            }
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What values are called in configurations, layouts and answers.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt::Debug};
 
 use porthole_wayland::wfd::client::{
     wfd_device_v1::{Status, StreamKind, StreamState},
@@ -12,91 +12,142 @@ use wayland_client::WEnum;
 /// The name of a value; one that a newer service sends has only its number.
 pub(crate) type Word = Cow<'static, str>;
 
-/// The names of the values of an enum: one way, or both.
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident of $type:ident: $($variant:ident = $word:literal),* $(,)?) => {
-        $(#[$doc])*
-        pub(crate) fn $name(value: WEnum<$type>) -> Word {
-            match value {
-                $(WEnum::Value($type::$variant) => Cow::Borrowed($word),)*
-                WEnum::Value(other) => Cow::Owned(format!("{other:?}").to_lowercase()),
-                WEnum::Unknown(number) => Cow::Owned(format!("unknown {number}")),
-            }
+/// The names of an enum's values.
+pub(crate) type Words<T> = [(&'static str, T)];
+
+/// The name of a value.
+pub(crate) fn word<T: Copy + PartialEq + Debug>(words: &Words<T>, value: WEnum<T>) -> Word {
+    match value {
+        WEnum::Value(value) => {
+            let found = words.iter().find(|(_, known)| *known == value);
+            found.map_or_else(
+                || Cow::Owned(format!("{value:?}").to_lowercase()),
+                |(word, _)| Cow::Borrowed(*word),
+            )
         }
-    };
+        WEnum::Unknown(number) => Cow::Owned(format!("unknown {number}")),
+    }
 }
 
-words! {
-    /// What a port is made of.
-    kind of Kind: Internal = "internal", Composite = "composite", Svideo = "s-video",
-    ComponentYpbpr = "component-ypbpr", ComponentRgb = "component-rgb",
-    ComponentRgbhv = "component-rgbhv", Dvi = "dvi", Hdmi = "hdmi", Displayport = "displayport",
-    Other = "other", Virtual = "virtual",
+/// The value of a name.
+pub(crate) fn wire<T: Copy>(words: &Words<T>, word: &str) -> Option<T> {
+    words.iter().find(|(known, _)| *known == word).map(|(_, value)| *value)
 }
 
-words! {
-    /// Whether a port is lit.
-    power of PowerMode: Off = "off", Suspend = "suspend", LimitedUse = "limited", On = "on",
-}
+/// What a port is made of.
+pub(crate) const KINDS: &Words<Kind> = &[
+    ("internal", Kind::Internal),
+    ("composite", Kind::Composite),
+    ("s-video", Kind::Svideo),
+    ("component-ypbpr", Kind::ComponentYpbpr),
+    ("component-rgb", Kind::ComponentRgb),
+    ("component-rgbhv", Kind::ComponentRgbhv),
+    ("dvi", Kind::Dvi),
+    ("hdmi", Kind::Hdmi),
+    ("displayport", Kind::Displayport),
+    ("other", Kind::Other),
+    ("virtual", Kind::Virtual),
+];
 
-words! {
-    /// What there is of a stream.
-    stream_state of StreamState: Off = "off", Boot = "boot", Running = "running",
-    Suspended = "suspended", Crashed = "crashed",
-}
+/// Whether a port is lit.
+pub(crate) const POWERS: &Words<PowerMode> = &[
+    ("on", PowerMode::On),
+    ("off", PowerMode::Off),
+    ("suspend", PowerMode::Suspend),
+    ("limited", PowerMode::LimitedUse),
+];
 
-words! {
-    /// What a stream is of.
-    stream_kind of StreamKind: Guest = "guest", Program = "program",
-}
+/// What there is of a stream.
+pub(crate) const STREAM_STATES: &Words<StreamState> = &[
+    ("off", StreamState::Off),
+    ("boot", StreamState::Boot),
+    ("running", StreamState::Running),
+    ("suspended", StreamState::Suspended),
+    ("crashed", StreamState::Crashed),
+];
 
-words! {
-    /// How a scaled picture is sampled.
-    filter of ScaleFilter: None = "nearest", Faster = "bilinear", Better = "bilinear",
-    Automatic = "auto",
-}
+/// What a stream is of.
+pub(crate) const STREAM_KINDS: &Words<StreamKind> =
+    &[("guest", StreamKind::Guest), ("program", StreamKind::Program)];
 
-words! {
-    /// What becomes of a picture of another size.
-    fit of Fit: Stretch = "stretch", Fit = "fit", Fill = "fill", Centre = "centre", Exact = "1:1",
-}
+/// How a scaled picture is sampled.
+pub(crate) const FILTERS: &Words<ScaleFilter> = &[
+    ("auto", ScaleFilter::Automatic),
+    ("nearest", ScaleFilter::None),
+    ("bilinear", ScaleFilter::Faster),
+];
 
-words! {
-    /// Whose size the other follows.
-    lead of Lead: Layer = "layer", Picture = "picture", None = "none",
-}
+/// What becomes of a picture of another size.
+pub(crate) const FITS: &Words<Fit> = &[
+    ("stretch", Fit::Stretch),
+    ("fit", Fit::Fit),
+    ("fill", Fit::Fill),
+    ("centre", Fit::Centre),
+    ("1:1", Fit::Exact),
+];
 
-words! {
-    /// What shape pixels have.
-    pixels of Pixels: Automatic = "auto", Square = "square",
-}
+/// Whose size the other follows.
+pub(crate) const LEADS: &Words<Lead> =
+    &[("layer", Lead::Layer), ("picture", Lead::Picture), ("none", Lead::None)];
 
-words! {
-    /// What becomes of input.
-    input of InputPolicy: Pass = "pass", Accept = "accept", Block = "block",
-}
+/// What shape pixels have.
+pub(crate) const PIXELS: &Words<Pixels> =
+    &[("auto", Pixels::Automatic), ("square", Pixels::Square)];
 
-words! {
-    /// What shows instead of a stream.
-    fallback of FallbackPicture: Hidden = "hide", Last = "last", Source = "picture",
-}
+/// What becomes of input.
+pub(crate) const INPUTS: &Words<InputPolicy> =
+    &[("accept", InputPolicy::Accept), ("block", InputPolicy::Block), ("pass", InputPolicy::Pass)];
 
-words! {
-    /// How a layer reaches the screen.
-    placement of Placement: None = "none", Composited = "composited", Primary = "primary",
-    Overlay = "overlay", Underlay = "underlay", Cursor = "cursor",
-}
+/// What shows instead of a stream.
+pub(crate) const FALLBACKS: &Words<FallbackPicture> = &[
+    ("hide", FallbackPicture::Hidden),
+    ("last", FallbackPicture::Last),
+    ("picture", FallbackPicture::Source),
+];
 
-words! {
-    /// Why something was refused.
-    status of Status: None = "none", OutOfMemory = "out_of_memory",
-    IllegalArgument = "illegal_argument", NotSupported = "not_supported",
-    BadAttribute = "bad_attribute", InUse = "in_use", Busy = "busy", BadDevice = "bad_device",
-    BadHandle = "bad_handle", Inconsistency = "inconsistency", Denied = "denied",
-    Timeout = "timeout", Superseded = "superseded",
-}
+/// How a layer reaches the screen.
+pub(crate) const PLACEMENTS: &Words<Placement> = &[
+    ("none", Placement::None),
+    ("composited", Placement::Composited),
+    ("primary", Placement::Primary),
+    ("overlay", Placement::Overlay),
+    ("underlay", Placement::Underlay),
+    ("cursor", Placement::Cursor),
+];
 
-/// Degrees, clockwise.
-pub(crate) fn degrees(value: WEnum<Rotation>) -> u32 {
-    value.into()
+/// How far something is turned.
+pub(crate) const ROTATIONS: &Words<Rotation> =
+    &[("0", Rotation::_0), ("90", Rotation::_90), ("180", Rotation::_180), ("270", Rotation::_270)];
+
+/// Why something was refused.
+pub(crate) const STATUSES: &Words<Status> = &[
+    ("none", Status::None),
+    ("out_of_memory", Status::OutOfMemory),
+    ("illegal_argument", Status::IllegalArgument),
+    ("not_supported", Status::NotSupported),
+    ("bad_attribute", Status::BadAttribute),
+    ("in_use", Status::InUse),
+    ("busy", Status::Busy),
+    ("bad_device", Status::BadDevice),
+    ("bad_handle", Status::BadHandle),
+    ("inconsistency", Status::Inconsistency),
+    ("denied", Status::Denied),
+    ("timeout", Status::Timeout),
+    ("superseded", Status::Superseded),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_says_its_value_and_unknown_ones_say_their_number() {
+        for (name, value) in FITS {
+            assert_eq!(word(FITS, WEnum::Value(*value)), *name);
+            assert_eq!(wire(FITS, name), Some(*value));
+        }
+        assert_eq!(wire(FITS, "wide"), None);
+        assert_eq!(word(FITS, WEnum::Unknown(77)), "unknown 77");
+        assert_eq!(word(FILTERS, WEnum::Value(ScaleFilter::Better)), "better");
+    }
 }

@@ -18,7 +18,7 @@ pub(crate) const HOLE: u32 = 16;
 
 /// Ports, layers and streams.
 pub(crate) fn state(state: &State) -> Value {
-    json!({ "port": ports(state), "layer": layers(state), "stream": streams(state) })
+    json!({ "port": ports(state), "layer": layers(state, false), "stream": streams(state) })
 }
 
 /// All ports.
@@ -26,10 +26,11 @@ pub(crate) fn ports(state: &State) -> Vec<Value> {
     state.ports.iter().map(|(id, value)| port(*id, value)).collect()
 }
 
-/// All layers, port by port.
-pub(crate) fn layers(state: &State) -> Vec<Value> {
+/// The layers, port by port; those that nobody uses only where `all` are wanted.
+pub(crate) fn layers(state: &State, all: bool) -> Vec<Value> {
     let of_ports = state.ports.keys().flat_map(|port| state.layers_of(*port));
-    of_ports.map(|(id, value)| layer(state, id, value)).collect()
+    let wanted = of_ports.filter(|(_, layer)| all || layer.is_used());
+    wanted.map(|(id, value)| layer(state, id, value)).collect()
 }
 
 /// All streams.
@@ -48,7 +49,7 @@ pub(crate) fn port(id: u32, port: &Port) -> Value {
         "rotation": port.turn.rotation,
         "flip": port.turn.flip,
         "mirror": port.turn.mirror,
-        "gamma": rounded(port.gamma, 1000.0),
+        "gamma": gamma(port),
         "power": port.power,
         "now": {
             "id": id,
@@ -168,6 +169,14 @@ pub(crate) fn opacity(layer: &Layer) -> f64 {
     let short = [100.0, 1000.0, 10_000.0].into_iter().map(|steps| rounded(exact, steps));
     let same = |opacity: &f64| (opacity * 65_535.0).round() == f64::from(layer.alpha);
     short.into_iter().find(same).unwrap_or_else(|| rounded(exact, 100_000.0))
+}
+
+/// The gamma with as few digits as say it exactly, in the protocol's steps of 1/256.
+pub(crate) fn gamma(port: &Port) -> f64 {
+    let step = |gamma: f64| (gamma * 256.0).round().to_bits();
+    let short = [10.0, 100.0].into_iter().map(|steps| rounded(port.gamma, steps));
+    let mut short = short.filter(|gamma| step(*gamma) == step(port.gamma));
+    short.next().unwrap_or_else(|| rounded(port.gamma, 1000.0))
 }
 
 /// Whether the picture's own alpha counts.

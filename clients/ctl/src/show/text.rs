@@ -90,7 +90,7 @@ fn port_turn(port: &Port) -> String {
     let mut words = turn(port.turn);
     if port.gamma.to_bits() != 1.0_f64.to_bits() {
         let gap = if words.is_empty() { "" } else { ", " };
-        words.push_str(&format!("{gap}gamma {:.2}", port.gamma));
+        words.push_str(&format!("{gap}gamma {}", json::gamma(port)));
     }
     words
 }
@@ -105,7 +105,7 @@ pub(crate) fn layers(state: &State, all: bool) -> Table<9> {
         layers.into_iter().map(move |layer| (*id, layer))
     }) {
         let (id, layer) = layer;
-        if !all && !layer.is_shown() && layer.name.is_empty() {
+        if !all && !layer.is_used() {
             continue;
         }
         let stream = state.streams.get(&layer.stream);

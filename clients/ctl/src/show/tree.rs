@@ -26,11 +26,10 @@ pub(crate) fn lines(state: &State, dump: &Value, styled: bool) -> Vec<String> {
         }
         lines.push(title);
         let layers = state.layers_of(*id);
-        let used = |layer: &Layer| layer.is_shown() || !layer.name.is_empty();
-        let unused = layers.iter().filter(|(_, layer)| !used(layer)).count();
+        let unused = layers.iter().filter(|(_, layer)| !layer.is_used()).count();
         let mut nodes: Vec<(String, Vec<String>)> = layers
             .iter()
-            .filter(|(_, layer)| used(layer))
+            .filter(|(_, layer)| layer.is_used())
             .map(|(id, layer)| {
                 let pipeline = dumped.and_then(|port| found(port.get("pipelines"), *id));
                 node(state, (*id, layer), pipeline, styled)
