@@ -17,6 +17,7 @@ use crate::{
         shm::Pixels,
     },
     scene::own_place,
+    seats::OneSeat,
     state::State,
     surfaces::{Waiting, with_content},
 };
@@ -103,6 +104,11 @@ impl State {
             }
             CursorImageStatus::Surface(surface) => surface_image(surface),
         };
+        let dragged = self.seats.get(id).and_then(|seat| seat.dragged.as_ref());
+        let image = match dragged {
+            Some(dragged) => dragged.under(image),
+            None => image,
+        };
         let touched = self.globals.capture.cursor_changed(id, image);
         self.pointer_touched(&touched);
         if let Some(port) = port {
@@ -122,7 +128,11 @@ impl State {
     /// A surface that may be a pointer's picture committed something.
     pub(crate) fn cursor_committed(&mut self, surface: &WlSurface) {
         let is_cursor = |cursor: &CursorImageStatus| matches!(cursor, CursorImageStatus::Surface(c) if c == surface);
-        let seats = self.seats.iter().filter(|(_, s)| is_cursor(&s.cursor));
+        let drags = |seat: &OneSeat| seat.dragged.as_ref().is_some_and(|d| d.surface == *surface);
+        for dragged in self.seats.dragged_mut().filter(|dragged| dragged.surface == *surface) {
+            dragged.committed();
+        }
+        let seats = self.seats.iter().filter(|(_, s)| is_cursor(&s.cursor) || drags(s));
         let seats: Vec<(SeatId, Option<PortId>)> = seats.map(|(id, s)| (id, s.port)).collect();
         for (id, port) in seats {
             self.cursor_changed(id);
@@ -134,10 +144,13 @@ impl State {
 }
 
 /// Moves what waits on a pointer's picture to those that the port's next tick answers.
-pub(crate) fn take_waiting(cursor: &CursorImageStatus, waiting: &mut Waiting) {
-    if let CursorImageStatus::Surface(surface) = cursor
-        && surface.is_alive()
-    {
+pub(crate) fn take_waiting(seat: &OneSeat, waiting: &mut Waiting) {
+    let cursor = match &seat.cursor {
+        CursorImageStatus::Surface(surface) => Some(surface),
+        _ => None,
+    };
+    let dragged = seat.dragged.as_ref().map(|dragged| &dragged.surface);
+    for surface in cursor.into_iter().chain(dragged).filter(|surface| surface.is_alive()) {
         with_states(surface, |states| waiting.take_from(states));
     }
 }

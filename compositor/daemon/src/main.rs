@@ -11,6 +11,7 @@ mod clock;
 mod cursor;
 mod cursor_theme;
 mod desktop;
+mod drag;
 mod handlers;
 mod layers;
 mod limits;

@@ -37,6 +37,9 @@ name = "right"
 name = "hand"
 rights = ["input:main"]
 [[socket]]
+name = "eye"
+rights = ["capture:main"]
+[[socket]]
 name = "manager"
 rights = [{manager}]
 [[layer]]
@@ -205,6 +208,29 @@ fn a_clipboard_manager_reads_and_sets_without_the_keyboard() -> Result<()> {
     Ok(())
 }
 
+const DRAGGED: u32 = 0x12_ab_34;
+
+/// Where the diagonal of what is dragged is seen on the port, with pointers painted in.
+fn squares(service: &Service) -> Result<Vec<(usize, usize)>> {
+    let mut viewer = Program::connect(&service.socket("eye")?)?;
+    let output = viewer.output("main")?;
+    let managers = viewer.capture_managers()?;
+    let session = viewer.capture_painted(&managers, &output)?;
+    let buffer = viewer.buffer((64, 48), Format::Xrgb8888, true)?;
+    let mark = viewer.log.len();
+    viewer.capture_frame(&session, &buffer);
+    viewer.wait_for("a capture", mark, |line| line == "capture ready")?;
+    let words = buffer.words()?;
+    let found: Vec<(usize, usize)> = words
+        .iter()
+        .enumerate()
+        .filter(|(_, word)| *word & 0xff_ffff == DRAGGED)
+        .map(|(index, _)| (index % 64, index / 64))
+        .collect();
+    assert!(found.is_empty() || found.len() == 9, "{found:?}");
+    Ok(found.into_iter().step_by(4).collect())
+}
+
 #[test]
 fn what_is_dragged_is_dropped_where_the_button_is_let_go() -> Result<()> {
     let service = service(BOTH)?;
@@ -227,9 +253,19 @@ fn what_is_dragged_is_dropped_where_the_button_is_let_go() -> Result<()> {
     let source = left.data_source("dragged")?;
     source.set_actions(DndAction::Copy);
     let device = left.data_device(&seat)?;
-    device.start_drag(Some(&source), &toplevel.surface, None, serial);
-    left.roundtrip()?;
+    // A square of 3 goes with the pointer, far from what the pointer itself covers.
+    let icon = left.surface();
+    let square = left.buffer((3, 3), Format::Xrgb8888, true)?;
+    square.paint(|_, _| DRAGGED)?;
+    device.start_drag(Some(&source), &toplevel.surface, Some(&icon), serial);
+    icon.offset(-20, 12);
+    icon.attach(Some(&square.object), 0, 0);
+    icon.frame(left.handle(), ());
+    icon.commit();
+    let mark = left.log.len();
+    left.wait_for("the square's frame", mark, |l| l == "frame done")?;
     point(&mut hand, &pointer, 42, 20)?;
+    assert_eq!(squares(&service)?, [(22, 32), (23, 33), (24, 34)]);
     right.wait_for("the drag", 0, |l| l == "drag enter 10.0 20.0")?;
     let offer = right.dragged()?;
     offer.accept(0, Some(TEXT.into()));
@@ -237,6 +273,7 @@ fn what_is_dragged_is_dropped_where_the_button_is_let_go() -> Result<()> {
     right.roundtrip()?;
     press(&mut hand, &pointer, ButtonState::Released)?;
     right.wait_for("the drop", 0, |l| l == "drag drop")?;
+    assert_eq!(squares(&service)?, [], "it is gone with the drop");
     assert_eq!(right.take_drop(&mut left)?, "dragged");
     offer.finish();
     right.roundtrip()?;

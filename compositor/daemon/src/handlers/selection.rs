@@ -19,6 +19,7 @@ use smithay::{
             Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, New, Resource,
             protocol::{
                 wl_data_device_manager::WlDataDeviceManager,
+                wl_data_source::WlDataSource,
                 wl_seat::WlSeat,
                 wl_surface::WlSurface,
             },
@@ -41,6 +42,7 @@ use smithay::{
 
 use crate::{
     desktop::is_program,
+    drag::DragIcon,
     sockets::{ClientState, end_clients, socket_of},
     state::State,
 };
@@ -49,7 +51,15 @@ impl SelectionHandler for State {
     type SelectionUserData = ();
 }
 
-impl ClientDndGrabHandler for State {}
+impl ClientDndGrabHandler for State {
+    fn started(&mut self, _: Option<WlDataSource>, icon: Option<WlSurface>, seat: Seat<Self>) {
+        self.drags(&seat, icon.map(DragIcon::new));
+    }
+
+    fn dropped(&mut self, _: Option<WlSurface>, _: bool, seat: Seat<Self>) {
+        self.drags(&seat, None);
+    }
+}
 impl ServerDndGrabHandler for State {}
 
 impl DataDeviceHandler for State {
@@ -77,6 +87,14 @@ impl wlr_data_control::DataControlHandler for State {
 }
 
 impl State {
+    fn drags(&mut self, seat: &Seat<Self>, icon: Option<DragIcon>) {
+        let Some(id) = self.seats.id_of(seat) else { return };
+        if let Some(seat) = self.seats.get_mut(id) {
+            seat.dragged = icon;
+        }
+        self.cursor_changed(id);
+    }
+
     /// The clipboard of a seat goes with its keyboard.
     pub(crate) fn selection_focus(&mut self, seat: &Seat<Self>, focused: Option<&WlSurface>) {
         let client = focused.and_then(Resource::client);

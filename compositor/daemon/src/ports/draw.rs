@@ -158,7 +158,7 @@ impl State {
             self.layers.keep(pipeline, snapshot);
         }
         for (_, seat) in self.seats.iter().filter(|(_, seat)| seat.port == Some(id)) {
-            cursor::take_waiting(&seat.cursor, &mut scene.waiting);
+            cursor::take_waiting(seat, &mut scene.waiting);
         }
         scene
     }

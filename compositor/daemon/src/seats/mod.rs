@@ -39,7 +39,9 @@ use smithay::{
     },
 };
 
-use crate::{clock, ports::LINGER, protocols::virtual_keyboard::DeviceKeymap, state::State};
+use crate::{
+    clock, drag::DragIcon, ports::LINGER, protocols::virtual_keyboard::DeviceKeymap, state::State,
+};
 use escape::Escape;
 use touch::Fingers;
 
@@ -88,6 +90,8 @@ pub(crate) struct OneSeat {
     axis: Option<AxisFrame>,
     /// What the focused client wants the pointer to look like.
     pub(crate) cursor: CursorImageStatus,
+    /// What goes with it.
+    pub(crate) dragged: Option<DragIcon>,
 }
 
 impl OneSeat {
@@ -188,6 +192,7 @@ impl Seats {
             escape: Escape::default(),
             axis: None,
             cursor: CursorImageStatus::default_named(),
+            dragged: None,
         };
         self.by_id.insert(id, seat);
         Ok(id)
@@ -235,6 +240,11 @@ impl Seats {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (SeatId, &OneSeat)> {
         self.by_id.iter().map(|(id, seat)| (*id, seat))
+    }
+
+    /// What seats drag.
+    pub(crate) fn dragged_mut(&mut self) -> impl Iterator<Item = &mut DragIcon> {
+        self.by_id.values_mut().filter_map(|seat| seat.dragged.as_mut())
     }
 
     /// The seats that are at a port.
@@ -312,6 +322,7 @@ impl State {
         let Some(seat) = self.seats.get_mut(id) else { return };
         let port = seat.port.take();
         seat.at = None;
+        seat.dragged = None;
         seat.focus = KeyboardFocus::default();
         let (seat, keyboard, pointer) =
             (seat.seat.clone(), seat.seat.get_keyboard(), seat.seat.get_pointer());
