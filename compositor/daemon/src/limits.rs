@@ -72,6 +72,8 @@ pub(crate) const OBJECTS: Limits = Limits {
         // One waits for its frame, or for a picture.
         ("wfd_commit_v1", 1024),
         // Those that are made are counted apart: a source outlives its object while it is shown.
+        // Each is told of every frame.
+        ("wfd_trace_v1", 16),
         ("wfd_source_v1", 1024),
         ("wfd_mask_v1", 1024),
     ],

@@ -60,7 +60,7 @@ pub(crate) struct Content {
     /// What changed, in buffer pixels.
     damage: Unseen,
     /// When its last picture came.
-    came: Duration,
+    pub(crate) came: Duration,
 }
 
 /// Who draws a surface's content.

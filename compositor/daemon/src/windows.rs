@@ -161,6 +161,7 @@ impl State {
     /// Finds a toplevel's layer, tells it the size, and answers its first commit.
     pub(crate) fn place_toplevel(&mut self, toplevel: &ToplevelSurface) {
         let surface = toplevel.wl_surface();
+        self.globals.wfd.changed();
         let content = self.content_of(toplevel);
         let found = content.as_ref().and_then(|c| self.device.pipeline_showing(c));
         let before = self.windows.layer_of(surface);
@@ -254,6 +255,7 @@ impl State {
     /// A toplevel was destroyed, or its client died.
     pub(crate) fn remove_toplevel(&mut self, toplevel: &ToplevelSurface) {
         self.globals.desktop.streams.toplevel_gone(toplevel.wl_surface());
+        self.globals.wfd.changed();
         if let Some(window) = self.windows.remove(toplevel.wl_surface()) {
             if let Some(id) = window.listed {
                 self.unlist_toplevel(id);

@@ -10,6 +10,7 @@ use porthole_wayland::wfd::client::{
     wfd_pipeline_v1::WfdPipelineV1,
     wfd_port_v1::WfdPortV1,
     wfd_source_v1::WfdSourceV1,
+    wfd_trace_v1::WfdTraceV1,
 };
 use wayland_client::{Connection, Dispatch, Proxy, QueueHandle, protocol::wl_region::WlRegion};
 
@@ -104,6 +105,11 @@ impl Program {
     pub fn wfd_mask(&self, pipeline: &WfdPipelineV1, buffer: &Buffer) -> WfdMaskV1 {
         let label = Label("mask".into());
         pipeline.create_mask_from_buffer(&buffer.object, self.handle(), label)
+    }
+
+    /// A trace of a port's frames; the log says `trace EVENT`.
+    pub fn wfd_trace(&self, port: &WfdPortV1) -> WfdTraceV1 {
+        port.trace(self.handle(), Label("trace".into()))
     }
 
     /// A region of these rectangles: x, y, width, height.
@@ -228,4 +234,4 @@ macro_rules! say {
     };
 }
 
-say!(WfdPortV1, WfdPipelineV1, WfdSourceV1, WfdMaskV1, WfdCommitV1);
+say!(WfdPortV1, WfdPipelineV1, WfdSourceV1, WfdMaskV1, WfdCommitV1, WfdTraceV1);

@@ -99,6 +99,8 @@ mod wfd_commits;
 #[cfg(test)]
 mod wfd_control;
 #[cfg(test)]
+mod wfd_guests;
+#[cfg(test)]
 mod wfd_holes;
 #[cfg(test)]
 mod wfd_hostile;

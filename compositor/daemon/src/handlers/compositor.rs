@@ -13,7 +13,9 @@ use smithay::{
 };
 
 use super::pending::committed;
-use crate::{scene::MAX_DEPTH, sockets::ClientState, state::State, surfaces};
+use crate::{
+    scene::MAX_DEPTH, sockets::ClientState, state::State, surfaces, windows::picture_size,
+};
 
 /// What a client has that smithay did not give it: nothing can be asked of it.
 fn no_client_state() -> &'static CompositorClientState {
@@ -50,8 +52,13 @@ impl CompositorHandler for State {
 
     fn commit(&mut self, surface: &WlSurface) {
         committed(surface);
+        let observed = self.globals.wfd.is_observed();
+        let before = observed.then(|| picture_size(surface));
         let unseen =
             with_states(surface, |states| surfaces::commit(surface, states, &self.released));
+        if before.is_some_and(|before| before != picture_size(surface)) {
+            self.globals.wfd.changed();
+        }
         surfaces::place_children(surface);
         self.cursor_committed(surface);
         self.pace_commit(surface);

@@ -44,6 +44,7 @@ impl StreamHandler for State {
             self.heard_of(surface);
         }
         if what == Change::State {
+            self.globals.wfd.changed();
             tracing::info!(layer, "the guest is {:?}", report.state);
         } else {
             tracing::debug!(layer, ?what, ?report, "a stream reports");

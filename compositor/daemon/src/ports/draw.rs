@@ -25,7 +25,11 @@ use super::Port;
 use crate::{
     clock, cursor,
     layers::{self, Shown},
-    protocols::{capture::SourceId, safety::SafetyHandler, wfd::Frame},
+    protocols::{
+        capture::SourceId,
+        safety::SafetyHandler,
+        wfd::{Frame, Trace},
+    },
     render::{CaptureJob, CaptureToken, Drawn, FramePlan},
     scene::Scene,
     state::State,
@@ -202,6 +206,11 @@ impl State {
             return;
         }
         port.serial += 1;
+        if self.globals.wfd.is_traced(id) {
+            let (damaged, captures) = (plan.damage.area(), captures.len());
+            let trace = Trace { came: scene.came, planned: clock::now(), damaged, captures };
+            self.globals.wfd.trace(id, trace);
+        }
         let frame = FramePlan {
             serial: Some(port.serial),
             size: port.size,
@@ -303,7 +312,7 @@ impl State {
         present(port, waiting, at);
         let shown = port.shown(at);
         let action = port.redraw.drawn(clock::now());
-        self.globals.wfd.presented(id, shown);
+        self.globals.wfd.presented(id, shown, clock::now());
         self.redraw_action(id, action);
         self.release_shown(held);
     }

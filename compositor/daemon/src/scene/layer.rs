@@ -1,6 +1,6 @@
 //! What a layer does with what is in it, and what that is.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use porthole_core::{
     model::{InputPolicy, Pipeline, PipelineId, Transparency},
@@ -38,6 +38,8 @@ pub(super) struct Piece {
     pub(super) opacity: f32,
     /// What changed, in buffer pixels.
     pub(super) damage: Region,
+    /// When its buffer came.
+    pub(super) came: Duration,
 }
 
 impl Piece {
@@ -68,6 +70,7 @@ impl Piece {
                 input: input.map_or_else(|| Region::from_rect(local), |r| region(&r, local)),
                 opacity: alpha_modifier::opacity(states),
                 damage: content.take_damage(reader),
+                came: content.came,
             })
         })
     }

@@ -2,7 +2,7 @@
 
 mod layer;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use porthole_core::{
     input::InputElement,
@@ -52,6 +52,8 @@ pub(crate) struct Scene {
     pub(crate) input: Vec<InputSurface>,
     /// Frame callbacks and feedback of every surface in it.
     pub(crate) waiting: Waiting,
+    /// When the pictures that are new came, and for which layer.
+    pub(crate) came: Vec<(PipelineId, Duration)>,
     /// Who draws it.
     reader: Reader,
     /// Collects what is added, where it is to be shown again.
@@ -315,6 +317,9 @@ impl Scene {
     ) {
         if let Some(piece) = Piece::of_surface(surface, states, at, self.reader) {
             self.place_piece(layer, &piece);
+            if !piece.damage.is_empty() {
+                self.came.push((layer.id, piece.came));
+            }
             if let Some(kept) = &mut self.kept {
                 kept.push(piece);
             }

@@ -137,7 +137,8 @@ impl WfdState {
     }
 
     /// The planned frame of a port is shown.
-    pub(crate) fn presented(&mut self, port: PortId, shown: Frame) {
+    pub(crate) fn presented(&mut self, port: PortId, shown: Frame, told: Duration) {
+        self.traced(port, shown, told);
         self.settle(port, shown, |planned| planned);
     }
 

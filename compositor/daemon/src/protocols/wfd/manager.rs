@@ -18,7 +18,7 @@ const DEVICE: u32 = 1;
 
 /// What this device can do beyond OpenWF Display.
 const EXTENSIONS: &str =
-    "hole layer sizing input_policy keyboard when_ready fallback rate_limit custom_mode dump";
+    "hole layer sizing input_policy keyboard when_ready fallback rate_limit custom_mode dump trace";
 
 impl<D> GlobalDispatch<Manager, ManagerGlobal, D> for WfdState
 where

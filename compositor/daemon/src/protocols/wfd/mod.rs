@@ -13,6 +13,7 @@ mod setter;
 mod source;
 mod streams;
 mod tell;
+mod trace;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -40,6 +41,8 @@ pub(crate) use source::{MaskData, SourceData, SourceFrom};
 use streams::Streams;
 pub(crate) use streams::{StreamInfo, StreamState};
 use tell::{PipelineTold, PortTold, Told};
+pub(crate) use trace::Trace;
+use trace::Tracers;
 
 /// Names a device object; never used twice.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
@@ -174,6 +177,7 @@ pub(crate) struct WfdState {
     waiting: Vec<Waiting>,
     /// Commits that ended in this turn.
     endings: Vec<(CommitObject, Ending)>,
+    tracers: Tracers,
     /// Something may have changed that somebody has to be told.
     news: bool,
 }
@@ -291,6 +295,7 @@ macro_rules! delegate_wfd {
     ($state:ty) => {
         const _: () = {
             use ::porthole_wayland::wfd::server::{
+                wfd_trace_v1::WfdTraceV1,
                 wfd_commit_v1::WfdCommitV1, wfd_device_v1::WfdDeviceV1,
                 wfd_manager_v1::WfdManagerV1, wfd_mask_v1::WfdMaskV1,
                 wfd_pipeline_v1::WfdPipelineV1, wfd_port_v1::WfdPortV1,
@@ -303,6 +308,7 @@ macro_rules! delegate_wfd {
             ::wayland_server::delegate_dispatch!($state: [WfdManagerV1: ()] => WfdState);
             ::wayland_server::delegate_dispatch!($state: [WfdDeviceV1: DeviceData] => WfdState);
             ::wayland_server::delegate_dispatch!($state: [WfdCommitV1: ()] => WfdState);
+            ::wayland_server::delegate_dispatch!($state: [WfdTraceV1: ()] => WfdState);
             ::wayland_server::delegate_dispatch!($state: [WfdPortV1: PortData] => WfdState);
             ::wayland_server::delegate_dispatch!($state: [WfdPipelineV1: PipelineData] => WfdState);
             ::wayland_server::delegate_dispatch!($state: [WfdSourceV1: SourceData] => WfdState);

@@ -9,6 +9,7 @@ use porthole_pixel::Size;
 use porthole_wayland::wfd::server::{
     wfd_device_v1::WfdDeviceV1 as DeviceObject,
     wfd_port_v1::{self as port, PowerMode, Rotation, WfdPortV1 as PortObject},
+    wfd_trace_v1::WfdTraceV1 as TraceObject,
 };
 use smithay::reexports::wayland_server::{
     Client, DataInit, Dispatch, DisplayHandle, WEnum, backend::ClientId,
@@ -29,7 +30,7 @@ pub(crate) struct PortData {
 
 impl<D> Dispatch<PortObject, PortData, D> for WfdState
 where
-    D: WfdHandler + Dispatch<PortObject, PortData> + 'static,
+    D: WfdHandler + Dispatch<PortObject, PortData> + Dispatch<TraceObject, ()> + 'static,
 {
     fn request(
         state: &mut D,
@@ -38,11 +39,20 @@ where
         request: port::Request,
         data: &PortData,
         _: &DisplayHandle,
-        _: &mut DataInit<'_, D>,
+        init: &mut DataInit<'_, D>,
     ) {
-        if matches!(request, port::Request::Destroy) {
-            return;
-        }
+        let request = match request {
+            port::Request::Destroy => return,
+            port::Request::Trace { id } => {
+                let object = init.init(id, ());
+                let live = state.wfd().port(data, resource).is_some();
+                if let Some(port) = data.port.filter(|_| live) {
+                    state.wfd().tracers.add(port, object);
+                }
+                return;
+            }
+            other => other,
+        };
         let Some(entry) = state.wfd().port(data, resource) else { return };
         let device = entry.object.clone();
         if !entry.may_change() {
