@@ -74,7 +74,7 @@ pub enum Task {
         /// The layer
         layer: String,
         /// X,Y,WIDTH,HEIGHT or WIDTHxHEIGHT+X+Y from the layer's corner; none closes all
-        #[arg(value_name = "RECT", required = true, allow_hyphen_values = true)]
+        #[arg(value_name = "RECT", required = true)]
         rects: Vec<String>,
         /// How it is done.
         #[command(flatten)]
@@ -120,6 +120,15 @@ pub enum Task {
         /// Only say whether it would succeed
         #[arg(long)]
         test: bool,
+    },
+    /// Tell every change as a line of JSON, until it is ended
+    ///
+    /// The first line is the whole state. Each further line is one commit or one change of a guest or
+    /// program: the keys that changed, with the names of what they belong to, as a layout has them.
+    Watch {
+        /// End after so many changes
+        #[arg(long, value_name = "N")]
+        count: Option<u64>,
     },
     /// Write what a port shows to a PNG file
     Screenshot {

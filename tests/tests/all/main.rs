@@ -21,6 +21,8 @@ mod layers_port;
 #[cfg(test)]
 mod mouse;
 #[cfg(test)]
+mod portholectl;
+#[cfg(test)]
 mod reload;
 #[cfg(test)]
 mod resize;

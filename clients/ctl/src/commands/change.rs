@@ -25,7 +25,11 @@ fn change(cli: &Cli, layout: Layout, how: How) -> Result<(), Failure> {
         control.dump()?;
     }
     let plan = Plan::new(&control.told().state, layout)?;
-    let outcome = control.apply(&plan, how)?;
+    let outcome = control.apply(&plan, how);
+    if let (Err(Failure::Refused(refusal)), true) = (&outcome, cli.json) {
+        say_json(&refusal.json())?;
+    }
+    let outcome = outcome?;
     if cli.json { say_json(&outcome.json()) } else { say(&outcome.text()) }
 }
 

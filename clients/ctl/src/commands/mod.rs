@@ -2,6 +2,7 @@
 
 mod change;
 mod look;
+mod watch;
 
 use crate::{
     cli::{Cli, Task},
@@ -13,6 +14,14 @@ use crate::{
 /// # Errors
 /// [`Failure`] where it cannot be done; its status is the exit code.
 pub fn run(cli: &Cli) -> Result<u8, Failure> {
+    match one(cli) {
+        // Who reads has read enough.
+        Err(Failure::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(0),
+        other => other.map(|()| 0),
+    }
+}
+
+fn one(cli: &Cli) -> Result<(), Failure> {
     match &cli.task {
         Task::State => look::state(cli),
         Task::Ports => look::ports(cli),
@@ -28,7 +37,7 @@ pub fn run(cli: &Cli) -> Result<u8, Failure> {
         Task::Source { layer, source, how } => change::source(cli, layer, source, how),
         Task::Power { port, mode } => change::power(cli, port, mode),
         Task::Resize { port, mode, test } => change::resize(cli, port, mode, *test),
+        Task::Watch { count } => watch::watch(cli, *count),
         Task::Screenshot { port, file, pointer } => look::screenshot(cli, port, file, *pointer),
-    }?;
-    Ok(0)
+    }
 }

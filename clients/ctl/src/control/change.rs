@@ -103,20 +103,7 @@ impl Control {
         }
         let queue = self.queue.handle();
         let device = self.manager.create_device(0, Access::Control, &queue, Role::Controller);
-        let mut changer = Changer { control: self, device, queue, how, kept: Vec::new() };
-        let scope = changer.request(plan)?;
-        let (scope, object) = scope;
-        let mut flags = CommitFlags::empty();
-        if how.test {
-            flags |= CommitFlags::TestOnly;
-        }
-        if how.allow_modeset {
-            flags |= CommitFlags::AllowModeset;
-        }
-        let queue = changer.queue.clone();
-        changer.device.commit(scope, object, flags, 1, &queue, ());
-        let kept = changer.kept;
-        let ended = self.end().map_err(|failure| match failure {
+        let ended = self.commit(plan, how, &device).map_err(|failure| match failure {
             Failure::Refused(mut refusal)
                 if refusal.status == "not_supported" && plan.has_mode() && !how.allow_modeset =>
             {
@@ -124,14 +111,33 @@ impl Control {
                 Failure::Refused(refusal)
             }
             other => other,
-        })?;
-        // The service has read all that was shared with it.
-        drop(kept);
+        });
+        // Whoever comes next finds all free: it might be read before the end of this connection.
+        device.destroy();
+        let freed = self.roundtrip();
+        let ended = ended?;
+        freed?;
         let port = match ended {
             Ended::Presented { port, .. } => self.told.state.ports.get(&port),
             Ended::Tested => None,
         };
         Ok(Outcome { ended: Some(ended), port: port.map(|port| port.name.clone()), changed })
+    }
+
+    fn commit(&mut self, plan: &Plan, how: How, device: &WfdDeviceV1) -> Result<Ended, Failure> {
+        let (queue, kept) = (self.queue.handle(), Vec::new());
+        let mut changer =
+            Changer { control: self, device: device.clone(), queue: queue.clone(), how, kept };
+        let (scope, object) = changer.request(plan)?;
+        let mut flags = CommitFlags::empty();
+        flags.set(CommitFlags::TestOnly, how.test);
+        flags.set(CommitFlags::AllowModeset, how.allow_modeset);
+        device.commit(scope, object, flags, 1, &queue, ());
+        // The service may read what is shared with it until then.
+        let kept = changer.kept;
+        let ended = self.end();
+        drop(kept);
+        ended
     }
 
     /// Waits for the end of a commit.

@@ -133,6 +133,12 @@ impl Dispatch<WfdDeviceV1, Role> for Told {
                 state.streams.remove(&stream_id);
             }
             (device::Event::Dump { fd, .. }, Role::Observer) => told.dump = Some(fd),
+            // Whoever watches sees the state after whole commits only.
+            (device::Event::Done, Role::Observer) => {
+                if let Some(watched) = &mut told.watched {
+                    watched.push_back(told.state.clone());
+                }
+            }
             _ => {}
         }
     }

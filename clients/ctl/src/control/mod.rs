@@ -5,14 +5,14 @@ mod dispatch;
 pub(crate) mod told;
 pub(crate) mod words;
 
-use std::{io::Read, path::Path};
+use std::{collections::VecDeque, io::Read, path::Path};
 
 use porthole_client::connection::{bind, connect};
 use porthole_wayland::wfd::client::{
     wfd_device_v1::WfdDeviceV1,
     wfd_manager_v1::{Access, WfdManagerV1},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use wayland_client::{
     Connection, EventQueue,
     globals::{GlobalList, registry_queue_init},
@@ -42,6 +42,18 @@ pub struct Refusal {
     pub hint: &'static str,
 }
 
+impl Refusal {
+    /// For programs.
+    pub(crate) fn json(&self) -> Value {
+        json!({
+            "outcome": "failed",
+            "status": self.status,
+            "object": self.subject,
+            "message": self.message,
+        })
+    }
+}
+
 /// Whose object an event is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Role {
@@ -59,6 +71,8 @@ pub(crate) struct Told {
     dump: Option<std::os::fd::OwnedFd>,
     refused: Option<Refusal>,
     ended: Option<change::Ended>,
+    /// State after each change, while somebody watches.
+    watched: Option<VecDeque<State>>,
 }
 
 /// A connection that observes.
@@ -104,6 +118,31 @@ impl Control {
         match self.told.refused.take() {
             Some(refusal) => Err(refusal.into()),
             None => Ok(()),
+        }
+    }
+
+    /// The state after the next change; waits for it.
+    pub(crate) fn next_change(&mut self) -> Result<State, Failure> {
+        loop {
+            let watched = self.told.watched.get_or_insert_default();
+            let Some(mut state) = watched.pop_front() else {
+                self.queue.blocking_dispatch(&mut self.told)?;
+                if let Some(refusal) = self.told.refused.take() {
+                    return Err(refusal.into());
+                }
+                continue;
+            };
+            // No event lists the rectangles of a hole.
+            if state.layers.values().any(|layer| layer.hole.is_unknown()) {
+                self.dump()?;
+                for (id, layer) in &mut state.layers {
+                    let newest = self.told.state.layers.get(id).map(|layer| &layer.hole);
+                    if let Some(hole) = newest.filter(|hole| hole.count == layer.hole.count) {
+                        layer.hole = hole.clone();
+                    }
+                }
+            }
+            return Ok(state);
         }
     }
 

@@ -135,6 +135,13 @@ pub(crate) struct Stream {
     pub(crate) size: [u32; 2],
 }
 
+impl Hole {
+    /// Whether there are rectangles that were not told yet.
+    pub(crate) const fn is_unknown(&self) -> bool {
+        self.count > 0 && self.rects.is_none()
+    }
+}
+
 impl State {
     /// What the object of a number is called.
     pub(crate) fn name_of(&self, id: u32) -> String {

@@ -54,6 +54,11 @@ pub(crate) fn say_json(value: &Value) -> Result<(), Failure> {
     if io::stdout().is_terminal() { say(&format!("{value:#}")) } else { say(&value.to_string()) }
 }
 
+/// Writes JSON as one line.
+pub(crate) fn say_line(value: &Value) -> Result<(), Failure> {
+    say(&value.to_string())
+}
+
 /// A text that others chose, as it may be shown.
 pub(crate) fn harmless(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
