@@ -6,7 +6,7 @@ mod log;
 use std::{error::Error, io::Write, process::ExitCode};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 
 pub use inherit::{InheritError, inherit, ready_fd};
 
@@ -42,7 +42,7 @@ pub fn run_with<E: Error>(
     status: impl FnOnce(&E) -> u8,
     program: impl FnOnce() -> Result<u8, E>,
 ) -> ExitCode {
-    let filter = match EnvFilter::try_new(directives(log)) {
+    let filter = match directives(log).parse::<Targets>() {
         Ok(filter) => filter,
         Err(error) => {
             tell(&format!("{name}: --log '{log}': {error}; say error, warn, info, debug or trace"));

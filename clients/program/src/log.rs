@@ -18,8 +18,8 @@ use tracing::{
     field::{Field, Visit},
 };
 use tracing_subscriber::{
-    EnvFilter, Layer,
-    filter::FilterExt,
+    Layer,
+    filter::{FilterExt, Targets},
     fmt::{
         FmtContext, FormatEvent, FormatFields,
         format::{self, Writer},
@@ -38,7 +38,7 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const OWNERS: usize = 1024;
 
 /// Has all lines of this process that pass a filter go to standard error.
-pub(crate) fn start(filter: EnvFilter) {
+pub(crate) fn start(filter: Targets) {
     let limiter = Arc::new(Limiter::default());
     let journal = goes_to_journal();
     let plain = format::format().with_target(false).with_ansi(stderr().is_terminal());
@@ -50,7 +50,7 @@ pub(crate) fn start(filter: EnvFilter) {
     }
 }
 
-fn install<F>(filter: EnvFilter, lines: Lines<F>)
+fn install<F>(filter: Targets, lines: Lines<F>)
 where
     Lines<F>:
         FormatEvent<tracing_subscriber::Registry, format::DefaultFields> + Send + Sync + 'static,
