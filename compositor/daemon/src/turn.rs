@@ -55,6 +55,7 @@ impl Turn {
             state.refresh_ports();
             state.tell_control();
             state.refresh_feedback();
+            state.released.send();
             if let Err(error) = self.display.flush_clients() {
                 tracing::warn!("clients could not be flushed: {error}");
             }
@@ -64,6 +65,7 @@ impl Turn {
                 break;
             }
         }
+        state.released.wake_if_any();
         match self.relay.rest() {
             Some(at) => self.arm(at),
             None => self.disarm(),

@@ -225,10 +225,17 @@ impl State {
             to_sign,
         };
         port.in_flight = Some(scene.waiting);
-        if !port.render.submit(frame) {
-            tracing::error!(port = port.name, "the render thread takes no frame");
-        }
+        let at_once =
+            if port.capturing { Err(Box::new(frame)) } else { port.render.draw_here(frame) };
+        let drawn = at_once.map_err(|frame| {
+            if !port.render.submit(*frame) {
+                tracing::error!(port = port.name, "the render thread takes no frame");
+            }
+        });
         self.refresh_input(id);
+        if let Ok(drawn) = drawn {
+            self.drawn(id, drawn);
+        }
     }
 
     /// The captures of a port of this size that can be served from its next picture.

@@ -58,6 +58,23 @@ pub(crate) struct FramePlan {
     pub(crate) to_sign: Vec<(RegionKey, Rect)>,
 }
 
+/// Copying so many pixels holds up the state thread for a fifth of a millisecond. Waking up another
+/// thread and being woken by it costs as much, and finds the caches cold.
+const LITTLE_WORK: u64 = 400_000;
+/// How many times more it takes to blend a pixel than to copy it, and to sample one.
+const BLENDING: u64 = 4;
+const SAMPLING: u64 = 16;
+
+impl FramePlan {
+    /// Whether handing it over is not worth it.
+    fn is_little_work(&self) -> bool {
+        let work: u64 = self.draws.iter().map(Draw::work).sum();
+        let for_others =
+            !self.captures.is_empty() || !self.views.is_empty() || !self.to_sign.is_empty();
+        !for_others && self.gamma.is_none() && work + self.clear.area() <= LITTLE_WORK
+    }
+}
+
 /// A picture of one toplevel, drawn apart from the port's for one capture. Only what the capture
 /// copies is drawn.
 #[derive(Debug)]
@@ -94,6 +111,18 @@ impl Draw {
     pub(crate) fn can_be_direct(&self) -> bool {
         let plain = Exact::new(&self.pixels, &self.mapping).is_some_and(|exact| exact.is_plain());
         plain && self.key.is_none() && self.mask.is_none() && self.opacity >= 1.0
+    }
+
+    /// How much work it is, in pixels that are copied.
+    fn work(&self) -> u64 {
+        let plain = Exact::new(&self.pixels, &self.mapping).is_some_and(|exact| exact.is_plain());
+        let copied = self.mask.is_none() && self.formula().is_copy();
+        let each = match (plain, copied) {
+            (true, true) => 1,
+            (true, false) => BLENDING,
+            (false, _) => SAMPLING,
+        };
+        self.clip.area() * each
     }
 
     /// How its rows are blended, but for the mask.

@@ -2,7 +2,10 @@
 
 use std::{
     io,
-    sync::mpsc::{self, SyncSender},
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{self, SyncSender},
+    },
     thread::JoinHandle,
 };
 
@@ -21,8 +24,12 @@ use crate::clock;
 /// At most one frame is under way, and one round of captures: the port's redraw state machine makes
 /// the next frame only when the last was answered, from the newest state. So nothing ever queues up
 /// behind a slow port.
+///
+/// What is little work is drawn by the state thread itself, see [`RenderThread::draw_here`].
 #[derive(Debug)]
 pub(crate) struct RenderThread {
+    /// Whoever draws has it. Nobody waits for it, since only one frame is under way.
+    picture: Arc<Mutex<Picture>>,
     plans: Option<SyncSender<FramePlan>>,
     handle: Option<JoinHandle<()>>,
 }
@@ -35,19 +42,23 @@ impl RenderThread {
         answers: Sender<(K, Drawn)>,
     ) -> io::Result<Self> {
         let (plans, work) = mpsc::sync_channel::<FramePlan>(2);
+        let picture = Arc::new(Mutex::new(Picture::new()));
+        let drawn_on = picture.clone();
         let handle = std::thread::Builder::new().name(format!("port-{name}")).spawn(move || {
-            let mut picture = Picture::new();
-            while let Ok(mut plan) = work.recv() {
-                let drawn = draw(&mut picture, &mut plan);
-                // The held buffers go before the answer, so that the client has its back buffer by
-                // the time that it is told to draw again.
-                drop(plan);
+            while let Ok(plan) = work.recv() {
+                let drawn = draw(&drawn_on, plan);
                 if answers.send((key, drawn)).is_err() {
                     break;
                 }
             }
         })?;
-        Ok(Self { plans: Some(plans), handle: Some(handle) })
+        Ok(Self { picture, plans: Some(plans), handle: Some(handle) })
+    }
+
+    /// Draws a plan at once if it is little work, else gives it back. Nothing that was handed over may
+    /// be unanswered.
+    pub(crate) fn draw_here(&self, plan: FramePlan) -> Result<Drawn, Box<FramePlan>> {
+        if plan.is_little_work() { Ok(draw(&self.picture, plan)) } else { Err(Box::new(plan)) }
     }
 
     /// Hands over a plan; false when two are not answered yet or the thread is gone.
@@ -66,8 +77,11 @@ impl Drop for RenderThread {
     }
 }
 
-fn draw(picture: &mut Picture, plan: &mut FramePlan) -> Drawn {
-    let composed_bytes = picture.show(plan);
+/// Draws a plan. The held buffers go with it, before the answer, so that the client has its back
+/// buffer by the time that it is told to draw again.
+fn draw(picture: &Mutex<Picture>, mut plan: FramePlan) -> Drawn {
+    let picture = &mut *picture.lock().unwrap_or_else(PoisonError::into_inner);
+    let composed_bytes = picture.show(&mut plan);
     let at = clock::now();
     let of_port = plan.captures.iter().map(|job| capture(picture.view(), job));
     let of_toplevels = plan.views.iter().map(|view| {

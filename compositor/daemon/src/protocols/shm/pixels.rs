@@ -1,6 +1,9 @@
 //! A client's picture as frame plans hold it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    thread::{self, ThreadId},
+};
 
 use porthole_pixel::{Format, Layout, Size};
 use smithay::reexports::{
@@ -11,22 +14,33 @@ use smithay::reexports::{
 use super::{account::Charge, mapping::Mapping};
 
 /// Buffers that nobody reads any more. Any thread adds to them; the state thread tells the clients,
-/// at the latest when the ping wakes it, and always before it tells them to draw again.
+/// at the latest at the end of a turn, and always before it tells them to draw again.
 #[derive(Clone, Debug)]
 pub(crate) struct Releases {
     buffers: Arc<Mutex<Vec<WlBuffer>>>,
     wake: Ping,
+    /// The state thread.
+    home: ThreadId,
 }
 
 impl Releases {
-    /// No buffers; `wake` is pinged for each that comes.
+    /// No buffers; `wake` is pinged when another thread than this one adds some.
     pub(crate) fn new(wake: Ping) -> Self {
-        Self { buffers: Arc::default(), wake }
+        Self { buffers: Arc::default(), wake, home: thread::current().id() }
     }
 
     fn add(&self, buffer: WlBuffer) {
         self.buffers.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
-        self.wake.ping();
+        if thread::current().id() != self.home {
+            self.wake.ping();
+        }
+    }
+
+    /// Has another turn begin if there are buffers left.
+    pub(crate) fn wake_if_any(&self) {
+        if !self.buffers.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
+            self.wake.ping();
+        }
     }
 
     /// Tells the clients.
