@@ -12,6 +12,7 @@ use porthole_rig::{Image, Qemu};
 use crate::failure::{Failure, Result};
 use crate::line::Line;
 use crate::process::{Process, built};
+use crate::qmp::Qmp;
 use crate::service::Service;
 use crate::wait::SHORT;
 
@@ -34,6 +35,8 @@ pub struct Options {
     pub device_options: Vec<String>,
     /// What the guest draws when it is up.
     pub draw: Option<String>,
+    /// Whether QEMU takes commands; see [`Guest::qmp`].
+    pub qmp: bool,
 }
 
 impl Default for Options {
@@ -47,6 +50,7 @@ impl Default for Options {
             shared_memory: true,
             device_options: Vec::new(),
             draw: None,
+            qmp: false,
         }
     }
 }
@@ -74,6 +78,7 @@ pub struct Guest {
     pub qemu: Process,
     line: Line,
     console: PathBuf,
+    qmp: Option<PathBuf>,
 }
 
 /// The guests' image, made once a process.
@@ -131,6 +136,7 @@ impl Guest {
             machine = machine.vhost_user("touch", "vhost-user-input-pci", &socket("touch"));
         }
         machine.draw.clone_from(&options.draw);
+        machine.qmp = options.qmp.then(|| folder.join("qmp.sock"));
         machine.shared_memory = options.shared_memory;
         let qemu = match options.release {
             Some(release) => Qemu::of_release(release)?,
@@ -138,7 +144,16 @@ impl Guest {
         };
         let mut qemu = Process::start("qemu", &folder, &mut qemu.boot(image()?, &machine))?;
         let line = Line::connect(&machine.control, &mut qemu)?;
-        Ok(Guest { device, qemu, line, console: machine.log })
+        Ok(Guest { device, qemu, line, console: machine.log, qmp: machine.qmp })
+    }
+
+    /// QEMU itself, where the guest's options say so.
+    ///
+    /// # Errors
+    /// When it takes no commands.
+    pub fn qmp(&self) -> Result<Qmp> {
+        let socket = self.qmp.as_ref();
+        Qmp::connect(socket.ok_or_else(|| Failure::new("this QEMU takes no commands"))?)
     }
 
     /// Waits until the guest sends a line that begins so, and returns the line.

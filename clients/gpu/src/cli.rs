@@ -63,6 +63,11 @@ pub struct Cli {
     #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "1280x800", value_parser = size)]
     pub size: Size,
 
+    /// Promise that the guest makes so many pictures a second on each display while it runs: the compositor
+    /// may then hold a guest for dead that makes none
+    #[arg(long, value_name = "HZ", value_parser = clap::value_parser!(u32).range(1..=240))]
+    pub rate: Option<u32>,
+
     /// Let the guest show its own memory without a transfer (blob resources)
     #[arg(long)]
     pub blob: bool,

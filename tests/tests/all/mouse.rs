@@ -90,6 +90,24 @@ fn a_guest_with_a_mouse_hears_how_far_a_viewers_pointer_goes() -> Result<()> {
 }
 
 #[test]
+fn a_viewer_that_knows_only_places_moves_a_guests_mouse_as_far_as_its_picture_goes() -> Result<()> {
+    let (service, capture) = start()?;
+    let server = service.vnc("main")?;
+    let viewer = PlainViewer::connect(&server.address)?;
+    let mut guest = shown(&service, &capture, &mouse())?;
+    viewer.pointer(300, 300, 0)?;
+    // The first motions may come before the guest's device has the pointer.
+    viewer.pointer(310, 300, 1)?;
+    guest.wait_event(EV_KEY, BTN_LEFT, 1)?;
+    viewer.pointer(310, 300, 0)?;
+    guest.wait_event(EV_KEY, BTN_LEFT, 0)?;
+    viewer.pointer(352, 295, 0)?;
+    guest.wait_event(EV_REL, REL_X, 42)?;
+    guest.wait_event(EV_REL, REL_Y, -5)?;
+    guest.power_off()
+}
+
+#[test]
 fn the_guests_cursor_is_where_the_guest_puts_it_while_it_has_the_pointer() -> Result<()> {
     let (service, capture) = start()?;
     let server = service.vnc("main")?;

@@ -54,6 +54,8 @@ pub struct Guest {
     pub lamps: Option<Lamps>,
     /// It uses a mouse and no tablet: it wants to hear of motion alone.
     pub relative: bool,
+    /// Pictures in 1000 seconds that are promised; 0 for no promise.
+    pub rate_mhz: u32,
 }
 
 /// The stream of one window.
@@ -93,6 +95,9 @@ impl Stream {
             let Lamps { num, caps, scroll } = lamps;
             let (num, caps) = (bit(num, Bits::Num), bit(caps, Bits::Caps));
             self.object.set_leds(num | caps | bit(scroll, Bits::Scroll));
+        }
+        if before.rate_mhz != guest.rate_mhz {
+            self.object.set_rate(guest.rate_mhz);
         }
         if before.relative != guest.relative {
             let mode = if guest.relative { PointerMode::Relative } else { PointerMode::Absolute };

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
 use calloop::channel::Sender;
-use porthole_client::present::{Display, Guest, Lamps, Told, Touch};
+use porthole_client::present::{Display, Guest, GuestState, Lamps, Told, Touch};
 use porthole_gpu_device::{Event, Gpu, Options, Quotas};
 use porthole_input_device::{Input, Kind, Leds};
 use porthole_vhost_device::{Address, Endpoint, Fault, Server, Turn};
@@ -60,6 +60,8 @@ pub(super) struct Devices {
     unplug: BTreeSet<usize>,
     /// What the presenter was told of the guest.
     told: Guest,
+    /// Pictures in 1000 seconds that are promised while the guest runs.
+    rate_mhz: u32,
 }
 
 /// The devices that the command line asks for, by the names of the ready line.
@@ -106,6 +108,7 @@ impl Devices {
             resizes: Resizes::new(usize::from(cli.scanouts)),
             unplug: BTreeSet::new(),
             told: Guest::default(),
+            rate_mhz: cli.rate.map_or(0, |rate| rate.saturating_mul(1000)),
         })
     }
 
@@ -262,7 +265,14 @@ impl Devices {
     fn report(&mut self) {
         let leds = self.device(Kind::Keyboard).and_then(|keyboard| keyboard.port.leds());
         let lamps = leds.map(|Leds { num, caps, scroll }| Lamps { num, caps, scroll });
-        let guest = Guest { state: self.port.state, lamps, relative: self.uses_mouse() };
+        // A guest that is paused promises nothing.
+        let runs = self.port.state == GuestState::Running;
+        let guest = Guest {
+            state: self.port.state,
+            lamps,
+            relative: self.uses_mouse(),
+            rate_mhz: if runs { self.rate_mhz } else { 0 },
+        };
         if std::mem::replace(&mut self.told, guest) != guest {
             self.presenter.tell(guest);
         }

@@ -11,7 +11,7 @@ use smithay::reexports::{
     wayland_server::protocol::wl_surface::WlSurface,
 };
 
-use crate::{clock, state::State};
+use crate::{clock, protocols::stream::GuestState, state::State};
 
 /// The layers that have a deadline.
 #[derive(Debug, Default)]
@@ -52,8 +52,7 @@ impl State {
         let deadline = self.device.pipeline(pipeline).and_then(|p| p.fallback.deadline);
         let Some(deadline) = deadline else { return };
         // Who promises nothing is not late: an idle desktop is not a frozen one.
-        let report = self.globals.desktop.streams.report(surface);
-        if !report.is_some_and(|report| report.heartbeat.is_some() || report.rate_mhz.is_some()) {
+        if !self.promises(surface) {
             return;
         }
         self.layers.deadlines.heard.insert(pipeline, clock::now());
@@ -65,6 +64,14 @@ impl State {
         if self.layers.deadlines.watched.insert(pipeline) {
             self.watch(pipeline, deadline);
         }
+    }
+
+    /// Whether a stream promised signs of life. A guest that is paused gives none.
+    fn promises(&self, surface: &WlSurface) -> bool {
+        self.globals.desktop.streams.report(surface).is_some_and(|report| {
+            let promised = report.heartbeat.is_some() || report.rate_mhz.is_some();
+            promised && report.state != GuestState::Suspended
+        })
     }
 
     /// Looks at a layer again after `wait`. The timer is not moved with every sign of life: it finds
@@ -97,7 +104,7 @@ impl State {
     fn time_left(&self, pipeline: PipelineId) -> Option<Duration> {
         let deadline = self.device.pipeline(pipeline)?.fallback.deadline?;
         let heard = self.layers.deadlines.heard.get(&pipeline)?;
-        self.windows.shown(pipeline)?;
+        self.windows.shown(pipeline).filter(|shown| self.promises(shown.wl_surface()))?;
         Some((*heard + deadline).saturating_sub(clock::now()))
     }
 }

@@ -12,7 +12,8 @@ fn a_stream_says_what_the_display_is_and_hears_how_the_guest_is() {
     let mut device = Device::new(compositor.socket());
     compositor.wait("window:");
     let lamps = Some(Lamps { caps: true, ..Lamps::default() });
-    device.show(Show::Guest(Guest { state: GuestState::Running, lamps, relative: true }));
+    let guest = Guest { state: GuestState::Running, lamps, relative: true, rate_mhz: 0 };
+    device.show(Show::Guest(guest));
     for line in ["stream: Running", "stream: lamps 2", "stream: Relative"] {
         compositor.wait(line);
     }
@@ -39,7 +40,8 @@ fn a_stream_says_what_the_display_is_and_hears_how_the_guest_is() {
     let told = device.until(Told::Display { scanout: 0, display: none });
     assert_eq!(told.first(), Some(&Told::Visible { scanout: 0, visible: true }));
     // Only what is news is told; a window that is made anew is told all.
-    device.show(Show::Guest(Guest { state: GuestState::Running, lamps, relative: false }));
+    device.show(Show::Guest(Guest { relative: false, rate_mhz: 30_000, ..guest }));
+    compositor.wait("stream: SetRate { rate_mhz: 30000 }");
     compositor.wait("stream: Absolute");
     device.frame(1, 11, Rect::from_size(SIZE));
     let picture = format!("64x32 Xrgb8888 of {}", device.memory.inode());
