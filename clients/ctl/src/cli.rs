@@ -130,6 +130,18 @@ pub enum Task {
         #[arg(long, value_name = "N")]
         count: Option<u64>,
     },
+    /// Tell for each frame of a port when its pictures came, and when it was planned, drawn and told
+    ///
+    /// Times are milliseconds from one stage to the next; with --json each line has all of them, in
+    /// nanoseconds on the clock of presentation times. The device of a guest commits a picture when the
+    /// guest flushes it.
+    Trace {
+        /// The port
+        port: String,
+        /// End after so many frames
+        #[arg(long, value_name = "N")]
+        frames: Option<u64>,
+    },
     /// Write what a port shows to a PNG file
     Screenshot {
         /// The port

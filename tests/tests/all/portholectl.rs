@@ -388,15 +388,15 @@ fn a_source_is_shown_when_it_is_ready_or_not_at_all() -> Result<()> {
     Ok(())
 }
 
-/// A running `portholectl watch`, which ends with the test.
+/// A running `portholectl watch` or `trace`, which ends with the test.
 struct Watch {
     child: Child,
     lines: BufReader<std::process::ChildStdout>,
 }
 
 impl Watch {
-    fn start(service: &Service) -> Result<Self> {
-        let mut command = command(service, "looker", &["watch"])?;
+    fn start(service: &Service, arguments: &[&str]) -> Result<Self> {
+        let mut command = command(service, "looker", arguments)?;
         let mut child = command.stdout(Stdio::piped()).spawn()?;
         let out = child.stdout.take().ok_or_else(|| Failure::new("no output"))?;
         Ok(Self { child, lines: BufReader::new(out) })
@@ -429,7 +429,7 @@ impl Drop for Watch {
 #[test]
 fn a_watcher_is_told_each_change_once_and_whole() -> Result<()> {
     let service = service()?;
-    let mut watch = Watch::start(&service)?;
+    let mut watch = Watch::start(&service, &["watch"])?;
     let state = watch.wait(|line| line["event"] == "state")?;
     assert_eq!(state["port"][0]["name"], "main");
     let (_program, _buffer) = app(&service)?;
@@ -449,5 +449,45 @@ fn a_watcher_is_told_each_change_once_and_whole() -> Result<()> {
     assert_eq!(changed["port"], json!([{ "name": "main", "background": "#445566" }]));
     assert_eq!(changed["layer"][0]["hole"], json!([[1, 2, 3, 4], [10, 10, 2, 2]]));
     assert_eq!(changed["layer"][0]["rect"], Value::Null, "it is as it was");
+    Ok(())
+}
+
+#[test]
+fn a_trace_follows_a_picture_from_its_commit_to_its_frame() -> Result<()> {
+    let service = service()?;
+    let (mut program, buffer) = app(&service)?;
+    let mut trace = Watch::start(&service, &["trace", "main", "--json"])?;
+    let toplevel = program.toplevel(APP)?;
+    // The program goes on drawing until the trace has begun.
+    let drawing = std::thread::scope(|scope| {
+        let line = scope.spawn(|| trace.wait(|line| line["stages"][0]["stage"] == "committed"));
+        let mut word = 0;
+        while !line.is_finished() {
+            word += 1;
+            buffer.paint(|_, _| word)?;
+            show(&mut program, &toplevel, &buffer)?;
+        }
+        line.join().map_err(|_| Failure::new("the reader failed"))?
+    })?;
+    assert_eq!((&drawing["port"], &drawing["stages"][0]["layer"]), (&json!("main"), &json!("app")));
+    assert_eq!(drawing["pixels"], 40 * 20);
+    let stages = drawing["stages"].as_array().cloned().unwrap_or_default();
+    let names: Vec<&str> = stages.iter().filter_map(|s| s["stage"].as_str()).collect();
+    assert_eq!(names, ["committed", "planned", "drawn", "told"]);
+    let times: Vec<u64> = stages.iter().filter_map(|s| s["time_ns"].as_u64()).collect();
+    assert!(times.len() == 4 && times.is_sorted(), "{times:?}");
+
+    // People see one line a frame; a commit of their own makes one.
+    let mut people = Watch::start(&service, &["trace", "main", "--frames", "1"])?;
+    let mut heading = String::new();
+    people.lines.read_line(&mut heading)?;
+    assert!(heading.starts_with("   FRAME  PLANNED"), "{heading}");
+    let set = ctl(&service, &["set", "app", "opacity=0.5", "--json"])?.json()?;
+    assert!(set["sent_ns"].as_u64() < set["time_ns"].as_u64(), "{set}");
+    let mut line = String::new();
+    people.lines.read_line(&mut line)?;
+    let frame = set["frame"].as_u64().map(|frame| format!("{frame:>8}  "));
+    assert!(frame.is_some_and(|frame| line.starts_with(&frame)), "{line}");
+    assert!(people.child.wait()?.success());
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod change;
 mod look;
+mod trace;
 mod watch;
 
 use crate::{
@@ -38,6 +39,7 @@ fn one(cli: &Cli) -> Result<(), Failure> {
         Task::Power { port, mode } => change::power(cli, port, mode),
         Task::Resize { port, mode, test } => change::resize(cli, port, mode, *test),
         Task::Watch { count } => watch::watch(cli, *count),
+        Task::Trace { port, frames } => trace::trace(cli, port, *frames),
         Task::Screenshot { port, file, pointer } => look::screenshot(cli, port, file, *pointer),
     }
 }

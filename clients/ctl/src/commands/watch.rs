@@ -1,11 +1,10 @@
 //! Changes as they come.
 
-use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
 use crate::{
     cli::Cli,
-    control::Control,
+    control::{Control, now_ns},
     failure::Failure,
     show::{difference, json, screen::say_line},
 };
@@ -30,11 +29,9 @@ pub(super) fn watch(cli: &Cli, count: Option<u64>) -> Result<(), Failure> {
 
 /// With what it is, and when, on the clock of presentation times.
 fn stamped(event: &str, mut value: Value) -> Value {
-    let now = clock_gettime(ClockId::Monotonic);
     if let Some(map) = value.as_object_mut() {
         map.insert("event".to_owned(), json!(event));
-        let time = now.tv_sec.saturating_mul(1_000_000_000).saturating_add(now.tv_nsec);
-        map.insert("time_ns".to_owned(), json!(time));
+        map.insert("time_ns".to_owned(), json!(now_ns()));
     }
     value
 }

@@ -11,6 +11,7 @@ use porthole_wayland::wfd::client::{
     wfd_port_v1::{Rotation, WfdPortV1},
     wfd_source_v1::WfdSourceV1,
 };
+use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 use wayland_client::{
     QueueHandle,
@@ -61,6 +62,8 @@ pub(crate) struct Outcome {
     ended: Option<Ended>,
     port: Option<String>,
     changed: Vec<String>,
+    /// When it was sent, on the clock of presentation times.
+    sent_ns: u64,
 }
 
 impl Outcome {
@@ -71,9 +74,21 @@ impl Outcome {
             (None, _) => "nothing to change".to_owned(),
             (Some(Ended::Tested), _) => format!("{changed}: this would succeed"),
             (Some(Ended::Presented { frame, .. }), Some(port)) => {
-                format!("{changed}: shown with frame {frame} of {port}")
+                #[expect(clippy::cast_precision_loss, reason = "it is shown with one digit")]
+                let after = self.shown_ns().saturating_sub(self.sent_ns) as f64 / 1e6;
+                format!("{changed}: shown with frame {frame} of {port}, after {after:.1} ms")
             }
             (Some(Ended::Presented { .. }), None) => format!("{changed}: done"),
+        }
+    }
+
+    /// When it was on screen.
+    const fn shown_ns(&self) -> u64 {
+        match self.ended {
+            Some(Ended::Presented { seconds, nanoseconds, .. }) => {
+                seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds as u64)
+            }
+            _ => 0,
         }
     }
 
@@ -82,12 +97,13 @@ impl Outcome {
         match self.ended {
             None => json!({ "outcome": "unchanged", "changed": [] }),
             Some(Ended::Tested) => json!({ "outcome": "tested", "changed": self.changed }),
-            Some(Ended::Presented { seconds, nanoseconds, refresh_ns, frame, .. }) => json!({
+            Some(Ended::Presented { refresh_ns, frame, .. }) => json!({
                 "outcome": "presented",
                 "changed": self.changed,
                 "port": self.port,
                 "frame": frame,
-                "time_ns": seconds.saturating_mul(1_000_000_000) + u64::from(nanoseconds),
+                "sent_ns": self.sent_ns,
+                "time_ns": self.shown_ns(),
                 "refresh_ns": refresh_ns,
             }),
         }
@@ -99,9 +115,10 @@ impl Control {
     pub(crate) fn apply(&mut self, plan: &Plan, how: How) -> Result<Outcome, Failure> {
         let changed = plan.names(&self.told.state);
         if plan.is_empty() {
-            return Ok(Outcome { ended: None, port: None, changed });
+            return Ok(Outcome { ended: None, port: None, changed, sent_ns: 0 });
         }
         let queue = self.queue.handle();
+        let sent_ns = now_ns();
         let device = self.manager.create_device(0, Access::Control, &queue, Role::Controller);
         let ended = self.commit(plan, how, &device).map_err(|failure| match failure {
             Failure::Refused(mut refusal)
@@ -121,7 +138,8 @@ impl Control {
             Ended::Presented { port, .. } => self.told.state.ports.get(&port),
             Ended::Tested => None,
         };
-        Ok(Outcome { ended: Some(ended), port: port.map(|port| port.name.clone()), changed })
+        let port = port.map(|port| port.name.clone());
+        Ok(Outcome { ended: Some(ended), port, changed, sent_ns })
     }
 
     fn commit(&mut self, plan: &Plan, how: How, device: &WfdDeviceV1) -> Result<Ended, Failure> {
@@ -152,6 +170,13 @@ impl Control {
             self.queue.blocking_dispatch(&mut self.told)?;
         }
     }
+}
+
+/// Now, on the clock of presentation times.
+pub(crate) fn now_ns() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    let part = |value: i64| u64::try_from(value).unwrap_or_default();
+    part(now.tv_sec).saturating_mul(1_000_000_000).saturating_add(part(now.tv_nsec))
 }
 
 /// Sends the requests of one commit.

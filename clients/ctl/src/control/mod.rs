@@ -3,6 +3,7 @@
 mod change;
 mod dispatch;
 pub(crate) mod told;
+mod trace;
 pub(crate) mod words;
 
 use std::{collections::VecDeque, io::Read, path::Path};
@@ -18,7 +19,8 @@ use wayland_client::{
     globals::{GlobalList, registry_queue_init},
 };
 
-pub(crate) use change::How;
+pub(crate) use change::{How, now_ns};
+pub(crate) use trace::Frame;
 
 use crate::failure::Failure;
 use told::State;
@@ -73,6 +75,7 @@ pub(crate) struct Told {
     ended: Option<change::Ended>,
     /// State after each change, while somebody watches.
     watched: Option<VecDeque<State>>,
+    frames: trace::Frames,
 }
 
 /// A connection that observes.

@@ -6,6 +6,7 @@ use porthole_wayland::wfd::client::{
     wfd_device_v1::{Status, StreamKind, StreamState},
     wfd_pipeline_v1::{FallbackPicture, Fit, InputPolicy, Lead, Pixels, Placement, ScaleFilter},
     wfd_port_v1::{Kind, PowerMode, Rotation},
+    wfd_trace_v1::Stage,
 };
 use wayland_client::WEnum;
 
@@ -118,6 +119,14 @@ pub(crate) const PLACEMENTS: &Words<Placement> = &[
 /// How far something is turned.
 pub(crate) const ROTATIONS: &Words<Rotation> =
     &[("0", Rotation::_0), ("90", Rotation::_90), ("180", Rotation::_180), ("270", Rotation::_270)];
+
+/// What happened to a frame.
+pub(crate) const STAGES: &Words<Stage> = &[
+    ("committed", Stage::Committed),
+    ("planned", Stage::Planned),
+    ("drawn", Stage::Drawn),
+    ("told", Stage::Told),
+];
 
 /// Why something was refused.
 pub(crate) const STATUSES: &Words<Status> = &[
