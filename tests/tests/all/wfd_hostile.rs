@@ -1,5 +1,7 @@
 //! Controllers that ask for too much: it is bounded, and others do not feel it.
 
+use std::time::{Duration, Instant};
+
 use porthole_tests::{Result, program::Program};
 use porthole_wayland::wfd::client::{
     wfd_device_v1::CommitFlags, wfd_manager_v1::Access, wfd_pipeline_v1::Transition,
@@ -76,6 +78,66 @@ fn floods_of_commits_do_not_hold_up_others() -> Result<()> {
     }
     flood.roundtrip()?;
     show(&mut program, &toplevel, &buffer)
+}
+
+/// Requests of a few bytes that would take long, as many as come in one load.
+#[test]
+fn regions_and_dumps_that_take_long_do_not_hold_up_others() -> Result<()> {
+    let service = service()?;
+    let mut program = Program::connect(&service.socket("viewer")?)?;
+    let toplevel = program.toplevel(APP)?;
+    let buffer = program.buffer((40, 20), Format::Xrgb8888, true)?;
+    show(&mut program, &toplevel, &buffer)?;
+    let (mut flood, device, _, pipelines) = controller(&service)?;
+    let layer = flood.wfd_pipeline(&device, pipelines[1]);
+    // Thousands of pieces, and then hundreds of steps that each have to look at all of them.
+    let slow = flood.region(&[[0, 0, 16_000, 16_000]]);
+    for i in 0..60 {
+        slow.subtract(0, i * 200 + 50, 16_000, 1);
+        slow.subtract(i * 200 + 50, 0, 1, 16_000);
+    }
+    for i in 0..440 {
+        slow.add(i % 60 * 200 + 50, i / 60 * 200 + 50, 1, 1);
+        slow.subtract(i % 60 * 200, i / 60 * 200, 1, 1);
+    }
+    for _ in 0..4000 {
+        layer.set_hole(Some(&slow));
+        device.device.dump();
+    }
+    flood.send()?;
+    let start = Instant::now();
+    for _ in 0..10 {
+        show(&mut program, &toplevel, &buffer)?;
+    }
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+    let outcome = flood.wfd_commit(&device, DEVICE, NOW)?;
+    assert!(outcome.contains("NotSupported"), "{outcome}");
+    let dumps = flood.log.since(0).iter().filter(|line| *line == "device Dump true").count();
+    assert!((1..4000).contains(&dumps), "{dumps}");
+    Ok(())
+}
+
+/// Memory that is not there when it is read.
+#[test]
+fn masks_that_lie_fail_and_change_nothing() -> Result<()> {
+    let service = service()?;
+    let (mut program, device, _, pipelines) = controller(&service)?;
+    let layer = program.wfd_pipeline(&device, pipelines[0]);
+    let cut = program.buffer((64, 64), Format::Argb8888, false)?;
+    cut.memory.truncate(100)?;
+    program.wfd_mask(&layer, &cut);
+    program.wfd_image(&layer, &cut);
+    // More than the masks of a client may take; it is refused before it is looked at.
+    let wide = program.buffer((8200, 8200), Format::Argb8888, true)?;
+    let mask = program.wfd_mask(&layer, &wide);
+    program.roundtrip()?;
+    let count = |what: &str| program.log.since(0).iter().filter(|l| l.starts_with(what)).count();
+    assert_eq!((count("source Failed"), count("mask Failed")), (1, 2));
+    layer.bind_mask(Some(&mask), Transition::AtVsync);
+    let outcome = program.wfd_commit(&device, DEVICE, NOW)?;
+    assert!(outcome.contains("Value(BadHandle)"), "{outcome}");
+    assert_eq!(program.wfd_commit(&device, DEVICE, NOW)?, "presented");
+    Ok(())
 }
 
 #[test]

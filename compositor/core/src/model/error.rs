@@ -93,7 +93,10 @@ pub enum CommitError {
     #[error("the fallback of pipeline {} must be an image", _0.get())]
     Fallback(PipelineId),
     /// A hole has too many pieces.
-    #[error("a hole has at most {} rectangles", super::Hole::MAX_RECTS)]
+    #[error(
+        "a hole has at most {} rectangles, and holes that are set together only so many",
+        super::Hole::MAX_RECTS
+    )]
     HolePieces(PipelineId),
     /// Policy forbids it.
     #[error("{0} may not be changed here: the socket has no right '{1}'")]

@@ -93,6 +93,15 @@ proptest! {
     }
 
     #[test]
+    fn the_order_of_adding_is_nothing(rects in prop::collection::vec(rect(), 0..40)) {
+        let mut one_by_one = Region::new();
+        rects.iter().for_each(|r| one_by_one.add(*r));
+        let at_once: Region = rects.into_iter().collect();
+        check_form(&at_once);
+        prop_assert_eq!(at_once, one_by_one);
+    }
+
+    #[test]
     fn simplify_only_grows(ops in prop::collection::vec((any::<bool>(), rect()), 0..24), max in 1usize..6) {
         let (region, _) = build(&ops);
         let mut simple = region.clone();
@@ -102,6 +111,16 @@ proptest! {
         prop_assert_eq!(simple.bounds(), region.bounds());
         prop_assert!(region.rects().iter().all(|r| simple.contains_rect(*r)));
     }
+}
+
+#[test]
+fn crossing_rectangles_are_given_up_in_time() {
+    let crossing = |i: i32| {
+        if i % 2 == 0 { Rect::new(0, i * 9, 9999, 1) } else { Rect::new(i * 9, 0, 1, 9999) }
+    };
+    assert_eq!(Region::of((0..1000).map(crossing), 4096), None);
+    let rects = Region::of((0..20).map(crossing), 4096).map(|region| region.rects().len());
+    assert_eq!(rects, Some(10 + 10 * 10));
 }
 
 #[test]

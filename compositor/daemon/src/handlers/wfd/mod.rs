@@ -2,6 +2,7 @@
 
 mod dump;
 mod objects;
+mod work;
 
 use std::time::Duration;
 
@@ -9,22 +10,20 @@ use porthole_core::model::{
     Device, Flags, HeldCommits, MaskId, Pending, PipelineId, PortId, Scope, SourceId, SourceKind,
     Status,
 };
-use porthole_pixel::{Rect, Region};
-use smithay::{
-    reexports::{
-        calloop::{
-            RegistrationToken,
-            timer::{TimeoutAction, Timer},
-        },
-        wayland_server::{
-            Client,
-            protocol::{wl_buffer::WlBuffer, wl_region::WlRegion},
-        },
+use porthole_pixel::Region;
+use smithay::reexports::{
+    calloop::{
+        RegistrationToken,
+        timer::{TimeoutAction, Timer},
     },
-    wayland::compositor::{RectangleKind, get_region_attributes},
+    wayland_server::{
+        Client,
+        protocol::{wl_buffer::WlBuffer, wl_region::WlRegion},
+    },
 };
 
 use objects::Objects;
+use work::Work;
 
 use crate::{
     clock,
@@ -37,11 +36,6 @@ use crate::{
     state::State,
 };
 
-/// No port is larger, and a hole is cut to a part of one.
-const MAX_SIDE: i32 = 16_384;
-/// A region of more pieces than this on the way to its end is given up.
-const MAX_PIECES: usize = 4096;
-
 /// What controllers have under way.
 #[derive(Debug, Default)]
 pub(crate) struct Control {
@@ -49,6 +43,7 @@ pub(crate) struct Control {
     /// Wakes up when the next held commit has waited too long; none is armed while none can.
     timer: Option<(Duration, RegistrationToken)>,
     objects: Objects,
+    work: Work,
 }
 
 impl WfdHandler for State {
@@ -105,23 +100,8 @@ impl WfdHandler for State {
         self.drop_unused();
     }
 
-    fn region(&self, region: &WlRegion) -> Option<Region> {
-        let bounds = Rect::new(0, 0, MAX_SIDE, MAX_SIDE);
-        let mut pixels = Region::new();
-        for (kind, r) in &get_region_attributes(region).rects {
-            let Some(rect) = Rect::new(r.loc.x, r.loc.y, r.size.w, r.size.h).intersect(bounds)
-            else {
-                continue;
-            };
-            match kind {
-                RectangleKind::Add => pixels.add(rect),
-                RectangleKind::Subtract => pixels.subtract(rect),
-            }
-            if pixels.rects().len() > MAX_PIECES {
-                return None;
-            }
-        }
-        Some(pixels)
+    fn region(&mut self, client: &Client, region: &WlRegion) -> Option<Region> {
+        self.control.work.region(client, region)
     }
 
     fn commit(&mut self, _: &Client, order: Order) {
@@ -157,8 +137,8 @@ impl WfdHandler for State {
         ports.into_iter().for_each(|port| self.damage_port(port));
     }
 
-    fn dump(&self, client: &Client) -> String {
-        self.dump_for(client).to_string()
+    fn dump(&mut self, client: &Client) -> Option<String> {
+        self.control.work.may_dump(client).then(|| self.dump_for(client).to_string())
     }
 }
 
@@ -223,6 +203,8 @@ impl State {
 
     /// Tells controllers and observers what changed in this turn.
     pub(crate) fn tell_control(&mut self) {
+        self.control.work.turn();
+        WfdState::dump_rest(self);
         let mut wfd = std::mem::take(&mut self.globals.wfd);
         wfd.tell(self);
         self.globals.wfd = wfd;

@@ -9,7 +9,7 @@ use porthole_core::{
         SourceKind, Status,
     },
 };
-use porthole_pixel::Size;
+use porthole_pixel::{Format, Size};
 use smithay::{
     reexports::wayland_server::{Client, backend::ClientId, protocol::wl_buffer::WlBuffer},
     wayland::shell::xdg::ToplevelSurface,
@@ -31,7 +31,7 @@ const MAX_OBJECTS: usize = 256;
 /// Bytes of an application id that is told.
 const MAX_APP_ID: usize = 256;
 /// Bytes of the masks of one client.
-const MAX_MASK_BYTES: u64 = 256 << 20;
+const MAX_MASK_BYTES: u64 = 64 << 20;
 
 #[derive(Debug)]
 struct Owned {
@@ -258,8 +258,17 @@ fn no_buffer() -> Refusal {
 
 /// The alpha of a picture, or its red channel where it has no alpha.
 fn coverage(pixels: &Pixels) -> Option<Coverage> {
-    let has_alpha = pixels.layout().format().has_alpha();
-    let bytes = pixels.to_argb().into_iter().map(u32::to_be_bytes);
-    let bytes = bytes.map(|[alpha, red, _, _]| if has_alpha { alpha } else { red });
-    Coverage::new(pixels.layout().size(), bytes.collect())
+    let layout = pixels.layout();
+    let format = layout.format();
+    let size = format.bytes_per_pixel() as usize;
+    let mut bytes = Vec::with_capacity(usize::try_from(layout.size().area()).ok()?);
+    pixels.rows(|row| {
+        let pixels = row.chunks_exact(size);
+        match format {
+            Format::Argb8888 | Format::Abgr8888 => bytes.extend(pixels.filter_map(|p| p.get(3))),
+            Format::Rgba8888 | Format::Bgra8888 => bytes.extend(pixels.filter_map(|p| p.first())),
+            _ => bytes.extend(pixels.filter_map(|p| format.rgba(p)).map(|[red, ..]| red)),
+        }
+    });
+    Coverage::new(layout.size(), bytes)
 }

@@ -129,26 +129,33 @@ impl Pixels {
 
     /// The picture as `Argb8888` words, row by row, for small things that are copied on the spot.
     pub(crate) fn to_argb(&self) -> Vec<u32> {
-        let (format, size) = (self.layout.format(), self.layout.size());
-        let (row_bytes, stride) = (self.layout.row_bytes() as usize, self.layout.stride() as usize);
-        let mut row = vec![0_u8; row_bytes];
+        let format = self.layout.format();
         let mut words = Vec::new();
-        let start = self.start();
-        for y in 0..size.height as usize {
-            if start.is_null() {
-                break;
-            }
-            // SAFETY: row y lies inside the layout, which was checked against the memory.
-            let from = unsafe { start.add(y * stride) };
-            // SAFETY: `row` is ours and has exactly this length; the source stays readable.
-            unsafe { std::ptr::copy_nonoverlapping(from, row.as_mut_ptr(), row_bytes) };
+        self.rows(|row| {
             let pixels = row.chunks_exact(format.bytes_per_pixel() as usize);
             words.extend(
                 pixels
                     .filter_map(|p| format.rgba(p))
                     .map(|[r, g, b, a]| u32::from_be_bytes([a, r, g, b])),
             );
-        }
+        });
         words
+    }
+
+    /// Copies each row out, from the top.
+    pub(crate) fn rows(&self, mut look: impl FnMut(&[u8])) {
+        let (row_bytes, stride) = (self.layout.row_bytes() as usize, self.layout.stride() as usize);
+        let mut row = vec![0_u8; row_bytes];
+        let start = self.start();
+        if start.is_null() {
+            return;
+        }
+        for y in 0..self.layout.size().height as usize {
+            // SAFETY: row y lies inside the layout, which was checked against the memory.
+            let from = unsafe { start.add(y * stride) };
+            // SAFETY: `row` is ours and has exactly this length; the source stays readable.
+            unsafe { std::ptr::copy_nonoverlapping(from, row.as_mut_ptr(), row_bytes) };
+            look(&row);
+        }
     }
 }

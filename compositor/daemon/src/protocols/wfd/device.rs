@@ -96,16 +96,7 @@ where
                 };
                 state.commit(client, Order { device: key, scope, flags, serial, object });
             }
-            device::Request::Dump if state.wfd().devices.contains_key(&key) => {
-                let text = state.dump(client);
-                match sealed(text.as_bytes()) {
-                    Ok(file) => {
-                        let size = u32::try_from(text.len()).unwrap_or(u32::MAX);
-                        resource.dump(file.as_fd(), size);
-                    }
-                    Err(error) => tracing::error!("no memory file for a dump: {error}"),
-                }
-            }
+            device::Request::Dump => Self::dump(state, client, key),
             _ => {}
         }
     }
@@ -113,6 +104,36 @@ where
     fn destroyed(state: &mut D, _: ClientId, _: &DeviceObject, data: &DeviceData) {
         if state.wfd().devices.remove(&data.0).is_some() {
             state.end_device(data.0);
+        }
+    }
+}
+
+impl WfdState {
+    /// Sends a dump, or leaves it to the end of the turn.
+    pub(super) fn dump<D: WfdHandler>(state: &mut D, client: &Client, key: DeviceKey) {
+        let Some(text) = state.dump(client) else {
+            if let Some(entry) = state.wfd().devices.get_mut(&key) {
+                entry.dump = true;
+            }
+            return;
+        };
+        let Some(entry) = state.wfd().devices.get(&key) else { return };
+        match sealed(text.as_bytes()) {
+            Ok(file) => {
+                entry.object.dump(file.as_fd(), u32::try_from(text.len()).unwrap_or(u32::MAX));
+            }
+            Err(error) => tracing::error!("no memory file for a dump: {error}"),
+        }
+    }
+
+    /// Sends one dump for all that were left to the end of a turn.
+    pub(crate) fn dump_rest<D: WfdHandler>(state: &mut D) {
+        let wanted = |(key, entry): (&DeviceKey, &mut Entry)| {
+            std::mem::take(&mut entry.dump).then(|| Some((*key, entry.object.client()?)))?
+        };
+        let wanted: Vec<_> = state.wfd().devices.iter_mut().filter_map(wanted).collect();
+        for (key, client) in wanted {
+            Self::dump(state, &client, key);
         }
     }
 }

@@ -85,6 +85,7 @@ where
             ports: Vec::new(),
             pipelines: Vec::new(),
             told: Told::default(),
+            dump: false,
         };
         state.wfd().devices.insert(key, entry);
         state.new_device();

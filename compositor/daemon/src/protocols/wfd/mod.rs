@@ -117,7 +117,7 @@ pub(crate) trait WfdHandler: Sized {
     /// The same of a mask.
     fn forget_mask(&mut self, mask: MaskId);
     /// The pixels of a region inside these bounds; `None` when it has too many pieces.
-    fn region(&self, region: &WlRegion) -> Option<Region>;
+    fn region(&mut self, client: &Client, region: &WlRegion) -> Option<Region>;
     /// Commits what a device has pending.
     fn commit(&mut self, client: &Client, order: Order);
     /// A device is gone, with all that it had pending.
@@ -126,8 +126,8 @@ pub(crate) trait WfdHandler: Sized {
     fn condition(&self, pipeline: PipelineId) -> Condition;
     /// Somebody looks from now on.
     fn new_device(&mut self);
-    /// All that a client may see, as JSON.
-    fn dump(&self, client: &Client) -> String;
+    /// All that a client may see, as JSON; `None` where that was too much for this turn.
+    fn dump(&mut self, client: &Client) -> Option<String>;
 }
 
 /// Decides whether a client sees the global.
@@ -151,6 +151,8 @@ struct Entry {
     ports: Vec<PortEntry>,
     pipelines: Vec<PipelineEntry>,
     told: Told,
+    /// A dump is to be sent at the end of the turn.
+    dump: bool,
 }
 
 #[derive(Debug)]

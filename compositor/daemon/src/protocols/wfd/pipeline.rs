@@ -60,7 +60,7 @@ where
         let (Some((device, _)), Some(target)) = (live, target) else { return };
         let id = target.pipeline;
         let hole = match &request {
-            pipeline::Request::SetHole { region: Some(region) } => state.region(region),
+            pipeline::Request::SetHole { region: Some(region) } => state.region(client, region),
             _ => None,
         };
         let setter = Setter { device: &device, id, now: sizing(state.model(), id), hole };
