@@ -1,7 +1,7 @@
 //! Pictures that are shown pixel for pixel, perhaps turned or mirrored: read where the client wrote
 //! them.
 
-use porthole_core::scene::{Mapping, SourceRect};
+use porthole_core::scene::{Mapping, SourceRect, Transform};
 use porthole_pixel::{
     Format, Rect,
     blend::{self, Formula},
@@ -49,6 +49,22 @@ impl<'a> Exact<'a> {
             across: step(corner(1.0, 0.0)),
             down: step(corner(0.0, 1.0)),
         })
+    }
+
+    /// All of a picture, as it is and in its own coordinates.
+    pub(super) fn whole(pixels: &'a Pixels) -> Option<Self> {
+        let size = pixels.layout().size();
+        let mapping = Mapping {
+            source: SourceRect::from_size(size),
+            destination: Rect::from_size(size),
+            transform: Transform::Normal,
+        };
+        Self::new(pixels, &mapping)
+    }
+
+    /// The port pixels that it covers.
+    pub(super) const fn destination(&self) -> Rect {
+        self.destination
     }
 
     /// Whether rows of the destination are columns of the source.

@@ -17,6 +17,9 @@ const TURNED_TILE: i32 = 64;
 /// Rows that are sampled in one go.
 const SAMPLED_ROWS: i32 = 32;
 
+/// The columns of them where a key makes some of them dear.
+const KEYED_COLUMNS: i32 = 128;
+
 /// A picture of a plan, ready to be drawn.
 #[derive(Debug)]
 pub(super) struct Layer<'a> {
@@ -88,7 +91,9 @@ impl<'a> Layer<'a> {
                     if plain && canvas.draw_scaled(scaled, rect)? {
                         continue;
                     }
-                    for tile in tiles(rect, (rect.width, SAMPLED_ROWS)) {
+                    let across =
+                        if scaled.likes_small_tiles() { KEYED_COLUMNS } else { rect.width };
+                    for tile in tiles(rect, (across, SAMPLED_ROWS)) {
                         let samples = scaled.sample(tile, &mut scratch.samples)?;
                         self.blend_tile(canvas, tile, samples);
                     }

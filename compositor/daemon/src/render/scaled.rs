@@ -7,6 +7,7 @@ use pixman::{
 use porthole_core::scene::{Filter, Mapping, Point};
 use porthole_pixel::{Format, Rect, Size};
 
+use super::exact::Exact;
 use crate::protocols::shm::Pixels;
 
 /// Why a picture could not be drawn. None is a client's fault: layouts were checked before.
@@ -37,6 +38,43 @@ struct Edges<'a> {
     key: u32,
     nearest: Image<'a, 'static>,
     taps: Vec<Image<'a, 'static>>,
+    mapping: Mapping,
+    /// The picture as it is, to look for the key in.
+    plain: Option<Exact<'a>>,
+}
+
+impl Edges<'_> {
+    /// Whether any pixel that `rect` may mix has the key. Reads into `row`.
+    fn has_key(&self, rect: Rect, fill: u32, row: &mut Vec<u32>) -> bool {
+        let Some(plain) = &self.plain else { return true };
+        let corner =
+            |x: i32, y: i32| self.mapping.to_source(Point { x: f64::from(x), y: f64::from(y) });
+        let (a, b) = (corner(rect.x, rect.y), corner(rect.right(), rect.bottom()));
+        // Two pixels more on each side than the filter reaches.
+        let Some(window) = Rect::from_edges(
+            round(a.x.min(b.x)).saturating_sub(3),
+            round(a.y.min(b.y)).saturating_sub(3),
+            round(a.x.max(b.x)).saturating_add(3),
+            round(a.y.max(b.y)).saturating_add(3),
+        )
+        .intersect(plain.destination()) else {
+            return true;
+        };
+        row.resize(window.size().width as usize, 0);
+        (window.y..window.bottom()).any(|y| {
+            let line = Rect::new(window.x, y, window.width, 1);
+            // All of a row, without a branch for each pixel.
+            let in_row = |row: &[u32]| {
+                row.iter().fold(false, |found, word| found | (*word | fill == self.key))
+            };
+            !plain.fetch(line, row) || in_row(row)
+        })
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the cast saturates, which is what is wanted")]
+fn round(value: f64) -> i32 {
+    value.round() as i32
 }
 
 /// Row buffers that are used over and over.
@@ -64,6 +102,8 @@ impl<'a> Scaled<'a> {
                 key,
                 nearest: nearest((0.0, 0.0))?,
                 taps: TAPS.into_iter().map(nearest).collect::<Result<_, _>>()?,
+                mapping: *mapping,
+                plain: Exact::whole(pixels),
             }),
             _ => None,
         };
@@ -83,9 +123,11 @@ impl<'a> Scaled<'a> {
         samples: &'s mut Samples,
     ) -> Result<&'s [u32], DrawError> {
         self.draw(&self.image, rect, &mut samples.colours)?;
-        if let Some(edges) = &self.edges {
+        let fill = if self.has_alpha { 0 } else { 0xff00_0000 };
+        if let Some(edges) = &self.edges
+            && edges.has_key(rect, fill, &mut samples.nearest)
+        {
             self.draw(&edges.nearest, rect, &mut samples.nearest)?;
-            let fill = if self.has_alpha { 0 } else { 0xff00_0000 };
             for tap in &edges.taps {
                 self.draw(tap, rect, &mut samples.tap)?;
                 let nearest = samples.nearest.iter().zip(&samples.tap);
@@ -113,6 +155,11 @@ impl<'a> Scaled<'a> {
         }
         self.composite(&self.image, rect, (words, size), (rect.x, rect.y))?;
         Ok(true)
+    }
+
+    /// Whether it is faster in small pieces: those without the key are drawn at once.
+    pub(super) const fn likes_small_tiles(&self) -> bool {
+        self.edges.is_some()
     }
 
     fn draw(&self, image: &Image<'_, '_>, rect: Rect, to: &mut Vec<u32>) -> Result<(), DrawError> {

@@ -157,6 +157,42 @@ fn a_filter_leaves_no_fringe_of_the_key() {
     }
 }
 
+/// The key is looked for piece by piece: it is found wherever it is.
+#[test]
+fn a_key_in_one_place_of_a_scaled_picture_is_found() {
+    const KEY: u32 = 0xffff_00ff;
+    const LAYER: u32 = 0xff20_a040;
+    const BELOW: u32 = 0xff00_0000;
+    let size = Size::new(200, 60);
+    for (left, top) in [(0, 0), (50, 12), (51, 13), (105, 30), (197, 57)] {
+        let block = Rect::new(left, top, 3, 3);
+        let at = |i: i32| if block.contains(i % 200, i / 200) { KEY } else { LAYER };
+        let pixels = Pixels::owned(Format::Argb8888, size, (0..200 * 60).map(at).collect());
+        let destination = Rect::new(0, 0, 500, 150);
+        let draw = Draw {
+            pixels: Arc::new(pixels.unwrap()),
+            mapping: Mapping {
+                source: SourceRect::from_size(size),
+                destination,
+                transform: Transform::Normal,
+            },
+            filter: Filter::Bilinear,
+            opacity: 1.0,
+            source_alpha: true,
+            key: Some(KEY),
+            mask: None,
+            clip: Region::from_rect(destination),
+        };
+        let mut canvas = Canvas::new(destination.size(), Color::BLACK);
+        canvas.draw_all(std::slice::from_ref(&draw));
+        let seen = words(&canvas);
+        assert!(seen.iter().all(|w| [LAYER, BELOW].contains(w)), "{left},{top}");
+        // Three pixels are seven or eight here.
+        let holes = seen.iter().filter(|w| **w == BELOW).count();
+        assert!((49..=64).contains(&holes), "{holes} pixels at {left},{top}");
+    }
+}
+
 #[test]
 fn layers_are_drawn_over_each_other_strip_by_strip() {
     // More rows than a strip has, so that several are needed.

@@ -56,6 +56,12 @@ pub(super) unsafe fn row<const WITH_ALPHA: bool, const COVER: u8, const KEY: boo
             if bytes == (0, 0) {
                 continue;
             }
+            // All of it is seen: the mask changes nothing.
+            if bytes == (-1, -1) && params.global == 255 {
+                block::<WITH_ALPHA, { cover::FULL }, KEY>(left, first, 0, &all);
+                block::<WITH_ALPHA, { cover::FULL }, KEY>(right, second, 0, &all);
+                continue;
+            }
         }
         if WITH_ALPHA && COVER == cover::FULL {
             let either = _mm256_or_si256(first, second);
