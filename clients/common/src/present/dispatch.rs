@@ -36,8 +36,8 @@ use super::window::Window;
 pub(super) enum CallbackOf {
     /// All globals have been told.
     Globals,
-    /// The compositor has seen the last change of a cursor.
-    Cursor,
+    /// The compositor has seen the last change that a guest may make without end.
+    Seen,
     /// A window may follow up.
     Frame { scanout: usize },
 }
@@ -100,9 +100,9 @@ impl Dispatch<WlCallback, CallbackOf> for Stage {
     ) {
         match *of {
             CallbackOf::Globals => stage.connected(),
-            CallbackOf::Cursor => {
+            CallbackOf::Seen => {
                 if let Some(link) = &mut stage.link {
-                    link.cursor_unseen = false;
+                    link.unseen = false;
                 }
             }
             CallbackOf::Frame { scanout } => {

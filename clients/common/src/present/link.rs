@@ -40,8 +40,8 @@ pub(super) struct Link {
     pub(super) relative: Option<ZwpRelativePointerManagerV1>,
     /// Formats that the compositor's `wl_shm` takes, by its numbers.
     pub(super) formats: Vec<u32>,
-    /// The compositor has not seen the last change of a cursor yet.
-    pub(super) cursor_unseen: bool,
+    /// The compositor has not seen the last change yet that a guest may make without end.
+    pub(super) unseen: bool,
     ready: bool,
 }
 
@@ -97,7 +97,7 @@ impl Link {
             constraints: None,
             relative: None,
             formats: Vec::new(),
-            cursor_unseen: false,
+            unseen: false,
             ready: false,
         })
     }
@@ -145,8 +145,8 @@ impl Link {
 
     /// Asks to be told when everything up to now was seen.
     pub(super) fn ask_seen(&mut self) {
-        self.connection.display().sync(&self.queue, CallbackOf::Cursor);
-        self.cursor_unseen = true;
+        self.connection.display().sync(&self.queue, CallbackOf::Seen);
+        self.unseen = true;
     }
 
     /// Sends what was asked for in this turn.

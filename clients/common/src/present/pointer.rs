@@ -165,18 +165,23 @@ impl Pointer {
         self.worn = None;
     }
 
-    /// Holds the pointer in its place while the guest wants to hear of motion alone.
-    pub(super) fn settle_lock(&mut self, link: &Link, window: &Window, relative: bool) {
+    /// Holds the pointer in its place while the guest wants to hear of motion alone. Returns whether
+    /// anything was to be done.
+    pub(super) fn settle_lock(&mut self, link: &Link, window: &Window, relative: bool) -> bool {
         let wanted = relative && self.over == Some(window.index());
         let of_window = self.lock.as_ref().is_some_and(|lock| lock.scanout() == window.index());
         if wanted && self.lock.is_none() {
             self.lock = Lock::new(link, self.seat, &self.object, window);
-        } else if !wanted && of_window {
-            self.undress();
-            if let Some(lock) = self.lock.take() {
-                lock.end();
-            }
+            return self.lock.is_some();
         }
+        if wanted || !of_window {
+            return false;
+        }
+        self.undress();
+        if let Some(lock) = self.lock.take() {
+            lock.end();
+        }
+        true
     }
 
     /// Tells where the guest's cursor is, where the pointer is held. Returns whether the window must be

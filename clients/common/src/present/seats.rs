@@ -199,10 +199,13 @@ impl Seats {
     }
 
     /// Holds the pointers in this window in their place while the guest wants to hear of motion alone.
-    pub(super) fn lock_settle(&mut self, link: &Link, window: &Window, relative: bool) {
+    /// Returns whether anything was to be done.
+    pub(super) fn lock_settle(&mut self, link: &Link, window: &Window, relative: bool) -> bool {
+        let mut done = false;
         for pointer in self.seats.iter_mut().filter_map(|seat| seat.pointer.as_mut()) {
-            pointer.settle_lock(link, window, relative);
+            done |= pointer.settle_lock(link, window, relative);
         }
+        done
     }
 
     /// Every pointer over this window wears its cursor. Returns whether anything was to be done.

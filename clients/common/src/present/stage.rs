@@ -175,9 +175,6 @@ impl Stage {
             }
             Show::Guest(guest) => {
                 self.guest = guest;
-                for window in &mut self.windows {
-                    window.tell_guest(guest);
-                }
             }
             Show::CursorHidden { scanout } => {
                 if let Some(window) = self.windows.get_mut(scanout) {
@@ -194,20 +191,21 @@ impl Stage {
     fn settle(&mut self) {
         let Some(link) = self.link.as_mut().filter(|link| link.is_ready()) else { return };
         let mut told = Vec::new();
-        let mut cursor_changed = false;
+        let mut changed = false;
         for window in &mut self.windows {
             window.reopen(link, &self.options.guest, self.guest, &mut told);
-            self.seats.lock_settle(link, window, self.guest.relative);
             window.commit(link, &mut told);
-            // A guest may change its cursor without end. The next change goes out when the
-            // compositor has seen the last one.
-            if !link.cursor_unseen {
+            // A guest may change its cursor, its lamps and its mind without end. The next change goes
+            // out when the compositor has seen the last one.
+            if !link.unseen {
+                changed |= window.tell_guest(self.guest);
+                changed |= self.seats.lock_settle(link, window, self.guest.relative);
                 let worn = self.seats.wears(window.index());
-                cursor_changed |= window.cursor_settle(link, worn);
-                cursor_changed |= self.seats.cursor_settle(link, window);
+                changed |= window.cursor_settle(link, worn);
+                changed |= self.seats.cursor_settle(link, window);
             }
         }
-        if cursor_changed {
+        if changed {
             link.ask_seen();
         }
         let flushed = link.flush();

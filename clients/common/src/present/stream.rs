@@ -80,8 +80,8 @@ impl Stream {
         Some(stream)
     }
 
-    /// Tells what is news of the guest.
-    pub(super) fn tell(&mut self, guest: Guest) {
+    /// Tells what is news of the guest, if anything is.
+    pub(super) fn tell(&mut self, guest: Guest) -> bool {
         let before = std::mem::replace(&mut self.told, guest);
         if before.state != guest.state {
             self.object.set_state(match guest.state {
@@ -103,6 +103,7 @@ impl Stream {
             let mode = if guest.relative { PointerMode::Relative } else { PointerMode::Absolute };
             self.object.set_pointer_mode(mode);
         }
+        before != guest
     }
 
     pub(super) fn destroy(&self) {

@@ -169,11 +169,10 @@ impl Window {
         }
     }
 
-    /// Tells the window's stream how the guest is.
-    pub(super) fn tell_guest(&mut self, guest: Guest) {
-        if let Some(stream) = self.top.as_mut().and_then(|top| top.stream.as_mut()) {
-            stream.tell(guest);
-        }
+    /// Tells the window's stream how the guest is. Returns whether anything was to be told.
+    pub(super) fn tell_guest(&mut self, guest: Guest) -> bool {
+        let stream = self.top.as_mut().and_then(|top| top.stream.as_mut());
+        stream.is_some_and(|stream| stream.tell(guest))
     }
 
     /// The compositor wants the guest to have such a display.

@@ -7,6 +7,23 @@ use super::server::Compositor;
 use crate::present::{Display, Guest, GuestState, Lamps, Show, Told};
 
 #[test]
+fn a_guest_that_changes_its_lamps_without_end_is_told_of_as_fast_as_is_listened() {
+    let compositor = Compositor::with_streams();
+    let device = Device::new(compositor.socket());
+    compositor.wait("window:");
+    // The compositor is busy meanwhile.
+    let (go_on, rest) = std::sync::mpsc::channel::<()>();
+    compositor.order(move |_| rest.recv().unwrap());
+    for round in 0..10_001 {
+        let lamps = Some(Lamps { caps: round % 2 == 0, scroll: true, num: round == 10_000 });
+        device.show(Show::Guest(Guest { lamps, relative: round % 3 == 0, ..Guest::default() }));
+    }
+    go_on.send(()).unwrap();
+    let told = compositor.wait("stream: lamps 7");
+    assert!(told < 20, "{told} requests");
+}
+
+#[test]
 fn a_stream_says_what_the_display_is_and_hears_how_the_guest_is() {
     let compositor = Compositor::with_streams();
     let mut device = Device::new(compositor.socket());
