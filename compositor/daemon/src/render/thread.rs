@@ -94,3 +94,38 @@ fn draw(picture: &Mutex<Picture>, mut plan: FramePlan) -> Drawn {
     let signatures = signed.collect();
     Drawn { serial: plan.serial, at, composed_bytes, captures, signatures }
 }
+
+#[cfg(test)]
+mod tests {
+    use porthole_core::Color;
+    use porthole_pixel::{Rect, Region, Size};
+    use smithay::reexports::calloop::channel::channel;
+
+    use super::*;
+
+    fn plan(side: i32) -> FramePlan {
+        FramePlan {
+            serial: Some(1),
+            size: Size::new(1000, 1000),
+            background: Color::BLACK,
+            clear: Region::from_rect(Rect::new(0, 0, side, side)),
+            draws: Vec::new(),
+            painted: Region::new(),
+            gamma: None,
+            direct: None,
+            captures: Vec::new(),
+            views: Vec::new(),
+            to_sign: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn only_little_work_is_done_at_once() {
+        let (answers, _drawn) = channel();
+        let thread = RenderThread::start("test", 0_u8, answers).unwrap();
+        let drawn = thread.draw_here(plan(100)).unwrap();
+        assert_eq!((drawn.serial, drawn.composed_bytes), (Some(1), 40_000));
+        let handed_back = thread.draw_here(plan(1000)).unwrap_err();
+        assert!(thread.submit(*handed_back));
+    }
+}
