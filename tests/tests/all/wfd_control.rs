@@ -276,6 +276,46 @@ fn power_and_layout_are_rights_apart() -> Result<()> {
     Ok(())
 }
 
+/// A reload that takes the right away ends what was under way with it, and what is pending with it.
+#[test]
+fn a_right_that_is_taken_away_is_gone_at_once() -> Result<()> {
+    let service = service()?;
+    let (mut program, device, port, pipelines) = controller(&service)?;
+    let layer = program.wfd_pipeline(&device, pipelines[0]);
+    let object = program.wfd_port(&device, port);
+    let source = program.wfd_program(&layer, "viewer", "late");
+    layer.bind_source(Some(&source), Transition::WhenReady, 0);
+    let waiting = program.wfd_start_commit(&device, DEVICE, CommitFlags::empty());
+    layer.set_layer(8);
+    object.set_power_mode(PowerMode::Off);
+    program.roundtrip()?;
+    let mark = program.log.len();
+    service.reload(&configuration("").replace("\"layout:main\", ", ""))?;
+    let outcome = program.wfd_outcome(waiting)?;
+    assert!(outcome.contains("Value(Superseded)"), "{outcome}");
+    let outcome = program.wfd_commit(&device, DEVICE, CommitFlags::empty())?;
+    assert!(outcome.contains("Denied") && outcome.contains("layout"), "{outcome}");
+    object.set_power_mode(PowerMode::Off);
+    assert_eq!(program.wfd_commit(&device, DEVICE, CommitFlags::empty())?, "presented");
+
+    service.reload(&configuration("").replace("\"layout:main\", \"power:main\", ", ""))?;
+    program.wait_for("the end of the object", mark, |line| {
+        line.starts_with(&format!("port {port} Failed"))
+    })?;
+    // Inert: nothing comes of it.
+    object.set_power_mode(PowerMode::On);
+    layer.set_layer(9);
+    assert_eq!(program.wfd_commit(&device, DEVICE, CommitFlags::empty())?, "presented");
+    let mark = program.log.len();
+    service.reload(&configuration("").replace("name = \"app\"", "name = \"other\""))?;
+    let mut looker = Program::connect(&service.socket("looker")?)?;
+    let observer = looker.wfd(Access::Observe)?;
+    looker.wfd_port(&observer, port);
+    looker.wait_for("its values", 0, |line| line.contains("PowerMode { mode: Value(Off) }"))?;
+    assert!(!program.log.since(mark).iter().any(|line| line.contains("layer: 9")));
+    Ok(())
+}
+
 #[test]
 fn misuse_ends_the_connection_and_changes_nothing() -> Result<()> {
     let service = service()?;

@@ -263,6 +263,20 @@ impl Pending {
         }
     }
 
+    /// The ports and pipelines of which something changes.
+    pub fn objects(&self) -> impl Iterator<Item = Object> + '_ {
+        let ports = self.ports.keys().copied().map(Object::Port);
+        ports.chain(self.pipelines.keys().copied().map(Object::Pipeline))
+    }
+
+    /// Whether a port's power changes, and whether anything else of it does.
+    #[must_use]
+    pub fn port_changes(&self, id: PortId) -> (bool, bool) {
+        let Some(changes) = self.ports.get(&id) else { return (false, false) };
+        let others = PortChanges { power: None, ..changes.clone() };
+        (changes.power.is_some(), others != PortChanges::default())
+    }
+
     /// The sizing that waits for a pipeline, of which a setter may change a part.
     #[must_use]
     pub fn sizing(&self, id: PipelineId) -> Option<Sizing> {

@@ -7,8 +7,8 @@ mod work;
 use std::time::Duration;
 
 use porthole_core::model::{
-    Device, Flags, HeldCommits, MaskId, Pending, PipelineId, PortId, Scope, SourceId, SourceKind,
-    Status,
+    CommitError, Device, Flags, HeldCommits, MaskId, Object, Pending, PipelineId, PortId, Scope,
+    SourceId, SourceKind, Status,
 };
 use porthole_pixel::Region;
 use smithay::reexports::{
@@ -104,9 +104,10 @@ impl WfdHandler for State {
         self.control.work.region(client, region)
     }
 
-    fn commit(&mut self, _: &Client, order: Order) {
+    fn commit(&mut self, client: &Client, order: Order) {
         let device = order.device;
         let mut pending = self.globals.wfd.take_pending(device);
+        self.refuse_forbidden(client, &mut pending);
         if order.flags.test_only {
             match self.device.test(order.scope, &pending, order.flags) {
                 Ok(()) => self.globals.wfd.tested(&order),
@@ -143,6 +144,25 @@ impl WfdHandler for State {
 }
 
 impl State {
+    /// A reload may have taken a right away since something was set.
+    fn refuse_forbidden(&self, client: &Client, pending: &mut Pending) {
+        let objects: Vec<Object> = pending.objects().collect();
+        for object in objects {
+            let (port, (power, layout)) = match object {
+                Object::Port(id) => (Some(id), pending.port_changes(id)),
+                Object::Pipeline(id) => (self.device.pipeline(id).map(|p| p.port), (false, true)),
+                Object::Source(_) | Object::Mask(_) => continue,
+            };
+            let Some(port) = port else { continue };
+            if power && !self.may(client, May::Power(port)) {
+                pending.refuse(object, CommitError::Denied(object, "power"));
+            }
+            if layout && !self.may(client, May::Layout(port)) {
+                pending.refuse(object, CommitError::Denied(object, "layout"));
+            }
+        }
+    }
+
     /// Whether a commit binds a source that has no picture yet and is to be shown with its first.
     fn has_to_wait(&self, pending: &Pending, order: &Order) -> bool {
         let part = pending.part(order.scope, &self.device);
