@@ -157,6 +157,31 @@ fn a_flood_of_resizes_delays_nobody() -> Result<()> {
     })
 }
 
+/// The device of a guest that turns its lamps on and off, starts over, and is alive without end.
+#[test]
+fn a_flood_of_what_a_guest_is_delays_nobody_and_fills_no_log() -> Result<()> {
+    let service = service()?;
+    let mut good = Good::start(&service)?;
+    let seat = good.program.seat("main")?;
+    let _feedback = good.program.seat_feedback(&seat)?;
+    let mut guest = Program::connect(&service.socket("ivi")?)?;
+    let toplevel = guest.toplevel("porthole.scanout.0")?;
+    let stream = guest.stream(&toplevel.surface)?;
+    guest.roundtrip()?;
+    let id = stream.id().protocol_id();
+    // By the order of the protocol: state, heartbeat, rate, lamps, kind of pointer.
+    let requests = [(2, 2), (2, 1), (3, 7), (4, 60_000), (5, 1), (5, 2), (6, 1), (6, 0)];
+    let bytes = requests.map(|(opcode, value)| request(id, opcode, &[value])).concat();
+    let flood = Flood::start(guest, &bytes)?;
+    wait_until("the flood to begin", SHORT, || Ok((flood.sent() > 1 << 16).then_some(())))?;
+    let before = flood.sent();
+    good.frames(FRAMES)?;
+    wait_until("the flood to go on", SHORT, || Ok((flood.sent() > before).then_some(())))?;
+    let said = service.process.log().len();
+    assert!(said < 100_000, "{said} bytes of log");
+    Ok(())
+}
+
 #[test]
 fn many_connections_flood_no_more_than_one() -> Result<()> {
     let service = service()?;
