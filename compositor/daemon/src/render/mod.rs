@@ -64,6 +64,9 @@ const LITTLE_WORK: u64 = 400_000;
 /// How many times more it takes to blend a pixel than to copy it, and to sample one.
 const BLENDING: u64 = 4;
 const SAMPLING: u64 = 16;
+/// What any draw costs besides, and each rectangle of it: clients choose how many there are.
+const EACH_DRAW: u64 = 2_000;
+const EACH_RECT: u64 = 100;
 
 impl FramePlan {
     /// Whether handing it over is not worth it.
@@ -122,7 +125,7 @@ impl Draw {
             (true, false) => BLENDING,
             (false, _) => SAMPLING,
         };
-        self.clip.area() * each
+        EACH_DRAW + self.clip.rects().len() as u64 * EACH_RECT + self.clip.area() * each
     }
 
     /// How its rows are blended, but for the mask.
