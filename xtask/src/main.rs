@@ -55,6 +55,12 @@ enum Task {
         #[arg(value_name = "DIR", default_value = "target/man")]
         folder: PathBuf,
     },
+    /// Write what bash, zsh and fish complete for the programs
+    Completions {
+        /// The folder for a folder of each shell
+        #[arg(value_name = "DIR", default_value = "target/completions")]
+        folder: PathBuf,
+    },
     /// Run Debian's Wayland conformance suite against the service (five minutes)
     Wlcs(wlcs::Options),
     /// Measure the service beside sway and weston (a quarter of an hour on a quiet machine)
@@ -72,6 +78,7 @@ fn main() -> ExitCode {
         Task::Lint => lint::run(),
         Task::GpuVectors { folder } => run_vectors(&folder),
         Task::Man { folder } => man::run(&folder),
+        Task::Completions { folder } => man::completions(&folder),
         Task::Wlcs(options) => wlcs::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Rig(task) => rig::run(&task),

@@ -106,8 +106,8 @@ pub enum Task {
     Power {
         /// The port
         port: String,
-        /// on, off, suspend or limited
-        #[arg(value_name = "MODE")]
+        /// What it is to be
+        #[arg(value_name = "MODE", value_parser = ["on", "off", "suspend", "limited"])]
         mode: String,
     },
     /// Give a port another size, and another rate

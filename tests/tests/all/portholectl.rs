@@ -276,7 +276,7 @@ fn mistakes_say_where_they_are_and_what_to_do() -> Result<()> {
         (&["set", "app", "order"], 2, "write KEY=VALUE"),
         (&["set", "app", "rect=0,0,65,10"], 1, "layer 'app'"),
         (&["source", "app", "ivy"], 2, "did you mean 'ivi'?"),
-        (&["power", "main", "of"], 2, "did you mean 'off'?"),
+        (&["power", "main", "of"], 2, "'off'"),
         (&["set", "--port", "main", "size=80x60"], 1, "add --allow-modeset"),
     ];
     for (arguments, code, says) in cases {

@@ -118,7 +118,6 @@ impl Control {
             return Ok(Outcome { ended: None, port: None, changed, sent_ns: 0 });
         }
         let queue = self.queue.handle();
-        let sent_ns = now_ns();
         let device = self.manager.create_device(0, Access::Control, &queue, Role::Controller);
         let ended = self.commit(plan, how, &device).map_err(|failure| match failure {
             Failure::Refused(mut refusal)
@@ -132,7 +131,7 @@ impl Control {
         // Whoever comes next finds all free: it might be read before the end of this connection.
         device.destroy();
         let freed = self.roundtrip();
-        let ended = ended?;
+        let (sent_ns, ended) = ended?;
         freed?;
         let port = match ended {
             Ended::Presented { port, .. } => self.told.state.ports.get(&port),
@@ -142,7 +141,13 @@ impl Control {
         Ok(Outcome { ended: Some(ended), port, changed, sent_ns })
     }
 
-    fn commit(&mut self, plan: &Plan, how: How, device: &WfdDeviceV1) -> Result<Ended, Failure> {
+    /// Sends it all; gives when the commit was sent, and how it ended.
+    fn commit(
+        &mut self,
+        plan: &Plan,
+        how: How,
+        device: &WfdDeviceV1,
+    ) -> Result<(u64, Ended), Failure> {
         let (queue, kept) = (self.queue.handle(), Vec::new());
         let mut changer =
             Changer { control: self, device: device.clone(), queue: queue.clone(), how, kept };
@@ -150,12 +155,13 @@ impl Control {
         let mut flags = CommitFlags::empty();
         flags.set(CommitFlags::TestOnly, how.test);
         flags.set(CommitFlags::AllowModeset, how.allow_modeset);
+        let sent_ns = now_ns();
         device.commit(scope, object, flags, 1, &queue, ());
         // The service may read what is shared with it until then.
         let kept = changer.kept;
         let ended = self.end();
         drop(kept);
-        ended
+        ended.map(|ended| (sent_ns, ended))
     }
 
     /// Waits for the end of a commit.
