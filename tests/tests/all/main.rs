@@ -109,6 +109,8 @@ mod wfd_holes;
 #[cfg(test)]
 mod wfd_hostile;
 #[cfg(test)]
+mod wfd_random;
+#[cfg(test)]
 mod wfd_reference;
 #[cfg(test)]
 mod wfd_safety;

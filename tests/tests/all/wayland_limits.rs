@@ -224,3 +224,18 @@ fn a_socket_has_so_many_clients() -> Result<()> {
     clients.pop();
     wait_until("room for one more", SHORT, || Ok(Program::connect(&socket).ok()))?.roundtrip()
 }
+
+/// Rectangles of a negative size are empty, whoever names them.
+#[test]
+fn negative_sizes_are_nothing() -> Result<()> {
+    let service = service()?;
+    let mut program = Program::connect(&service.socket("plain")?)?;
+    let region = program.region(&[[0, 0, -1, 20], [5, 5, i32::MIN, i32::MIN]]);
+    region.subtract(0, 0, 20, -1);
+    let surface = program.surface();
+    surface.set_input_region(Some(&region));
+    surface.damage(0, 0, -5, 5);
+    surface.damage_buffer(0, 0, 5, -5);
+    surface.commit();
+    program.roundtrip()
+}

@@ -72,6 +72,10 @@ impl Dispatch<WlSurface, SurfaceUserData> for State {
         data_init: &mut DataInit<'_, Self>,
     ) {
         match &request {
+            // Nothing is in it, and the library does not expect it.
+            wl_surface::Request::Damage { width, height, .. } if *width < 0 || *height < 0 => {
+                return;
+            }
             wl_surface::Request::Damage { .. } | wl_surface::Request::DamageBuffer { .. } => {
                 let before = with_pending(surface, |p| p.damage.fetch_add(1, Ordering::Relaxed));
                 if before > limits::DAMAGE_RECTS {
@@ -121,6 +125,13 @@ impl Dispatch<WlRegion, RegionUserData> for State {
         display: &DisplayHandle,
         data_init: &mut DataInit<'_, Self>,
     ) {
+        if let wl_region::Request::Add { width, height, .. }
+        | wl_region::Request::Subtract { width, height, .. } = &request
+            && (*width < 0 || *height < 0)
+        {
+            // Nothing is in it, and the library does not expect it.
+            return;
+        }
         let adds = !matches!(request, wl_region::Request::Destroy);
         if adds && get_region_attributes(region).rects.len() >= limits::REGION_RECTS {
             let most = limits::REGION_RECTS;
