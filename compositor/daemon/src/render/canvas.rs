@@ -31,6 +31,11 @@ impl Canvas {
         Self { size, words: vec![color.argb(); pixels], keeps_alpha: false }
     }
 
+    /// A picture all of which is yet to be drawn. Memory is touched only where it is.
+    pub(super) fn unpainted(size: Size) -> Self {
+        Self { keeps_alpha: false, ..Self::transparent(size) }
+    }
+
     /// A picture that keeps alpha, with nothing in it. Memory is touched only where it is drawn.
     pub(super) fn transparent(size: Size) -> Self {
         let pixels = usize::try_from(size.area()).unwrap_or(0);

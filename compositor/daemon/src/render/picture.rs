@@ -19,7 +19,7 @@ pub(super) struct Picture {
 impl Picture {
     /// Nothing yet; it takes no memory.
     pub(super) fn new() -> Self {
-        Self { canvas: Canvas::new(Size::new(1, 1), Color::BLACK), direct: None }
+        Self { canvas: Canvas::unpainted(Size::new(1, 1)), direct: None }
     }
 
     /// Does what a plan says; returns the bytes that were composed.
@@ -32,7 +32,8 @@ impl Picture {
             return 0;
         }
         if self.canvas.size() != plan.size {
-            self.canvas = Canvas::new(plan.size, plan.background);
+            // The first plan of a size paints all of it.
+            self.canvas = Canvas::unpainted(plan.size);
         }
         self.canvas.draw(plan)
     }

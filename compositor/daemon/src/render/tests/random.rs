@@ -327,7 +327,7 @@ fn apply(items: &mut Vec<Item>, background: &mut Color, next: &mut u64, step: St
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
     fn random_scenes_look_as_the_formulas_say(steps in prop::collection::vec(step(), 1..12)) {
