@@ -124,6 +124,37 @@ fn a_stream_is_visible_while_a_pixel_of_it_is_shown() -> Result<()> {
 }
 
 #[test]
+fn a_stream_that_is_captured_is_seen_though_its_port_hides_it() -> Result<()> {
+    let viewer = "[[socket]]\nname = \"viewer\"\nrights = [\"capture:main\"]\n[[guest]]";
+    let text = configuration(LEFT, "rect = [0, 50, 200, 100]\norder = 1");
+    let service = Service::start_with(&text.replacen("[[guest]]", viewer, 1))?;
+    let mut guest = Program::connect(&service.socket("ivi")?)?;
+    let (above, _first) = device(&mut guest, 0)?;
+    show(&mut guest, &above, (200, 200))?;
+    wait(&mut guest, 0, "stream visible")?;
+    let mark = guest.log.len();
+    let (below, _second) = device(&mut guest, 1)?;
+    show(&mut guest, &below, (200, 100))?;
+    guest.frame(&below.surface);
+    below.surface.commit();
+    guest.wait_for("a frame", mark, |line| line == "frame done")?;
+    assert!(!guest.log.since(mark).iter().any(|line| line == "stream visible"));
+    let mut viewer = Program::connect(&service.socket("viewer")?)?;
+    viewer.toplevel_list()?;
+    let handle = viewer.listed("porthole.scanout.1")?;
+    let session = viewer.capture_toplevel(&handle)?;
+    let buffer = viewer.buffer((200, 100), Format::Xrgb8888, true)?;
+    viewer.capture_frame(&session, &buffer);
+    viewer.roundtrip()?;
+    wait(&mut guest, mark, "stream visible")?;
+    // The capture ends; the next frame finds it hidden.
+    let mark = guest.log.len();
+    viewer.die();
+    service.reload(&text.replace("rect = [0, 50, 200, 100]", "rect = [0, 60, 200, 100]"))?;
+    wait(&mut guest, mark, "stream hidden")
+}
+
+#[test]
 fn a_stream_that_comes_late_is_told_where_it_is() -> Result<()> {
     let service = Service::start_with(&configuration(LEFT, RIGHT))?;
     let mut guest = Program::connect(&service.socket("ivi")?)?;

@@ -92,6 +92,9 @@ impl CaptureHandler for State {
     }
 
     fn capture_wanted(&mut self, source: SourceId) {
+        if let SourceId::Toplevel(toplevel) = source {
+            self.toplevel_captured(toplevel);
+        }
         if let Some(port) = self.port_of_source(source) {
             self.serve_captures(port);
         }

@@ -11,7 +11,11 @@ use smithay::{
 
 use crate::{
     clock,
-    protocols::stream::{Change, StreamHandler, StreamState, Wanted, delegate_stream},
+    protocols::{
+        capture::SourceId,
+        foreign_toplevel::ToplevelId,
+        stream::{Change, StreamHandler, StreamState, Wanted, delegate_stream},
+    },
     state::State,
     surfaces::content_ids,
 };
@@ -85,9 +89,20 @@ impl State {
     pub(crate) fn tell_visible(&mut self, id: PortId, shown: &BTreeSet<u64>) {
         for surface in self.globals.desktop.streams.surfaces() {
             if self.port_showing(&surface) == Some(id) {
-                let visible = content_ids(&surface).iter().any(|content| shown.contains(content));
-                self.globals.desktop.streams.set_visible(&surface, visible);
+                let seen = content_ids(&surface).iter().any(|content| shown.contains(content));
+                let toplevel = self.windows.id_of(&surface).map(SourceId::Toplevel);
+                let captured = toplevel.is_some_and(|of| self.globals.capture.is_captured(of));
+                self.globals.desktop.streams.set_visible(&surface, seen || captured);
             }
+        }
+    }
+}
+
+impl State {
+    /// Somebody captures a toplevel: it is seen, whatever its port shows.
+    pub(super) fn toplevel_captured(&mut self, id: ToplevelId) {
+        if let Some(surface) = self.windows.surface(id) {
+            self.globals.desktop.streams.set_visible(surface, true);
         }
     }
 }
