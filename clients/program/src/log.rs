@@ -7,7 +7,7 @@
 use std::{
     collections::BTreeMap,
     fmt::{self, Debug},
-    io::{IsTerminal, stderr},
+    io::stderr,
     os::{fd::AsFd, unix::ffi::OsStrExt},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -41,7 +41,7 @@ const OWNERS: usize = 1024;
 pub(crate) fn start(filter: Targets) {
     let limiter = Arc::new(Limiter::default());
     let journal = goes_to_journal();
-    let plain = format::format().with_target(false).with_ansi(stderr().is_terminal());
+    let plain = format::format().with_target(false).with_ansi(false);
     if journal {
         // The journal has a clock of its own.
         install(filter, Lines { format: plain.without_time(), limiter, journal });
@@ -58,7 +58,8 @@ where
     let budget = Budget(lines.limiter.clone());
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(stderr)
-        .with_ansi(stderr().is_terminal())
+        // Colours need one more package, and without it to ask for them on a terminal ends the program.
+        .with_ansi(false)
         .event_format(lines)
         .with_filter(filter.and(budget));
     tracing_subscriber::registry().with(layer).init();
