@@ -137,6 +137,35 @@ fn what_there_is_is_told_to_people_and_to_programs() -> Result<()> {
     Ok(())
 }
 
+/// What a program writes to a terminal of 60 columns, and its exit code.
+fn on_terminal(line: &str) -> Result<(Option<i32>, String)> {
+    let mut command = Command::new("script");
+    let output = command.args(["-qec", &format!("stty cols 60; {line}"), "/dev/null"]).output()?;
+    Ok((output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned()))
+}
+
+#[test]
+fn a_terminal_is_used_for_what_it_can() -> Result<()> {
+    let service = service()?;
+    let _app = app(&service)?;
+    let program = built("portholectl")?;
+    let socket = service.socket("viewer")?;
+    let state = format!("{} state --wayland {}", program.display(), socket.display());
+    let (code, said) = on_terminal(&format!("TERM=xterm {state}"))?;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("\u{1b}[1mPORT\u{1b}[0m"), "{said}");
+    let (code, said) = on_terminal(&format!("NO_COLOR=1 {state}"))?;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(!said.contains('\u{1b}'), "{said}");
+    let longest = said.lines().map(|line| line.trim_end().chars().count()).max();
+    assert_eq!(longest, Some(60), "what does not fit is cut: {said}");
+    // Errors and logs go to the terminal too.
+    let (code, said) = on_terminal(&format!("{} ports --wayland /nonexistent", program.display()))?;
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.starts_with("portholectl: no compositor answers"), "{said}");
+    Ok(())
+}
+
 #[test]
 fn settings_are_seen_in_the_picture() -> Result<()> {
     let service = service()?;

@@ -13,7 +13,7 @@ use crate::{
     picture::Picture,
     show::{
         json,
-        screen::{Style, is_styled, say, say_json},
+        screen::{Style, is_styled, say, say_json, width},
         table::Table,
         text, tree,
     },
@@ -31,7 +31,7 @@ fn say_table<const N: usize>(table: &Table<N>, none: &str) -> Result<(), Failure
     if table.is_empty() {
         return say(&Style::Faint.paint(none, styled));
     }
-    say(&table.lines(styled).join("\n"))
+    say(&table.lines(styled, width()).join("\n"))
 }
 
 const NO_PORTS: &str = "no ports: this socket has no right to any";

@@ -43,6 +43,12 @@ pub(crate) fn is_styled() -> bool {
     !silenced && !dumb && io::stdout().is_terminal()
 }
 
+/// How many characters a line of the terminal has; none where standard output is none.
+pub(crate) fn width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    (size.ws_col > 0).then_some(size.ws_col.into())
+}
+
 /// Writes lines; control characters of programs' own names do nothing to the terminal.
 pub(crate) fn say(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();

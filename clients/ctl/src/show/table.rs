@@ -1,5 +1,7 @@
 //! Tables whose columns are as wide as what is in them.
 
+use std::borrow::Cow;
+
 use super::screen::Style;
 
 /// A cell: its text and how it stands out.
@@ -41,8 +43,10 @@ impl<const N: usize> Table<N> {
         self.rows.is_empty()
     }
 
-    /// The lines; columns that are empty in all rows are left out.
-    pub(crate) fn lines(&self, styled: bool) -> Vec<String> {
+    /// The lines; columns that are empty in all rows are left out, and what does not fit into a
+    /// screen of `width` characters is cut off.
+    pub(crate) fn lines(&self, styled: bool, width: Option<usize>) -> Vec<String> {
+        let room = width.unwrap_or(usize::MAX);
         let widths: Vec<usize> = (0..N)
             .map(|column| {
                 let cells = self.rows.iter().filter_map(|row| row.get(column));
@@ -53,23 +57,36 @@ impl<const N: usize> Table<N> {
             .collect();
         let headings = self.headings.map(|text| Cell::styled(text, Style::Strong));
         let rows = std::iter::once(&headings).chain(&self.rows);
-        rows.map(|row| line(row, &widths, styled)).collect()
+        rows.map(|row| line(row, &widths, (styled, room))).collect()
     }
 }
 
-fn line(row: &[Cell], widths: &[usize], styled: bool) -> String {
+fn line(row: &[Cell], widths: &[usize], (styled, room): (bool, usize)) -> String {
     let mut line = String::new();
-    let mut gap = 0;
+    let (mut gap, mut column) = (0, 0_usize);
     for (cell, width) in row.iter().zip(widths).filter(|(_, width)| **width > 0) {
         let used = cell.text.chars().count();
         if used > 0 {
+            let left = room.saturating_sub(column + gap);
+            if left == 0 {
+                break;
+            }
             line.push_str(&" ".repeat(gap));
-            line.push_str(&cell.style.paint(&cell.text, styled));
-            gap = 0;
+            line.push_str(&cell.style.paint(&cut(&cell.text, used, left), styled));
+            (column, gap) = (column + gap + used, 0);
         }
         gap += width.saturating_sub(used) + 2;
     }
     line
+}
+
+/// A text of so many characters, cut to those that fit.
+fn cut(text: &str, used: usize, room: usize) -> Cow<'_, str> {
+    if used <= room {
+        return Cow::Borrowed(text);
+    }
+    let kept = text.chars().take(room.saturating_sub(1));
+    Cow::Owned(kept.chain(['\u{2026}']).collect())
 }
 
 #[cfg(test)]
@@ -82,7 +99,7 @@ mod tests {
         table.row(["a".into(), "".into(), "1280x720".into(), "".into()]);
         table.row(["longer".into(), "".into(), "".into(), "x".into()]);
         assert_eq!(
-            table.lines(false),
+            table.lines(false, None),
             ["NAME    SIZE      LAST", "a       1280x720", "longer            x"]
         );
     }
@@ -92,8 +109,19 @@ mod tests {
         let mut table = Table::new(["A", "B"]);
         table.row([Cell::styled("x", Style::Faint), "y".into()]);
         assert_eq!(
-            table.lines(true),
+            table.lines(true, None),
             ["\u{1b}[1mA\u{1b}[0m  \u{1b}[1mB\u{1b}[0m", "\u{1b}[2mx\u{1b}[0m  y"]
         );
+    }
+
+    #[test]
+    fn what_does_not_fit_the_screen_is_cut_and_seen_to_be() {
+        let mut table = Table::new(["NAME", "MORE"]);
+        table.row(["abcdef".into(), "ghijkl".into()]);
+        assert_eq!(table.lines(false, Some(14)), ["NAME    MORE", "abcdef  ghijkl"]);
+        assert_eq!(table.lines(false, Some(11)), ["NAME    MO\u{2026}", "abcdef  gh\u{2026}"]);
+        assert_eq!(table.lines(false, Some(8)), ["NAME", "abcdef"]);
+        assert_eq!(table.lines(false, Some(3)), ["NA\u{2026}", "ab\u{2026}"]);
+        assert_eq!(table.lines(false, Some(0)), ["", ""]);
     }
 }
