@@ -20,7 +20,10 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<()> {
     setup::for_running()?;
     // One by one: together they would be built with each other's features.
-    for name in ["porthole", "porthole-bench"] {
+    let only_asks = ["--list", "--help", "-h"];
+    let asks = options.arguments.iter().any(|word| only_asks.contains(&word.as_str()));
+    let programs = if asks { &["porthole-bench"][..] } else { &["porthole", "porthole-bench"] };
+    for name in programs {
         let what = format!("building {name} as it is released (minutes the first time)");
         cargo::step(&what, &["build", "--release", "-p", name])?;
     }
