@@ -177,6 +177,9 @@ impl State {
             if !stays && let Some(id) = listed {
                 self.unlist_toplevel(id);
             }
+            if !stays && before.is_some() {
+                self.cancel_fingers_on(surface);
+            }
             if let Some(pipeline) = now {
                 let listed = listed.filter(|_| stays);
                 self.windows.windows.push(Window {
@@ -229,15 +232,20 @@ impl State {
 
     /// The scale at which a surface is drawn; that of the first port until it has a layer.
     pub(crate) fn scale_of(&self, surface: &WlSurface) -> Scale {
-        let mut root = surface.clone();
-        while let Some(parent) = get_parent(&root) {
-            root = parent;
-        }
-        let root = self.popup_root(root);
+        let root = self.root_of(surface.clone());
         let layer = self.windows.layer_of(&root);
         let port = layer.and_then(|layer| self.port_of_layer(layer));
         let port = port.or_else(|| self.ports.iter().next().map(|(_, port)| port));
         port.map_or_else(Scale::default, |port| scale_for(&root, port.scale))
+    }
+
+    /// The toplevel that a surface belongs to.
+    pub(crate) fn root_of(&self, surface: WlSurface) -> WlSurface {
+        let mut root = surface;
+        while let Some(parent) = get_parent(&root) {
+            root = parent;
+        }
+        self.popup_root(root)
     }
 
     /// Tells a toplevel and its subsurfaces at which scale they are drawn; only what changed is sent.

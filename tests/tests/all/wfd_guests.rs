@@ -8,7 +8,7 @@ use porthole_tests::{
 use porthole_wayland::wfd::client::{
     wfd_device_v1::CommitFlags,
     wfd_manager_v1::Access,
-    wfd_pipeline_v1::{InputPolicy, Transparency},
+    wfd_pipeline_v1::{InputPolicy, Transition, Transparency},
 };
 use wayland_client::protocol::{wl_pointer::ButtonState, wl_shm::Format};
 
@@ -217,5 +217,42 @@ fn a_frame_is_traced_from_its_commit_to_its_presentation() -> Result<()> {
         .map(|words| number(words[5]) << 32 | number(words[7]))
         .collect();
     assert!(times.is_sorted() && times[0] > 0, "{times:?}");
+    Ok(())
+}
+
+/// A finger belongs to the layer on which it came down, though the hole closes over it; when that layer
+/// goes, what the finger did is undone.
+#[test]
+fn a_finger_stays_with_its_layer_until_that_goes() -> Result<()> {
+    let service = service()?;
+    let mut hands = Program::connect(&service.socket("viewer")?)?;
+    let output = hands.output("main")?;
+    let touch = hands.virtual_touch(None, &output)?;
+    hands.roundtrip()?;
+    let (mut guest, toplevels) = guest(&service)?;
+    guest.seat("main")?.get_touch(guest.handle(), ());
+    let (mut program, device, _, pipelines) = controller(&service)?;
+    let above = program.wfd_pipeline(&device, pipelines[1]);
+    let below = program.wfd_pipeline(&device, pipelines[0]);
+    above.set_hole(Some(&program.region(&[[20, 16, 8, 8]])));
+    above.set_transparency(Transparency::Hole);
+    below.set_destination_rectangle(16, 12, 32, 24);
+    assert_eq!(program.wfd_commit(&device, DEVICE, NOW)?, "presented");
+    guest.roundtrip()?;
+
+    touch.down(0, 1, 24, 20, 64, 48);
+    touch.frame();
+    hands.roundtrip()?;
+    guest.wait_for("the finger", 0, |line| line == "touch 0 down 16.0 16.0")?;
+    above.set_hole(None);
+    assert_eq!(program.wfd_commit(&device, DEVICE, NOW)?, "presented");
+    touch.motion(0, 1, 26, 20, 64, 48);
+    touch.frame();
+    hands.roundtrip()?;
+    guest.wait_for("its way", 0, |line| line == "touch 0 motion 20.0 16.0")?;
+    below.bind_source(None, Transition::AtVsync, 0);
+    assert_eq!(program.wfd_commit(&device, DEVICE, NOW)?, "presented");
+    guest.wait_for("the end of it", 0, |line| line == "touch cancel")?;
+    drop(toplevels);
     Ok(())
 }

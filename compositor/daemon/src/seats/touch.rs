@@ -234,6 +234,42 @@ impl State {
         self.end_touches(id, |state, surface, seat, number| surface.cancel(seat, state, number));
     }
 
+    /// A toplevel is shown no more: what fingers do on it was not meant. A client that has fingers
+    /// elsewhere hears that these leave, because it cannot be told to forget only some.
+    pub(crate) fn cancel_fingers_on(&mut self, toplevel: &WlSurface) {
+        let seats: Vec<SeatId> = self.seats.iter().map(|(id, _)| id).collect();
+        for id in seats {
+            let Some(seat) = self.seats.get(id) else { continue };
+            let on = |surface: &WlSurface| self.root_of(surface.clone()) == *toplevel;
+            let (gone, others): (Vec<_>, Vec<_>) = seat
+                .fingers
+                .down
+                .iter()
+                .filter_map(|(name, finger)| Some((*name, finger.on.clone()?)))
+                .filter(|(_, surface)| surface.client() == toplevel.client())
+                .partition(|(_, surface)| on(surface));
+            if gone.is_empty() {
+                continue;
+            }
+            if !others.is_empty() {
+                self.lift_fingers(id, |name| gone.iter().any(|(finger, _)| finger == name));
+                continue;
+            }
+            // What others were told is theirs, and ends as it was meant.
+            self.touch_frame(id);
+            let Some(seat) = self.seats.get_mut(id) else { continue };
+            for (name, surface) in gone {
+                seat.fingers.down.remove(&name);
+                if seat.fingers.told.is_empty() {
+                    seat.fingers.told.push(surface);
+                }
+            }
+            self.end_touches(id, |state, surface, seat, number| {
+                surface.cancel(seat, state, number);
+            });
+        }
+    }
+
     /// A client asked for the touch screens of a seat. When its request is done, for smithay wants
     /// that, it hears of fingers that came down on its surfaces before: those that a new touch screen
     /// begins with.
