@@ -39,6 +39,7 @@ enum Source<'a> {
 /// Buffers that are used over and over.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
+    rects: Vec<Rect>,
     tile: Vec<u32>,
     samples: Samples,
 }
@@ -72,9 +73,19 @@ impl<'a> Layer<'a> {
         (top, bottom): (i32, i32),
         scratch: &mut Scratch,
     ) -> Result<(), DrawError> {
+        if let Source::Exact(exact) = &self.source
+            && exact.is_plain()
+        {
+            scratch.rects.clear();
+            scratch.rects.extend(rects_between(&self.clip, top, bottom));
+            // Line by line over all that a line shows, so that memory is read in its order.
+            for band in scratch.rects.chunk_by(|a, b| a.y == b.y) {
+                self.blend_plain(canvas, exact, band);
+            }
+            return Ok(());
+        }
         for rect in rects_between(&self.clip, top, bottom) {
             match &self.source {
-                Source::Exact(exact) if exact.is_plain() => self.blend_plain(canvas, exact, rect),
                 Source::Exact(exact) => {
                     let across = if exact.is_turned() { TURNED_TILE } else { rect.width };
                     let down = if exact.is_turned() { TURNED_TILE } else { 1 };
@@ -103,9 +114,10 @@ impl<'a> Layer<'a> {
         Ok(())
     }
 
-    /// Rows that the kernels read from where they lie.
-    fn blend_plain(&self, canvas: &mut Canvas, exact: &Exact<'_>, rect: Rect) {
-        for y in rect.y..rect.bottom() {
+    /// Rows that the kernels read from where they lie, of rectangles beside each other.
+    fn blend_plain(&self, canvas: &mut Canvas, exact: &Exact<'_>, band: &[Rect]) {
+        let Some(first) = band.first() else { return };
+        for (y, rect) in (first.y..first.bottom()).flat_map(|y| band.iter().map(move |r| (y, *r))) {
             let (Some(target), Some(mask)) = (canvas.row(rect, y), self.mask_row(rect, y)) else {
                 continue;
             };
