@@ -28,14 +28,15 @@ use super::{
     told::{Hole, Layer, Mode, Port, Stream, Turn},
     words::{self, word},
 };
+use crate::show::screen::harmless;
 
 /// The port or pipeline that an object is for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Id(u32);
+pub(super) struct Id(pub(super) u32);
 
 impl Told {
-    fn refuse(&mut self, subject: String, status: WEnum<Status>, message: String) {
-        let hint = hint(status);
+    fn refuse(&mut self, subject: String, status: WEnum<Status>, message: &str) {
+        let (hint, message) = (hint(status), harmless(message));
         let status = word(words::STATUSES, status).into_owned();
         self.refused.get_or_insert(Refusal { subject, status, message, hint });
     }
@@ -93,9 +94,10 @@ impl Dispatch<WfdDeviceV1, Role> for Told {
         let state = &mut told.state;
         match (event, role) {
             (device::Event::Failed { status, message }, _) => {
-                told.refuse("the service".into(), status, message);
+                told.refuse("the service".into(), status, &message);
             }
             (device::Event::Port { port_id, kind, name }, Role::Observer) => {
+                let name = harmless(&name);
                 let port = Port { name, kind: word(words::KINDS, kind), ..Port::default() };
                 state.ports.insert(port_id, port);
                 proxy.create_port(port_id, queue, Id(port_id));
@@ -116,6 +118,7 @@ impl Dispatch<WfdDeviceV1, Role> for Told {
             ) => {
                 let is_guest = kind == WEnum::Value(device::StreamKind::Guest);
                 let kind = word(words::STREAM_KINDS, kind);
+                let socket = harmless(&socket);
                 let stream =
                     Stream { kind, is_guest, socket, app_id, scanout, ..Stream::default() };
                 state.streams.insert(stream_id, stream);
@@ -203,7 +206,7 @@ impl Dispatch<WfdPipelineV1, Id> for Told {
         use pipeline::Event as E;
         let Some(layer) = told.state.layers.get_mut(id) else { return };
         match event {
-            E::Name { name } => layer.name = name,
+            E::Name { name } => layer.name = harmless(&name),
             E::Binding { port_id, layer: order } => (layer.port, layer.order) = (port_id, order),
             E::Source { source_id, stream_id } => {
                 (layer.source, layer.stream) = (source_id, stream_id);
@@ -281,7 +284,7 @@ impl Dispatch<WfdPortV1, Subject> for Told {
         _: &QueueHandle<Self>,
     ) {
         if let port::Event::Failed { status, message } = event {
-            told.refuse(subject.clone(), status, message);
+            told.refuse(subject.clone(), status, &message);
         }
     }
 }
@@ -296,7 +299,7 @@ impl Dispatch<WfdPipelineV1, Subject> for Told {
         _: &QueueHandle<Self>,
     ) {
         if let pipeline::Event::Failed { status, message } = event {
-            told.refuse(subject.clone(), status, message);
+            told.refuse(subject.clone(), status, &message);
         }
     }
 }
@@ -311,7 +314,7 @@ impl Dispatch<WfdSourceV1, Subject> for Told {
         _: &QueueHandle<Self>,
     ) {
         if let source::Event::Failed { status, message } = event {
-            told.refuse(subject.clone(), status, message);
+            told.refuse(subject.clone(), status, &message);
         }
     }
 }
@@ -326,7 +329,7 @@ impl Dispatch<WfdMaskV1, Subject> for Told {
         _: &QueueHandle<Self>,
     ) {
         let mask::Event::Failed { status, message } = event else { return };
-        told.refuse(subject.clone(), status, message);
+        told.refuse(subject.clone(), status, &message);
     }
 }
 
@@ -361,7 +364,7 @@ impl Dispatch<WfdCommitV1, ()> for Told {
             }
             commit::Event::Failed { status, object_id, message } => {
                 let subject = told.state.name_of(object_id);
-                told.refuse(subject, status, message);
+                told.refuse(subject, status, &message);
             }
             _ => {}
         }

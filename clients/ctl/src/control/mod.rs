@@ -2,6 +2,8 @@
 
 mod change;
 mod dispatch;
+#[cfg(test)]
+mod tests;
 pub(crate) mod told;
 mod trace;
 pub(crate) mod words;

@@ -44,6 +44,15 @@ pub(super) struct Frames {
     whole: VecDeque<Frame>,
 }
 
+#[cfg(test)]
+impl Frames {
+    /// How many frames and stages wait, and the number of the oldest frame.
+    pub(super) fn waiting(&self) -> (usize, usize, Option<u64>) {
+        let stages = self.whole.iter().map(|frame| frame.stages.len()).sum();
+        (self.whole.len(), stages, self.whole.front().map(|frame| frame.number))
+    }
+}
+
 impl Frame {
     /// When something happened to it.
     pub(crate) fn time(&self, what: &str) -> Option<u64> {

@@ -49,7 +49,7 @@ pub(crate) fn width() -> Option<usize> {
     (size.ws_col > 0).then_some(size.ws_col.into())
 }
 
-/// Writes lines; control characters of programs' own names do nothing to the terminal.
+/// Writes lines.
 pub(crate) fn say(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     writeln!(out, "{text}").and_then(|()| out.flush()).map_err(Failure::Output)
@@ -57,12 +57,25 @@ pub(crate) fn say(text: &str) -> Result<(), Failure> {
 
 /// Writes JSON: a line where a program reads it, spread where a person does.
 pub(crate) fn say_json(value: &Value) -> Result<(), Failure> {
-    if io::stdout().is_terminal() { say(&format!("{value:#}")) } else { say(&value.to_string()) }
+    if io::stdout().is_terminal() { say(&escaped(&format!("{value:#}"))) } else { say_line(value) }
 }
 
 /// Writes JSON as one line.
 pub(crate) fn say_line(value: &Value) -> Result<(), Failure> {
-    say(&value.to_string())
+    say(&escaped(&value.to_string()))
+}
+
+/// JSON whose texts do nothing to a terminal: JSON by itself only escapes the older control characters.
+pub(crate) fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c.is_control() && c != '\n' {
+            text.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            text.push(c);
+        }
+    }
+    text
 }
 
 /// A text that others chose, as it may be shown.
