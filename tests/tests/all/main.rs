@@ -23,6 +23,8 @@ mod mouse;
 #[cfg(test)]
 mod portholectl;
 #[cfg(test)]
+mod portholectl_watch;
+#[cfg(test)]
 mod promises;
 #[cfg(test)]
 mod reload;

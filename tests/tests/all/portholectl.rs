@@ -1,7 +1,6 @@
 //! `portholectl` against the running service: each command by what it answers and by the picture.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use porthole_tests::process::built;
 use porthole_tests::program::{Buffer, Program};
@@ -13,7 +12,7 @@ use crate::wayland_scene::{APP, BACK, expect, in_layer, pattern, picture, show};
 use crate::wfd_control::{controller, service};
 
 /// What a run answered.
-struct Answer {
+pub(crate) struct Answer {
     code: Option<i32>,
     said: String,
     complained: String,
@@ -21,13 +20,13 @@ struct Answer {
 
 impl Answer {
     /// The JSON of a run that went well.
-    fn json(&self) -> Result<Value> {
+    pub(crate) fn json(&self) -> Result<Value> {
         assert_eq!(self.code, Some(0), "{}", self.complained);
         serde_json::from_str(&self.said).map_err(|e| Failure::new(format!("{e}: {}", self.said)))
     }
 }
 
-fn command(service: &Service, socket: &str, arguments: &[&str]) -> Result<Command> {
+pub(crate) fn command(service: &Service, socket: &str, arguments: &[&str]) -> Result<Command> {
     let mut command = Command::new(built("portholectl")?);
     command.args(arguments).current_dir(service.folder()).env_remove("WAYLAND_DISPLAY");
     command.arg("--wayland").arg(service.socket(socket)?);
@@ -44,12 +43,12 @@ fn ctl_on(service: &Service, socket: &str, arguments: &[&str]) -> Result<Answer>
     })
 }
 
-fn ctl(service: &Service, arguments: &[&str]) -> Result<Answer> {
+pub(crate) fn ctl(service: &Service, arguments: &[&str]) -> Result<Answer> {
     ctl_on(service, "viewer", arguments)
 }
 
 /// A change that must succeed.
-fn done(service: &Service, arguments: &[&str]) -> Result<()> {
+pub(crate) fn done(service: &Service, arguments: &[&str]) -> Result<()> {
     let answer = ctl(service, arguments)?;
     assert_eq!(answer.code, Some(0), "{arguments:?}: {}", answer.complained);
     Ok(())
@@ -75,7 +74,7 @@ fn state(service: &Service) -> Result<Value> {
 }
 
 /// A program that fills the layer `app` with a pattern.
-fn app(service: &Service) -> Result<(Program, Buffer)> {
+pub(crate) fn app(service: &Service) -> Result<(Program, Buffer)> {
     let mut program = Program::connect(&service.socket("viewer")?)?;
     let toplevel = program.toplevel(APP)?;
     let buffer = program.buffer((40, 20), Format::Xrgb8888, true)?;
@@ -84,7 +83,7 @@ fn app(service: &Service) -> Result<(Program, Buffer)> {
     Ok((program, buffer))
 }
 
-fn write(service: &Service, name: &str, text: &str) -> Result<()> {
+pub(crate) fn write(service: &Service, name: &str, text: &str) -> Result<()> {
     Ok(std::fs::write(service.folder().join(name), text)?)
 }
 
@@ -414,109 +413,5 @@ fn a_source_is_shown_when_it_is_ready_or_not_at_all() -> Result<()> {
     expect(&picture(&mut program)?, |x, y| {
         if in_layer(x, y) { pattern(x - 8, y - 4) ^ 0x33 } else { BACK }
     });
-    Ok(())
-}
-
-/// A running `portholectl watch` or `trace`, which ends with the test.
-struct Watch {
-    child: Child,
-    lines: BufReader<std::process::ChildStdout>,
-}
-
-impl Watch {
-    fn start(service: &Service, arguments: &[&str]) -> Result<Self> {
-        let mut command = command(service, "looker", arguments)?;
-        let mut child = command.stdout(Stdio::piped()).spawn()?;
-        let out = child.stdout.take().ok_or_else(|| Failure::new("no output"))?;
-        Ok(Self { child, lines: BufReader::new(out) })
-    }
-
-    /// The next line for which this is true.
-    fn wait(&mut self, is: impl Fn(&Value) -> bool) -> Result<Value> {
-        loop {
-            let mut line = String::new();
-            if self.lines.read_line(&mut line)? == 0 {
-                return Err(Failure::new("it ended"));
-            }
-            let value: Value = serde_json::from_str(&line)
-                .map_err(|error| Failure::new(format!("{error}: {line}")))?;
-            if is(&value) {
-                return Ok(value);
-            }
-        }
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-#[test]
-fn a_watcher_is_told_each_change_once_and_whole() -> Result<()> {
-    let service = service()?;
-    let mut watch = Watch::start(&service, &["watch"])?;
-    let state = watch.wait(|line| line["event"] == "state")?;
-    assert_eq!(state["port"][0]["name"], "main");
-    let (_program, _buffer) = app(&service)?;
-    let running = watch.wait(|line| line["stream"][0]["state"] == "running")?;
-    assert_eq!(running["stream"][0]["app_id"], APP);
-    assert_eq!(running["stream"][0]["size"], json!([40, 20]));
-    write(
-        &service,
-        "layout.toml",
-        "[[port]]\nname = \"main\"\nbackground = \"#445566\"\n\
-         [[layer]]\nname = \"app\"\nopacity = 0.5\nhole = [[1, 2, 3, 4], [10, 10, 2, 2]]\n",
-    )?;
-    done(&service, &["commit", "layout.toml"])?;
-    let changed = watch.wait(|line| line["layer"][0]["opacity"] == 0.5)?;
-    assert_eq!(changed["event"], "changed");
-    assert!(changed["time_ns"].as_u64() > state["time_ns"].as_u64());
-    assert_eq!(changed["port"], json!([{ "name": "main", "background": "#445566" }]));
-    assert_eq!(changed["layer"][0]["hole"], json!([[1, 2, 3, 4], [10, 10, 2, 2]]));
-    assert_eq!(changed["layer"][0]["rect"], Value::Null, "it is as it was");
-    Ok(())
-}
-
-#[test]
-fn a_trace_follows_a_picture_from_its_commit_to_its_frame() -> Result<()> {
-    let service = service()?;
-    let (mut program, buffer) = app(&service)?;
-    let mut trace = Watch::start(&service, &["trace", "main", "--json"])?;
-    let toplevel = program.toplevel(APP)?;
-    // The program goes on drawing until the trace has begun.
-    let drawing = std::thread::scope(|scope| {
-        let line = scope.spawn(|| trace.wait(|line| line["stages"][0]["stage"] == "committed"));
-        let mut word = 0;
-        while !line.is_finished() {
-            word += 1;
-            buffer.paint(|_, _| word)?;
-            show(&mut program, &toplevel, &buffer)?;
-        }
-        line.join().map_err(|_| Failure::new("the reader failed"))?
-    })?;
-    assert_eq!((&drawing["port"], &drawing["stages"][0]["layer"]), (&json!("main"), &json!("app")));
-    assert_eq!(drawing["pixels"], 40 * 20);
-    let stages = drawing["stages"].as_array().cloned().unwrap_or_default();
-    let names: Vec<&str> = stages.iter().filter_map(|s| s["stage"].as_str()).collect();
-    assert_eq!(names, ["committed", "planned", "drawn", "told"]);
-    let times: Vec<u64> = stages.iter().filter_map(|s| s["time_ns"].as_u64()).collect();
-    assert!(times.len() == 4 && times.is_sorted(), "{times:?}");
-
-    // People see one line a frame; a commit of their own makes one.
-    let mut people = Watch::start(&service, &["trace", "main", "--frames", "1"])?;
-    let mut heading = String::new();
-    people.lines.read_line(&mut heading)?;
-    assert!(heading.starts_with("   FRAME  PLANNED"), "{heading}");
-    let set = ctl(&service, &["set", "app", "opacity=0.5", "--json"])?.json()?;
-    assert!(set["sent_ns"].as_u64() < set["time_ns"].as_u64(), "{set}");
-    let mut line = String::new();
-    people.lines.read_line(&mut line)?;
-    let frame = set["frame"].as_u64().map(|frame| format!("{frame:>8}  "));
-    assert!(frame.is_some_and(|frame| line.starts_with(&frame)), "{line}");
-    assert!(people.child.wait()?.success());
     Ok(())
 }
