@@ -4,12 +4,14 @@ use std::time::{Duration, Instant};
 
 use porthole_tests::{Result, program::Program};
 use porthole_wayland::wfd::client::{
-    wfd_device_v1::CommitFlags, wfd_manager_v1::Access, wfd_pipeline_v1::Transition,
+    wfd_device_v1::CommitFlags,
+    wfd_manager_v1::Access,
+    wfd_pipeline_v1::{Transition, Transparency},
 };
 use wayland_client::protocol::wl_shm::Format;
 
 use crate::{
-    wayland_scene::{APP, picture, show},
+    wayland_scene::{APP, BACK, expect, in_layer, picture, show},
     wfd_control::{DEVICE, controller, service},
 };
 
@@ -188,4 +190,48 @@ fn a_name_without_end_does_not_reach_controllers() -> Result<()> {
     late.wfd(Access::Control)?;
     late.wfd_stream(APP)?;
     program.roundtrip()
+}
+
+/// A hole that comes and goes with every commit while its layer's program changes the size of its
+/// picture all the time: the picture at the end is that of the last state, to the pixel.
+#[test]
+fn holes_and_sizes_that_change_all_the_time_leave_nothing_behind() -> Result<()> {
+    let service = service()?;
+    let mut app = Program::connect(&service.socket("viewer")?)?;
+    let toplevel = app.toplevel(APP)?;
+    let sizes = [(40, 20), (20, 10), (80, 40)];
+    let mut buffers = Vec::new();
+    for size in sizes {
+        let buffer = app.buffer(size, Format::Xrgb8888, true)?;
+        buffer.paint(|_, _| 0x40_8020)?;
+        buffers.push(buffer);
+    }
+    show(&mut app, &toplevel, &buffers[0])?;
+    let (mut program, device, _, pipelines) = controller(&service)?;
+    let layer = program.wfd_pipeline(&device, pipelines[0]);
+    layer.set_transparency(Transparency::Hole);
+    let mut last = 0;
+    for i in 0..200_i32 {
+        let index = usize::try_from(i % 3).unwrap_or_default();
+        toplevel.show(&buffers[index]);
+        app.send()?;
+        if i % 2 == 0 {
+            layer.set_hole(Some(&program.region(&[[i % 30, i % 15, 9, 4], [50, 50, 5, 5]])));
+        } else {
+            layer.set_hole(None);
+        }
+        last = program.wfd_start_commit(&device, DEVICE, NOW);
+        if i % 10 == 0 {
+            program.wfd_outcome(last)?;
+        }
+    }
+    program.wfd_outcome(last)?;
+    layer.set_hole(Some(&program.region(&[[3, 4, 9, 4], [39, 19, 50, 50]])));
+    assert_eq!(program.wfd_commit(&device, DEVICE, NOW)?, "presented");
+    show(&mut app, &toplevel, &buffers[1])?;
+    expect(&picture(&mut program)?, |x, y| {
+        let hole = (11..20).contains(&x) && (8..12).contains(&y) || (x, y) == (47, 23);
+        if in_layer(x, y) && !hole { 0x40_8020 } else { BACK }
+    });
+    Ok(())
 }
