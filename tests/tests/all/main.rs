@@ -116,3 +116,5 @@ mod wfd_random;
 mod wfd_reference;
 #[cfg(test)]
 mod wfd_safety;
+#[cfg(test)]
+mod wfd_two_guests;
