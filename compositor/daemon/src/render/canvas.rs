@@ -42,6 +42,11 @@ impl Canvas {
         Self { size, words: vec![0; pixels], keeps_alpha: true }
     }
 
+    /// Whether alphas mean something.
+    pub(super) const fn keeps_alpha(&self) -> bool {
+        self.keeps_alpha
+    }
+
     pub(super) const fn size(&self) -> Size {
         self.size
     }

@@ -97,6 +97,15 @@ impl<'a> Exact<'a> {
         }
     }
 
+    /// Copies the pixels shown from (`x`, `y`) on to `target`; alpha is any value where the format has
+    /// none. Under the same conditions.
+    pub(super) fn copy_row(&self, target: &mut [u32], (x, y): (i32, i32)) {
+        let row = Rect::new(x, y, i32::try_from(target.len()).unwrap_or(i32::MAX), 1);
+        if self.is_plain() && self.destination.contains_rect(row) {
+            self.read_run(self.address(x, y), target);
+        }
+    }
+
     /// Fetches the pixels shown in `rect`, as words of [`Format::Argb8888`], row by row without gaps;
     /// alpha is any value where the format has none. False when `rect` is not inside the
     /// destination or does not fill `into`.

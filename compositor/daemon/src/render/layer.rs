@@ -117,11 +117,16 @@ impl<'a> Layer<'a> {
     /// Rows that the kernels read from where they lie, of rectangles beside each other.
     fn blend_plain(&self, canvas: &mut Canvas, exact: &Exact<'_>, band: &[Rect]) {
         let Some(first) = band.first() else { return };
+        let copies = self.formula.is_copy() && self.mask.is_none() && !canvas.keeps_alpha();
         for (y, rect) in (first.y..first.bottom()).flat_map(|y| band.iter().map(move |r| (y, *r))) {
             let (Some(target), Some(mask)) = (canvas.row(rect, y), self.mask_row(rect, y)) else {
                 continue;
             };
-            exact.blend_row(target, (rect.x, y), mask, &self.formula);
+            if copies {
+                exact.copy_row(target, (rect.x, y));
+            } else {
+                exact.blend_row(target, (rect.x, y), mask, &self.formula);
+            }
         }
     }
 

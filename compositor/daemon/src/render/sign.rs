@@ -10,6 +10,7 @@ const ROWS: u8 = 16;
 /// The CRC-32 of a part of a picture: each pixel as its bytes blue, green, red and 255, row by row.
 pub(super) fn sign(picture: View<'_>, rect: Rect) -> u32 {
     let mut crc = crc32fast::Hasher::new();
+    let mut line = Vec::new();
     let Some(rect) = rect.intersect(Rect::from_size(picture.size())) else { return 0 };
     for top in (rect.y..rect.bottom()).step_by(ROWS.into()) {
         let bottom = rect.bottom().min(top.saturating_add(ROWS.into()));
@@ -20,8 +21,11 @@ pub(super) fn sign(picture: View<'_>, rect: Rect) -> u32 {
         let rows = part.bytes().chunks_exact(part.stride().max(1));
         let rows = rows.skip((top - first).unsigned_abs() as usize);
         for row in rows.take(strip.size().height as usize) {
-            // Words of a port's picture have 255 in the place of alpha.
-            crc.update(row.get(skip..skip + width).unwrap_or_default());
+            line.clear();
+            line.extend_from_slice(row.get(skip..skip + width).unwrap_or_default());
+            // The place of alpha has any value in a port's picture.
+            line.iter_mut().skip(3).step_by(4).for_each(|alpha| *alpha = 255);
+            crc.update(&line);
         }
     }
     crc.finalize()

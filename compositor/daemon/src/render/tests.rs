@@ -8,7 +8,7 @@ use porthole_core::{
 };
 use porthole_pixel::{Format, Rect, Region, Size, blend};
 
-use super::{Canvas, Draw, DrawMask, mask::Coverage};
+use super::{Canvas, Draw, DrawMask, mask::Coverage, picture::View, sign::sign};
 use crate::protocols::shm::Pixels;
 
 /// Numbers that look random and are the same in every run.
@@ -51,8 +51,11 @@ fn reference(words: &mut [u32], draw: &Draw, bytes: &[u8], row: usize) {
     }
 }
 
+/// The picture's words; alpha is 255 where it means nothing.
 fn words(canvas: &Canvas) -> Vec<u32> {
-    canvas.bytes().chunks_exact(4).map(|b| u32::from_le_bytes(b.try_into().unwrap())).collect()
+    let fill = if canvas.keeps_alpha() { 0 } else { 0xff00_0000 };
+    let words = canvas.bytes().chunks_exact(4);
+    words.map(|b| u32::from_le_bytes(b.try_into().unwrap()) | fill).collect()
 }
 
 fn clip(of: Rect) -> Region {
@@ -93,6 +96,38 @@ fn every_format_and_turn_is_read_pixel_for_pixel() {
         let written = canvas.draw_all(std::slice::from_ref(&draw));
         assert_eq!(written, draw.clip.area() * 4);
         assert!(words(&canvas) == expected, "{transform:?} {format:?}");
+    }
+}
+
+/// Unused bytes of a client's picture get into the port's, and nowhere else.
+#[test]
+fn unused_bytes_change_no_signature() {
+    for (width, height) in [(64, 66), (128, 132), (70, 31)] {
+        let signed = |unused: u32| {
+            let colours = noise(1).take(64 * 66).map(|w| (w & 0xff_ffff) | unused);
+            let pixels = Pixels::owned(Format::Xrgb8888, Size::new(64, 66), colours.collect());
+            let destination = Rect::new(0, 0, width, height);
+            let draw = Draw {
+                pixels: Arc::new(pixels.unwrap()),
+                mapping: Mapping {
+                    source: SourceRect::new(0.0, 0.0, 64.0, 66.0),
+                    destination,
+                    transform: Transform::Normal,
+                },
+                filter: Filter::Bilinear,
+                opacity: 1.0,
+                source_alpha: true,
+                key: None,
+                mask: None,
+                clip: Region::from_rect(destination),
+            };
+            let mut canvas = Canvas::new(destination.size(), Color::BLACK);
+            canvas.draw_all(std::slice::from_ref(&draw));
+            [View::Canvas(&canvas), View::Direct(&draw)].map(|view| sign(view, destination))
+        };
+        let opaque = signed(0xff00_0000);
+        assert_eq!(signed(0x1200_0000), opaque);
+        assert_eq!(opaque[0], opaque[1]);
     }
 }
 
