@@ -245,6 +245,41 @@ fn pictures_and_masks_are_read_from_files() -> Result<()> {
 }
 
 #[test]
+fn a_guest_is_shown_by_its_name_and_a_picture_while_it_is_gone() -> Result<()> {
+    let service = service()?;
+    let (mut program, _buffer) = app(&service)?;
+    let mut guest = Program::connect(&service.socket("ivi")?)?;
+    let scanout = guest.toplevel("porthole.scanout.0")?;
+    let buffer = guest.buffer((40, 20), Format::Xrgb8888, true)?;
+    let drawn = |x: u32, y: u32| pattern(x, y) ^ 0x0f_0f0f;
+    buffer.paint(drawn)?;
+    scanout.show(&buffer);
+    guest.roundtrip()?;
+    draw(&service, "away.png", |x, y| pattern(x, y) ^ 0x3c_3c3c)?;
+    done(&service, &["source", "app", "ivi", "--when-ready", "10"])?;
+    done(&service, &["set", "app", "fallback=away.png"])?;
+    let shows = |program: &mut Program, want: &dyn Fn(u32, u32) -> u32| -> Result<()> {
+        expect(&picture(program)?, |x, y| if in_layer(x, y) { want(x - 8, y - 4) } else { BACK });
+        Ok(())
+    };
+    shows(&mut program, &drawn)?;
+    let streams = ctl(&service, &["guests", "--json"])?.json()?;
+    assert_eq!(
+        (&streams["stream"][0]["guest"], &streams["stream"][0]["layer"]),
+        (&json!("ivi"), &json!("app"))
+    );
+    let layer_now = layer(&service)?;
+    assert_eq!((&layer_now["guest"], &layer_now["scanout"]), (&json!("ivi"), &json!(0)));
+
+    guest.die();
+    porthole_tests::wait::wait_until("the fallback", porthole_tests::wait::SHORT, || {
+        let seen = picture(&mut program)?;
+        Ok((seen[4 * 64 + 8] == pattern(0, 0) ^ 0x3c_3c3c).then_some(()))
+    })?;
+    shows(&mut program, &|x, y| pattern(x, y) ^ 0x3c_3c3c)
+}
+
+#[test]
 fn a_layout_is_one_commit_that_is_whole_or_nothing() -> Result<()> {
     let service = service()?;
     let (mut program, _buffer) = app(&service)?;

@@ -178,11 +178,6 @@ impl Keys for LayerKeys {
             }
             (None, None) => {}
         }
-        if self.lead == Some("picture") && self.fit.is_some_and(|fit| fit != "stretch") {
-            return Err(
-                "leave 'fit' out: a layer that follows its picture shows it as it is".into()
-            );
-        }
         Ok(())
     }
 }

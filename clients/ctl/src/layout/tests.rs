@@ -221,8 +221,6 @@ prop_compose! {
         rate in prop_oneof![Just(0_u32), 1000_u32..240_000],
         keyboard in any::<bool>(),
     ) -> Layer {
-        // A layer that follows its picture has no fit of its own; a picture has a source.
-        let fit = if lead == "picture" { "stretch".into() } else { fit };
         let fallback_source = if fallback == "picture" { 9 } else { 0 };
         let stream = if source == 0 { 0 } else { stream };
         Layer {

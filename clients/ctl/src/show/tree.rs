@@ -22,7 +22,8 @@ pub(crate) fn lines(state: &State, dump: &Value, styled: bool) -> Vec<String> {
             port.power,
         );
         if let Some(frames) = dumped.and_then(|port| port.get("frames")?.as_u64()) {
-            title.push_str(&format!(", {frames} frames"));
+            let plural = if frames == 1 { "" } else { "s" };
+            title.push_str(&format!(", {frames} frame{plural}"));
         }
         lines.push(title);
         let layers = state.layers_of(*id);
@@ -38,7 +39,8 @@ pub(crate) fn lines(state: &State, dump: &Value, styled: bool) -> Vec<String> {
         let background = json::color(port.background.map(|channel| channel / 0x101));
         let mut rest = format!("background {background}");
         if unused > 0 {
-            rest.push_str(&format!(", {unused} unused layers"));
+            let plural = if unused == 1 { "" } else { "s" };
+            rest.push_str(&format!(", {unused} unused layer{plural}"));
         }
         nodes.push((Style::Faint.paint(&rest, styled), Vec::new()));
         branch(&mut lines, nodes);
