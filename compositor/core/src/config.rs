@@ -44,6 +44,8 @@ pub struct Config {
     pub splash: Option<PathBuf>,
     /// What people may do anywhere.
     pub input: Input,
+    /// How ports are drawn.
+    pub render: Render,
     /// The outputs, in the order of the file, as are all lists here.
     pub ports: Vec<Port>,
     /// The virtual machines that may show something. Each has a socket of its name.
@@ -84,6 +86,25 @@ impl Default for Input {
     fn default() -> Self {
         Self { escape: Some(Chord::default()), repeat: Repeat::default() }
     }
+}
+
+/// `[render]`: how ports are drawn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Render {
+    /// By what.
+    pub renderer: Renderer,
+}
+
+/// What draws the pictures of ports.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Renderer {
+    /// A GPU where the machine has one, else the CPU.
+    #[default]
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// OpenGL ES, even if that draws on the CPU; the CPU renderer where there is none.
+    Gles,
 }
 
 /// `[[port]]`: an output.

@@ -15,6 +15,8 @@ pub struct Changes {
     pub splash: bool,
     /// What people may do anywhere is something else.
     pub input: bool,
+    /// Ports are to be drawn otherwise.
+    pub render: bool,
     /// Outputs.
     pub ports: Delta,
     /// Pictures on outputs.
@@ -45,6 +47,7 @@ impl Changes {
         Self {
             splash: old.splash != new.splash,
             input: old.input != new.input,
+            render: old.render != new.render,
             ports: Delta::between(&old.ports, &new.ports),
             layers: Delta::between(&old.layers, &new.layers),
             guests: Delta::between(&old.guests, &new.guests),
@@ -105,6 +108,9 @@ impl fmt::Display for Changes {
         }
         if self.input {
             parts.push("input changed".to_owned());
+        }
+        if self.render {
+            parts.push("render changed".to_owned());
         }
         f.write_str(if parts.is_empty() { "nothing changed" } else { "" })?;
         f.write_str(&parts.join(", "))

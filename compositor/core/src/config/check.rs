@@ -6,7 +6,7 @@ use porthole_pixel::Rect;
 
 use super::entries::{Entries, Entry};
 use super::fields::{Report, Table};
-use super::{Config, Content, Input, Layer, Port, limits, suggest};
+use super::{Config, Content, Input, Layer, Port, Render, limits, suggest};
 use crate::name::Name;
 
 /// Checks all entries together and takes them over.
@@ -30,6 +30,7 @@ pub(super) fn all(report: &mut Report<'_>, mut found: Entries<'_>) -> Config {
     Config {
         splash: None,
         input: Input::default(),
+        render: Render::default(),
         ports: items(found.ports),
         guests: items(found.guests),
         layers: found.layers.into_iter().map(|entry| entry.item.0).collect(),

@@ -8,8 +8,8 @@ use toml::de::DeValue;
 use super::fields::{Report, Table, integer};
 use super::suggest;
 use super::{
-    Guest, Input, Keymap, Layer, Port, PortKind, Program, Repeat, ResizedBy, Restart, Socket,
-    limits,
+    Guest, Input, Keymap, Layer, Port, PortKind, Program, Render, Renderer, Repeat, ResizedBy,
+    Restart, Socket, limits,
 };
 use crate::chord::Chord;
 use crate::color::Color;
@@ -51,6 +51,7 @@ type Read<T> = fn(&mut Report<'_>, &Table<'_>) -> Option<T>;
 pub(super) fn keys(kind: &str) -> (&'static str, &'static [&'static str]) {
     match kind {
         "input" => ("[input]", &["escape", "repeat_rate", "repeat_delay"]),
+        "render" => ("[render]", &["renderer"]),
         "port" => (
             "[[port]]",
             &[
@@ -105,15 +106,28 @@ pub(super) fn keys(kind: &str) -> (&'static str, &'static [&'static str]) {
     }
 }
 
-/// Reads the one table for all people.
-pub(super) fn input(report: &mut Report<'_>, top: &Table<'_>) -> Option<Input> {
-    let value = top.value("input")?;
-    let (title, keys) = keys("input");
+/// A table that is there once.
+fn single<'t>(report: &mut Report<'_>, top: &Table<'t>, kind: &'static str) -> Option<Table<'t>> {
+    let value = top.value(kind)?;
+    let (title, keys) = keys(kind);
     let Some(entries) = value.get_ref().as_table() else {
-        top.wrong(report, "input", format!("begin it with a line {title}"));
+        top.wrong(report, kind, format!("begin it with a line {title}"));
         return None;
     };
-    let table = Table::new(report, title, value.span().start, entries, keys);
+    Some(Table::new(report, title, value.span().start, entries, keys))
+}
+
+/// Reads the one table for all ports.
+pub(super) fn render(report: &mut Report<'_>, top: &Table<'_>) -> Option<Render> {
+    let table = single(report, top, "render")?;
+    let choices = [("auto", Renderer::Auto), ("cpu", Renderer::Cpu), ("gles", Renderer::Gles)];
+    let renderer = table.choice(report, "renderer", &choices).unwrap_or_default();
+    Some(Render { renderer })
+}
+
+/// Reads the one table for all people.
+pub(super) fn input(report: &mut Report<'_>, top: &Table<'_>) -> Option<Input> {
+    let table = single(report, top, "input")?;
     let known = Repeat::default();
     let rate = small(table.integer(report, "repeat_rate", &limits::REPEAT_RATE));
     let delay = small(table.integer(report, "repeat_delay", &limits::REPEAT_DELAY));

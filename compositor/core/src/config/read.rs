@@ -15,7 +15,7 @@ use super::{Config, ConfigErrors, limits};
 
 /// The keys outside all tables of the file, and the names of these.
 pub(super) const KEYS: &[&str] =
-    &["version", "splash", "input", "port", "guest", "layer", "socket", "program"];
+    &["version", "splash", "input", "render", "port", "guest", "layer", "socket", "program"];
 
 /// Reads the file, up to the largest size that a configuration may have.
 pub(super) fn text(path: &Path) -> io::Result<String> {
@@ -64,6 +64,9 @@ fn checked(report: &mut Report<'_>, text: &str) -> Config {
     config.splash = splash(report, &top);
     if let Some(input) = entries::input(report, &top) {
         config.input = input;
+    }
+    if let Some(render) = entries::render(report, &top) {
+        config.render = render;
     }
     config
 }
