@@ -7,7 +7,7 @@ use std::{
 
 use porthole_core::{
     Name,
-    config::{Changes, Config, ConfigErrors, ResizedBy},
+    config::{Changes, Config, ConfigErrors, Renderer, ResizedBy},
     model::{self, Device, Flags, Images, PortId, Scope},
 };
 
@@ -58,7 +58,7 @@ impl State {
         let files = Files::load(&config)?;
         let viewer_sizes = kept(&self.viewer_sizes, &config);
         let device = self.resized(&config, &files.sizes(), &viewer_sizes)?;
-        let added = self.add_ports(&device, splash.as_ref())?;
+        let added = self.add_ports(&device, splash.as_ref(), config.render.renderer)?;
         self.add_seats(&added);
         if let Err(error) = self.sockets.apply(&self.handle, &self.display, &config) {
             added.into_iter().for_each(|id| self.remove_port(id));
@@ -152,6 +152,7 @@ impl State {
         &mut self,
         device: &Device,
         splash: Option<&Arc<Pixels>>,
+        renderer: Renderer,
     ) -> Result<Vec<PortId>, ApplyError> {
         let mut added = Vec::new();
         for (id, port) in device.ports() {
@@ -160,7 +161,7 @@ impl State {
             }
             let picture =
                 splash.cloned().or_else(|| splash::built_in(port.mode.size, port.background));
-            if let Err(error) = self.ports.add(&self.display, id, port, picture) {
+            if let Err(error) = self.ports.add(&self.display, id, port, picture, renderer) {
                 added.into_iter().for_each(|id| self.remove_port(id));
                 return Err(error.into());
             }

@@ -105,7 +105,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
     let mut turn =
         Turn::new(display, event_loop.handle()).map_err(|e| ServiceError::Loop(e.into()))?;
 
-    let ports = state.add_ports(&device, splash.as_ref())?;
+    let ports = state.add_ports(&device, splash.as_ref(), state.config.render.renderer)?;
     state.device = device;
     show_splash(&mut event_loop, &mut state, &ports)?;
     open(&mut state, ready_fd)?;

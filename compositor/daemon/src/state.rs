@@ -149,7 +149,7 @@ impl State {
             .iter()
             .map(|(_, p)| {
                 let counts =
-                    serde_json::json!({ "frames": p.frames, "composed_bytes": p.composed_bytes });
+                    serde_json::json!({ "frames": p.frames, "composed_bytes": p.composed_bytes, "gpu_frames": p.gpu_frames });
                 (p.name.clone(), counts)
             })
             .collect();

@@ -37,13 +37,15 @@ pub const TO_RUN: &[Needed] = &[
     needed("qemu-system-x86", "runs the guests"),
     needed("xz-utils", "unpacks guest kernels and their modules"),
     needed("zstd", "unpacks guest kernels of newer releases"),
+    needed("libegl1", "finds a GPU's driver, for the tests of the GPU renderer"),
+    needed("libegl-mesa0", "a driver without a GPU"),
+    needed("libgl1-mesa-dri", "GL without a GPU"),
 ];
 
 /// Ordinary programs with windows that the longer tests show.
 pub const TO_SHOW: &[Needed] = &[
     needed("foot", "a terminal"),
     needed("weston", "another terminal, and a program that draws by GL"),
-    needed("libgl1-mesa-dri", "GL without a GPU"),
     needed("fonts-dejavu-core", "letters for the terminals"),
     needed("python3-gi", "a program of a window in GTK 4"),
     needed("gir1.2-gtk-4.0", "GTK 4 itself"),

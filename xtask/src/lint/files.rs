@@ -33,14 +33,17 @@ const SAFE: [&str; 15] = [
 ];
 
 /// The only files with unsafe code: shared memory, descriptors that a parent passed down, a C
-/// interface, and blending: it reads rows of client memory by address and uses SIMD instructions.
-const UNSAFE: [&str; 14] = [
+/// interface, the machine's GPU library, and blending: it reads rows of client memory by address and uses SIMD instructions.
+const UNSAFE: [&str; 17] = [
     "clients/memory/src/memory.rs",
     "clients/program/src/inherit.rs",
     "compositor/daemon/src/protocols/shm/mapping.rs",
     "compositor/daemon/src/protocols/shm/pixels.rs",
     "compositor/daemon/src/render/canvas.rs",
     "compositor/daemon/src/render/exact.rs",
+    "compositor/daemon/src/render/gles/egl.rs",
+    "compositor/daemon/src/render/gles/functions.rs",
+    "compositor/daemon/src/render/gles/gl.rs",
     "compositor/daemon/src/render/scaled.rs",
     "protocols/pixel/src/blend.rs",
     "protocols/pixel/src/blend/avx2.rs",

@@ -297,6 +297,7 @@ impl State {
         }
         let Some(port) = self.ports.get_mut(id) else { return };
         port.composed_bytes += drawn.composed_bytes;
+        port.gpu_frames += u64::from(drawn.by_gpu);
         if drawn.serial.is_some() {
             port.frames += 1;
             let waiting = port.in_flight.take().unwrap_or_default();

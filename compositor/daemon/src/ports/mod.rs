@@ -10,6 +10,7 @@ use std::{
 };
 
 use porthole_core::{
+    config::Renderer,
     model::{self, PortId},
     plan::Planner,
     redraw::Redraw,
@@ -68,6 +69,8 @@ pub(crate) struct Port {
     serial: u64,
     /// Bytes written into the port's picture since it began.
     pub(crate) composed_bytes: u64,
+    /// Frames that a GPU composed since it began.
+    pub(crate) gpu_frames: u64,
     /// Frames presented since it began.
     pub(crate) frames: u64,
 }
@@ -116,6 +119,7 @@ impl Ports {
         id: PortId,
         port: &model::Port,
         splash: Option<Arc<Pixels>>,
+        renderer: Renderer,
     ) -> io::Result<()> {
         let name = port.name.to_string();
         let output = Output::new(
@@ -129,7 +133,7 @@ impl Ports {
         );
         set_mode(&output, port.mode);
         let global = output.create_global::<State>(display);
-        let render = RenderThread::start(&name, id, self.answers.clone())?;
+        let render = RenderThread::start(&name, id, renderer, self.answers.clone())?;
         self.by_id.insert(
             id,
             Port {
@@ -152,6 +156,7 @@ impl Ports {
                 capturing: false,
                 serial: 0,
                 composed_bytes: 0,
+                gpu_frames: 0,
                 frames: 0,
             },
         );

@@ -85,6 +85,13 @@ impl Canvas {
         self.words.get_mut(start + left..start + right)
     }
 
+    /// All words from the top left pixel of `rect` on; `None` when it is not inside.
+    pub(super) fn from(&mut self, rect: Rect) -> Option<&mut [u32]> {
+        let inside = Rect::from_size(self.size).contains_rect(rect);
+        let start = rect.y.unsigned_abs() as usize * self.size.width as usize;
+        inside.then(|| self.words.get_mut(start + rect.x.unsigned_abs() as usize..)).flatten()
+    }
+
     /// Has a scaled picture drawn right here, where nothing of it is mixed with what is below; false
     /// when that cannot be.
     pub(super) fn draw_scaled(
@@ -102,10 +109,15 @@ impl Canvas {
     /// out with a log line; the others are drawn all the same.
     pub(super) fn draw(&mut self, plan: &FramePlan) -> u64 {
         let written = self.compose(&plan.clear, plan.background, &plan.draws);
+        self.finish(plan);
+        written
+    }
+
+    /// Does to what was composed what the port does to its finished picture.
+    pub(super) fn finish(&mut self, plan: &FramePlan) {
         if let Some(table) = &plan.gamma {
             self.bend(&plan.painted, table);
         }
-        written
     }
 
     /// Replaces each channel of these pixels by what the table says.

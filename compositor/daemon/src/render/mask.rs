@@ -23,7 +23,6 @@ impl Coverage {
     }
 
     /// All rows, from the top.
-    #[cfg(test)]
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }

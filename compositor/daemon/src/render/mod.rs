@@ -6,6 +6,7 @@
 mod canvas;
 mod copy;
 mod exact;
+mod gles;
 mod layer;
 mod mask;
 mod picture;
@@ -184,6 +185,8 @@ pub(crate) struct Drawn {
     pub(crate) at: Duration,
     /// Bytes written into the port's picture.
     pub(crate) composed_bytes: u64,
+    /// Whether a GPU wrote them.
+    pub(crate) by_gpu: bool,
     pub(crate) captures: Vec<Captured>,
     pub(crate) signatures: Vec<(RegionKey, u32)>,
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use porthole_core::Color;
 use porthole_pixel::{Rect, Region, Size};
 
-use super::{Canvas, Draw, FramePlan};
+use super::{Canvas, Draw, FramePlan, gles::Gles};
 
 /// A port's picture.
 #[derive(Debug)]
@@ -22,20 +22,34 @@ impl Picture {
         Self { canvas: Canvas::unpainted(Size::new(1, 1)), direct: None }
     }
 
-    /// Does what a plan says; returns the bytes that were composed.
-    pub(super) fn show(&mut self, plan: &mut FramePlan) -> u64 {
+    /// Does what a plan says. A GPU that fails is let go of, and the CPU draws the same plan.
+    pub(super) fn show(&mut self, plan: &mut FramePlan, gpu: &mut Option<Gles>) -> Composed {
         if plan.serial.is_none() {
-            return 0;
+            return Composed::default();
         }
         self.direct = plan.direct.take();
         if self.direct.is_some() {
-            return 0;
+            return Composed::default();
         }
         if self.canvas.size() != plan.size {
             // The first plan of a size paints all of it.
             self.canvas = Canvas::unpainted(plan.size);
         }
-        self.canvas.draw(plan)
+        if let Some(drawing) = gpu {
+            match drawing.draw(&mut self.canvas, plan) {
+                Ok(Some(bytes)) => {
+                    self.canvas.finish(plan);
+                    return Composed { bytes, by_gpu: true };
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    let port = drawing.port();
+                    tracing::error!(port, "the port is drawn by the CPU from now on: {error}");
+                    *gpu = None;
+                }
+            }
+        }
+        Composed { bytes: self.canvas.draw(plan), by_gpu: false }
     }
 
     pub(super) const fn view(&self) -> View<'_> {
@@ -44,6 +58,14 @@ impl Picture {
             None => View::Canvas(&self.canvas),
         }
     }
+}
+
+/// What was composed for a frame.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Composed {
+    /// Bytes written.
+    pub(super) bytes: u64,
+    pub(super) by_gpu: bool,
 }
 
 /// A finished picture that captures copy.

@@ -200,8 +200,18 @@ fn sampled<'a>(
     shift: (f64, f64),
 ) -> Result<Image<'a, 'static>, DrawError> {
     let mut image = source_image(pixels)?;
+    let [across, down] = matrix(mapping, shift)?;
+    let matrix = [across, down, [0.0, 0.0, 1.0]];
+    image.set_transform(PixmanTransform::new(matrix)).map_err(|_| DrawError::Memory)?;
+    image.set_filter(filter, &[]).map_err(|_| DrawError::Memory)?;
+    image.set_repeat(Repeat::Pad);
+    Ok(image)
+}
+
+/// buffer = matrix * (destination pixel, counted from the destination's corner); `shift` source pixels
+/// off.
+pub(super) fn matrix(mapping: &Mapping, shift: (f64, f64)) -> Result<[[f64; 3]; 2], DrawError> {
     let to = mapping.destination;
-    // buffer = matrix * (destination pixel, counted from the destination's corner)
     let (width, height) = (f64::from(to.width), f64::from(to.height));
     let corner = Point { x: f64::from(to.x), y: f64::from(to.y) };
     let start = mapping.to_source(corner);
@@ -210,19 +220,12 @@ fn sampled<'a>(
     let row = |start: f64, right: f64, down: f64, shift: f64| {
         [(right - start) / width, (down - start) / height, start + shift]
     };
-    let matrix = [
-        row(start.x, right.x, down.x, shift.0),
-        row(start.y, right.y, down.y, shift.1),
-        [0.0, 0.0, 1.0],
-    ];
+    let matrix = [row(start.x, right.x, down.x, shift.0), row(start.y, right.y, down.y, shift.1)];
     // pixman counts in 16.16 fixed point.
     if matrix.iter().flatten().any(|v| !v.is_finite() || v.abs() > 32000.0) {
         return Err(DrawError::Scale(*mapping));
     }
-    image.set_transform(PixmanTransform::new(matrix)).map_err(|_| DrawError::Memory)?;
-    image.set_filter(filter, &[]).map_err(|_| DrawError::Memory)?;
-    image.set_repeat(Repeat::Pad);
-    Ok(image)
+    Ok(matrix)
 }
 
 /// pixman's view of a held picture.

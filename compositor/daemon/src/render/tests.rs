@@ -1,3 +1,4 @@
+mod gles;
 mod random;
 
 use std::sync::Arc;

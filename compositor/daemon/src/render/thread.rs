@@ -9,11 +9,13 @@ use std::{
     thread::JoinHandle,
 };
 
+use porthole_core::config::Renderer;
 use smithay::reexports::calloop::channel::Sender;
 
 use super::{
     Canvas, Drawn, FramePlan,
     copy::capture,
+    gles::Gles,
     picture::{Picture, View},
     sign::sign,
 };
@@ -25,7 +27,9 @@ use crate::clock;
 /// the next frame only when the last was answered, from the newest state. So nothing ever queues up
 /// behind a slow port.
 ///
-/// What is little work is drawn by the state thread itself, see [`RenderThread::draw_here`].
+/// What is little work is drawn by the state thread itself, see [`RenderThread::draw_here`]. A GPU
+/// draws on the render thread only, and hands over the same picture: who draws may change from frame
+/// to frame.
 #[derive(Debug)]
 pub(crate) struct RenderThread {
     /// Whoever draws has it. Nobody waits for it, since only one frame is under way.
@@ -35,21 +39,25 @@ pub(crate) struct RenderThread {
 }
 
 impl RenderThread {
-    /// Starts the thread; every answer goes through `answers` with the port's `key`.
+    /// Starts the thread; every answer goes through `answers` with the port's `key`. A GPU is looked for
+    /// after the first frame, which never waits for it.
     pub(crate) fn start<K: Copy + Send + 'static>(
         name: &str,
         key: K,
+        renderer: Renderer,
         answers: Sender<(K, Drawn)>,
     ) -> io::Result<Self> {
         let (plans, work) = mpsc::sync_channel::<FramePlan>(2);
         let picture = Arc::new(Mutex::new(Picture::new()));
-        let drawn_on = picture.clone();
+        let (drawn_on, port) = (picture.clone(), name.to_owned());
         let handle = std::thread::Builder::new().name(format!("port-{name}")).spawn(move || {
+            let (mut gpu, mut wanted) = (None, Some(renderer));
             while let Ok(plan) = work.recv() {
-                let drawn = draw(&drawn_on, plan);
+                let drawn = draw(&drawn_on, &mut gpu, plan);
                 if answers.send((key, drawn)).is_err() {
                     break;
                 }
+                gpu = gpu.or_else(|| wanted.take().and_then(|wanted| find_gpu(wanted, &port)));
             }
         })?;
         Ok(Self { picture, plans: Some(plans), handle: Some(handle) })
@@ -58,7 +66,11 @@ impl RenderThread {
     /// Draws a plan at once if it is little work, else gives it back. Nothing that was handed over may
     /// be unanswered.
     pub(crate) fn draw_here(&self, plan: FramePlan) -> Result<Drawn, Box<FramePlan>> {
-        if plan.is_little_work() { Ok(draw(&self.picture, plan)) } else { Err(Box::new(plan)) }
+        if plan.is_little_work() {
+            Ok(draw(&self.picture, &mut None, plan))
+        } else {
+            Err(Box::new(plan))
+        }
     }
 
     /// Hands over a plan; false when two are not answered yet or the thread is gone.
@@ -77,11 +89,17 @@ impl Drop for RenderThread {
     }
 }
 
+/// Looks for a GPU, where the configuration wants one.
+fn find_gpu(renderer: Renderer, port: &str) -> Option<Gles> {
+    let found = Gles::start(renderer, port)?;
+    found.inspect_err(|error| tracing::warn!(port, "the port is drawn by the CPU: {error}")).ok()
+}
+
 /// Draws a plan. The held buffers go with it, before the answer, so that the client has its back
 /// buffer by the time that it is told to draw again.
-fn draw(picture: &Mutex<Picture>, mut plan: FramePlan) -> Drawn {
+fn draw(picture: &Mutex<Picture>, gpu: &mut Option<Gles>, mut plan: FramePlan) -> Drawn {
     let picture = &mut *picture.lock().unwrap_or_else(PoisonError::into_inner);
-    let composed_bytes = picture.show(&mut plan);
+    let composed = picture.show(&mut plan, gpu);
     let at = clock::now();
     let of_port = plan.captures.iter().map(|job| capture(picture.view(), job));
     let of_toplevels = plan.views.iter().map(|view| {
@@ -92,7 +110,14 @@ fn draw(picture: &Mutex<Picture>, mut plan: FramePlan) -> Drawn {
     let captures = of_port.chain(of_toplevels).collect();
     let signed = plan.to_sign.iter().map(|(key, rect)| (*key, sign(picture.view(), *rect)));
     let signatures = signed.collect();
-    Drawn { serial: plan.serial, at, composed_bytes, captures, signatures }
+    Drawn {
+        serial: plan.serial,
+        at,
+        composed_bytes: composed.bytes,
+        by_gpu: composed.by_gpu,
+        captures,
+        signatures,
+    }
 }
 
 #[cfg(test)]
@@ -122,7 +147,7 @@ mod tests {
     #[test]
     fn only_little_work_is_done_at_once() {
         let (answers, _drawn) = channel();
-        let thread = RenderThread::start("test", 0_u8, answers).unwrap();
+        let thread = RenderThread::start("test", 0_u8, Renderer::Cpu, answers).unwrap();
         let drawn = thread.draw_here(plan(100)).unwrap();
         assert_eq!((drawn.serial, drawn.composed_bytes), (Some(1), 40_000));
         let handed_back = thread.draw_here(plan(1000)).unwrap_err();
