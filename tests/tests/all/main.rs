@@ -29,6 +29,8 @@ mod promises;
 #[cfg(test)]
 mod reload;
 #[cfg(test)]
+mod render_gles;
+#[cfg(test)]
 mod resize;
 #[cfg(test)]
 mod rig;
