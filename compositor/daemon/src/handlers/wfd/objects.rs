@@ -1,6 +1,6 @@
 //! Sources and masks that controllers made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use porthole_core::{
     config::Content,
@@ -68,28 +68,32 @@ impl Objects {
         }
     }
 
-    /// What removes those that nobody names or uses; `None` when there are none.
+    /// What removes those that nobody names or uses, the configuration's too: a reload makes its own
+    /// again. `None` when there are none.
     pub(super) fn take_unused(&mut self, device: &Device) -> Option<Pending> {
+        let (mut sources, mut masks) = (BTreeSet::new(), BTreeSet::new());
+        for (_, pipeline) in device.pipelines() {
+            sources.extend(pipeline.source);
+            masks.extend(pipeline.mask);
+            if let FallbackPicture::Source(id) = pipeline.fallback.picture {
+                sources.insert(id);
+            }
+        }
+        let named = |owned: Option<&Owned>| owned.is_some_and(|owned| owned.named);
         let mut pending = Pending::new();
+        let unused = device.sources().map(|(id, _)| id).filter(|id| !sources.contains(id));
+        for id in unused.filter(|id| !named(self.sources.get(id))) {
+            pending.destroy_source(id);
+        }
+        let unused = device.masks().map(|(id, _)| id).filter(|id| !masks.contains(id));
+        for id in unused.filter(|id| !named(self.masks.get(id))) {
+            pending.destroy_mask(id);
+        }
         self.sources.retain(|id, owned| {
-            let exists = device.source(*id).is_some();
-            let used = device.pipelines().any(|(_, pipeline)| {
-                pipeline.source == Some(*id)
-                    || pipeline.fallback.picture == FallbackPicture::Source(*id)
-            });
-            if exists && !used && !owned.named {
-                pending.destroy_source(*id);
-            }
-            exists && (used || owned.named)
+            device.source(*id).is_some() && (owned.named || sources.contains(id))
         });
-        self.masks.retain(|id, owned| {
-            let exists = device.mask(*id).is_some();
-            let used = device.pipelines().any(|(_, pipeline)| pipeline.mask == Some(*id));
-            if exists && !used && !owned.named {
-                pending.destroy_mask(*id);
-            }
-            exists && (used || owned.named)
-        });
+        self.masks
+            .retain(|id, owned| device.mask(*id).is_some() && (owned.named || masks.contains(id)));
         (!pending.is_empty()).then_some(pending)
     }
 }
