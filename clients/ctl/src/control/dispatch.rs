@@ -36,7 +36,7 @@ pub(super) struct Id(pub(super) u32);
 
 impl Told {
     fn refuse(&mut self, subject: String, status: WEnum<Status>, message: &str) {
-        let (hint, message) = (hint(status), harmless(message));
+        let (hint, message) = (hint(status), harmless(&self.state.named(message)));
         let status = word(words::STATUSES, status).into_owned();
         self.refused.get_or_insert(Refusal { subject, status, message, hint });
     }

@@ -34,7 +34,7 @@ const MAX_DUMP: u64 = 64 << 20;
 
 /// The service said no.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{subject}: {message} ({status}){hint}")]
+#[error("{}", self.text())]
 pub struct Refusal {
     /// What was refused.
     pub subject: String,
@@ -47,6 +47,15 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// A sentence that names what is at fault once.
+    fn text(&self) -> String {
+        let Self { subject, status, message, hint } = self;
+        if message.contains(subject.as_str()) {
+            return format!("{message} ({status}){hint}");
+        }
+        format!("{subject}: {message} ({status}){hint}")
+    }
+
     /// For programs.
     pub(crate) fn json(&self) -> Value {
         json!({

@@ -155,6 +155,32 @@ impl State {
         }
     }
 
+    /// A sentence of the service, which numbers pipelines, with the names of layers.
+    pub(crate) fn named(&self, sentence: &str) -> String {
+        let mut words: Vec<String> = Vec::new();
+        // How many of the following words may be numbers of pipelines.
+        let mut numbers = 0_u8;
+        for word in sentence.split(' ') {
+            let digits = word.find(|c: char| !c.is_ascii_digit()).unwrap_or(word.len());
+            let (number, rest) = word.split_at_checked(digits).unwrap_or((word, ""));
+            let id = number.parse().ok().filter(|id| self.layers.contains_key(id));
+            if let Some(id) = id.filter(|_| numbers > 0) {
+                words.pop_if(|last| last.starts_with("pipeline"));
+                words.push(format!("{}{rest}", self.name_of(id)));
+                numbers -= 1;
+                continue;
+            }
+            numbers = match word {
+                "pipeline" => 1,
+                "pipelines" => 2,
+                "and" => numbers,
+                _ => 0,
+            };
+            words.push(word.to_owned());
+        }
+        words.join(" ")
+    }
+
     /// Layers of a port: what is shown from the topmost down, then the rest.
     pub(crate) fn layers_of(&self, port: u32) -> Vec<(u32, &Layer)> {
         let of_port = self.layers.iter().filter(|(_, layer)| layer.port == port);
@@ -167,6 +193,29 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sentences_name_layers() {
+        let mut state = State::default();
+        state.layers.insert(2, Layer { name: "app".into(), ..Layer::default() });
+        state.layers.insert(3, Layer::default());
+        for (said, named) in [
+            ("pipeline 2 reaches outside port 'main'", "layer 'app' reaches outside port 'main'"),
+            ("pipelines 2 and 3 are both layer 2", "layer 'app' and layer 3 are both layer 2"),
+            (
+                "shown by pipeline 2 already: pipeline 3 cannot",
+                "shown by layer 'app' already: layer 3 cannot",
+            ),
+            ("the mask of pipeline 2, and 2 more", "the mask of layer 'app', and 2 more"),
+            ("pipeline 77 is gone", "pipeline 77 is gone"),
+            ("no such pipeline", "no such pipeline"),
+            ("2 and 3", "2 and 3"),
+            ("pipelines 2 overlap", "layer 'app' overlap"),
+            ("pipelines and 2", "pipelines and layer 'app'"),
+        ] {
+            assert_eq!(state.named(said), named);
+        }
+    }
 
     #[test]
     fn turns_have_one_name() {
