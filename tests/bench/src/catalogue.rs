@@ -173,6 +173,11 @@ pub(crate) fn chosen(names: &[String]) -> Vec<&'static Benchmark> {
     ALL.iter().filter(|benchmark| names.is_empty() || named(benchmark.id)).collect()
 }
 
+/// A name that names nothing.
+pub(crate) fn unknown(names: &[String]) -> Option<&String> {
+    names.iter().find(|name| chosen(std::slice::from_ref(name)).is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,6 +187,8 @@ mod tests {
         let count = |name: &str| chosen(&[name.to_owned()]).len();
         assert_eq!((count("compose"), count("compose.full"), count("comp")), (5, 1, 0));
         assert_eq!(chosen(&[]).len(), ALL.len());
+        let names = ["compose", "comp", "idle.wakeups"].map(str::to_owned);
+        assert_eq!(unknown(&names), Some(&names[1]));
     }
 
     #[test]

@@ -26,7 +26,7 @@ use porthole_rig::progress::{Step, say};
 use porthole_rig::{Result, RigError, cache, roots};
 use rustix::process::setpriority_process;
 
-use catalogue::{Benchmark, chosen};
+use catalogue::{Benchmark, chosen, unknown};
 use compositor::{Kind, Programs};
 use measure::{Bench, Samples};
 use row::Row;
@@ -66,10 +66,11 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<()> {
-    let chosen = chosen(&arguments.ids);
-    if chosen.is_empty() {
-        return Err(RigError::failed("there is no such benchmark: see `cargo xtask bench --list`"));
+    if let Some(id) = unknown(&arguments.ids) {
+        let list = "see `cargo xtask bench --list`";
+        return Err(RigError::failed(format!("there is no benchmark {id}: {list}")));
     }
+    let chosen = chosen(&arguments.ids);
     if arguments.list {
         return print(
             &chosen.iter().map(|b| format!("{:18} {}", b.id, b.what)).collect::<Vec<_>>(),
