@@ -15,7 +15,7 @@ use smithay::reexports::{
     },
 };
 
-use super::capture::ClientFilter;
+use super::filtered::Filtered;
 
 /// Names a toplevel from its map to its unmap; never used twice.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
@@ -33,17 +33,6 @@ pub(crate) trait ForeignToplevelHandler {
     fn foreign_toplevels(&mut self) -> &mut ForeignToplevels;
     /// Whether this client may know of a toplevel.
     fn may_know(&self, client: &Client, toplevel: ToplevelId) -> bool;
-}
-
-/// Data of the global: who sees it.
-pub(crate) struct ForeignToplevelGlobal {
-    filter: ClientFilter,
-}
-
-impl std::fmt::Debug for ForeignToplevelGlobal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("ForeignToplevelGlobal")
-    }
 }
 
 /// Data of a handle.
@@ -83,9 +72,9 @@ impl ForeignToplevels {
         filter: impl Fn(&Client) -> bool + Send + Sync + 'static,
     ) -> Self
     where
-        D: GlobalDispatch<List, ForeignToplevelGlobal> + 'static,
+        D: GlobalDispatch<List, Filtered> + 'static,
     {
-        let global = ForeignToplevelGlobal { filter: Box::new(filter) };
+        let global = Filtered::new(filter);
         display.create_global::<D, List, _>(1, global);
         let now = crate::clock::now();
         let started = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
@@ -200,10 +189,10 @@ fn tell_difference(handle: &Handle, before: &ToplevelInfo, now: &ToplevelInfo) {
     handle.done();
 }
 
-impl<D> GlobalDispatch<List, ForeignToplevelGlobal, D> for ForeignToplevels
+impl<D> GlobalDispatch<List, Filtered, D> for ForeignToplevels
 where
     D: ForeignToplevelHandler
-        + GlobalDispatch<List, ForeignToplevelGlobal>
+        + GlobalDispatch<List, Filtered>
         + Dispatch<List, ()>
         + Dispatch<Handle, HandleData>
         + 'static,
@@ -213,7 +202,7 @@ where
         display: &DisplayHandle,
         client: &Client,
         resource: New<List>,
-        _: &ForeignToplevelGlobal,
+        _: &Filtered,
         init: &mut DataInit<'_, D>,
     ) {
         let list = init.init(resource, ());
@@ -233,8 +222,8 @@ where
         state.foreign_toplevels().listeners.push(Listener { list, told });
     }
 
-    fn can_view(client: Client, global: &ForeignToplevelGlobal) -> bool {
-        (global.filter)(&client)
+    fn can_view(client: Client, global: &Filtered) -> bool {
+        global.lets(&client)
     }
 }
 
@@ -298,9 +287,9 @@ macro_rules! delegate_foreign_toplevel {
                 ext_foreign_toplevel_list_v1::ExtForeignToplevelListV1,
             };
             use $crate::protocols::foreign_toplevel::{
-                ForeignToplevelGlobal, ForeignToplevels, HandleData,
+                ForeignToplevels, HandleData,
             };
-            ::wayland_server::delegate_global_dispatch!($state: [ExtForeignToplevelListV1: ForeignToplevelGlobal] => ForeignToplevels);
+            ::wayland_server::delegate_global_dispatch!($state: [ExtForeignToplevelListV1: $crate::protocols::filtered::Filtered] => ForeignToplevels);
             ::wayland_server::delegate_dispatch!($state: [ExtForeignToplevelListV1: ()] => ForeignToplevels);
             ::wayland_server::delegate_dispatch!($state: [ExtForeignToplevelHandleV1: HandleData] => ForeignToplevels);
         };

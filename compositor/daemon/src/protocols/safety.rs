@@ -9,11 +9,11 @@ use porthole_wayland::safety::server::{
     wfd_safety_region_v1::{self as region, Reason, Report, WfdSafetyRegionV1 as RegionObject},
 };
 use smithay::reexports::wayland_server::{
-    Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, New, Resource, WEnum,
-    backend::ClientId, protocol::wl_output::WlOutput,
+    Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, Resource, WEnum, backend::ClientId,
+    protocol::wl_output::WlOutput,
 };
 
-use super::capture::ClientFilter;
+use super::filtered::{Filtered, filtered_manager};
 
 /// The longest threshold.
 const MAX_FREEZE: Duration = Duration::from_secs(3600);
@@ -32,17 +32,6 @@ pub(crate) trait SafetyHandler {
     /// A region wants to be looked at again after this time, see [`SafetyState::look`].
     fn look_after(&mut self, region: RegionKey, generation: u64, wait: Duration);
     fn safety_now(&self) -> Duration;
-}
-
-/// Decides whether a client sees the global.
-pub(crate) struct SafetyGlobal {
-    filter: ClientFilter,
-}
-
-impl std::fmt::Debug for SafetyGlobal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SafetyGlobal")
-    }
 }
 
 #[derive(Debug)]
@@ -80,9 +69,9 @@ impl SafetyState {
         filter: impl Fn(&Client) -> bool + Send + Sync + 'static,
     ) -> Self
     where
-        D: GlobalDispatch<Manager, SafetyGlobal> + 'static,
+        D: GlobalDispatch<Manager, Filtered> + 'static,
     {
-        let global = SafetyGlobal { filter: Box::new(filter) };
+        let global = Filtered::new(filter);
         display.create_global::<D, Manager, _>(1, global);
         Self::default()
     }
@@ -199,25 +188,7 @@ impl Watched {
     }
 }
 
-impl<D> GlobalDispatch<Manager, SafetyGlobal, D> for SafetyState
-where
-    D: GlobalDispatch<Manager, SafetyGlobal> + Dispatch<Manager, ()> + 'static,
-{
-    fn bind(
-        _: &mut D,
-        _: &DisplayHandle,
-        _: &Client,
-        resource: New<Manager>,
-        _: &SafetyGlobal,
-        init: &mut DataInit<'_, D>,
-    ) {
-        init.init(resource, ());
-    }
-
-    fn can_view(client: Client, global: &SafetyGlobal) -> bool {
-        (global.filter)(&client)
-    }
-}
+filtered_manager!(SafetyState, Manager);
 
 impl<D> Dispatch<Manager, (), D> for SafetyState
 where
@@ -328,8 +299,8 @@ macro_rules! delegate_safety {
                 wfd_safety_region_v1::WfdSafetyRegionV1,
             };
             use smithay::reexports::wayland_server;
-            use $crate::protocols::safety::{SafetyGlobal, SafetyState};
-            wayland_server::delegate_global_dispatch!($state: [WfdSafetyManagerV1: SafetyGlobal] => SafetyState);
+            use $crate::protocols::safety::{SafetyState};
+            wayland_server::delegate_global_dispatch!($state: [WfdSafetyManagerV1: $crate::protocols::filtered::Filtered] => SafetyState);
             wayland_server::delegate_dispatch!($state: [WfdSafetyManagerV1: ()] => SafetyState);
             wayland_server::delegate_dispatch!($state: [WfdSafetyRegionV1: ()] => SafetyState);
         };

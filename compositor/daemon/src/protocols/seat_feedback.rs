@@ -9,11 +9,11 @@ use porthole_wayland::seat_feedback::server::{
     porthole_seat_feedback_v1::{self as feedback, Pointer, PortholeSeatFeedbackV1 as Object},
 };
 use smithay::reexports::wayland_server::{
-    Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, New, Resource, backend::ClientId,
+    Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, Resource, backend::ClientId,
     protocol::wl_seat::WlSeat,
 };
 
-use super::capture::ClientFilter;
+use super::filtered::{Filtered, filtered_manager};
 
 /// What a seat's devices are to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -60,17 +60,6 @@ pub(crate) struct SeatFeedbackState {
     listeners: Vec<Listener>,
 }
 
-/// Data of the global: who sees it.
-pub(crate) struct SeatFeedbackGlobal {
-    filter: ClientFilter,
-}
-
-impl std::fmt::Debug for SeatFeedbackGlobal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SeatFeedbackGlobal")
-    }
-}
-
 impl SeatFeedbackState {
     /// Announces the global to the clients that `filter` lets see it.
     pub(crate) fn new<D>(
@@ -78,9 +67,9 @@ impl SeatFeedbackState {
         filter: impl Fn(&Client) -> bool + Send + Sync + 'static,
     ) -> Self
     where
-        D: GlobalDispatch<Manager, SeatFeedbackGlobal> + 'static,
+        D: GlobalDispatch<Manager, Filtered> + 'static,
     {
-        let global = SeatFeedbackGlobal { filter: Box::new(filter) };
+        let global = Filtered::new(filter);
         display.create_global::<D, Manager, _>(1, global);
         Self { listeners: Vec::new() }
     }
@@ -101,25 +90,7 @@ impl SeatFeedbackState {
     }
 }
 
-impl<D> GlobalDispatch<Manager, SeatFeedbackGlobal, D> for SeatFeedbackState
-where
-    D: GlobalDispatch<Manager, SeatFeedbackGlobal> + Dispatch<Manager, ()> + 'static,
-{
-    fn bind(
-        _: &mut D,
-        _: &DisplayHandle,
-        _: &Client,
-        resource: New<Manager>,
-        _: &SeatFeedbackGlobal,
-        init: &mut DataInit<'_, D>,
-    ) {
-        init.init(resource, ());
-    }
-
-    fn can_view(client: Client, global: &SeatFeedbackGlobal) -> bool {
-        (global.filter)(&client)
-    }
-}
+filtered_manager!(SeatFeedbackState, Manager);
 
 impl<D> Dispatch<Manager, (), D> for SeatFeedbackState
 where
@@ -176,8 +147,8 @@ macro_rules! delegate_seat_feedback {
                 porthole_seat_feedback_manager_v1::PortholeSeatFeedbackManagerV1,
                 porthole_seat_feedback_v1::PortholeSeatFeedbackV1,
             };
-            use $crate::protocols::seat_feedback::{SeatFeedbackGlobal, SeatFeedbackState};
-            ::wayland_server::delegate_global_dispatch!($state: [PortholeSeatFeedbackManagerV1: SeatFeedbackGlobal] => SeatFeedbackState);
+            use $crate::protocols::seat_feedback::{SeatFeedbackState};
+            ::wayland_server::delegate_global_dispatch!($state: [PortholeSeatFeedbackManagerV1: $crate::protocols::filtered::Filtered] => SeatFeedbackState);
             ::wayland_server::delegate_dispatch!($state: [PortholeSeatFeedbackManagerV1: ()] => SeatFeedbackState);
             ::wayland_server::delegate_dispatch!($state: [PortholeSeatFeedbackV1: ()] => SeatFeedbackState);
         };

@@ -15,7 +15,7 @@ use smithay::reexports::{
     wayland_server::{Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, New, Resource},
 };
 
-use super::capture::ClientFilter;
+use super::filtered::Filtered;
 
 /// What a sandbox engine says of the programs in a sandbox.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -37,17 +37,6 @@ pub(crate) trait SecurityContextHandler {
     );
 }
 
-/// Data of the global: who sees it.
-pub(crate) struct SecurityContextGlobal {
-    filter: ClientFilter,
-}
-
-impl std::fmt::Debug for SecurityContextGlobal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SecurityContextGlobal")
-    }
-}
-
 /// The global.
 #[derive(Debug)]
 pub(crate) struct SecurityContextState;
@@ -59,9 +48,9 @@ impl SecurityContextState {
         filter: impl Fn(&Client) -> bool + Send + Sync + 'static,
     ) -> Self
     where
-        D: GlobalDispatch<Manager, SecurityContextGlobal> + 'static,
+        D: GlobalDispatch<Manager, Filtered> + 'static,
     {
-        let data = SecurityContextGlobal { filter: Box::new(filter) };
+        let data = Filtered::new(filter);
         display.create_global::<D, Manager, _>(1, data);
         Self
     }
@@ -78,23 +67,23 @@ struct Description {
     sandbox: Sandbox,
 }
 
-impl<D> GlobalDispatch<Manager, SecurityContextGlobal, D> for SecurityContextState
+impl<D> GlobalDispatch<Manager, Filtered, D> for SecurityContextState
 where
-    D: GlobalDispatch<Manager, SecurityContextGlobal> + Dispatch<Manager, ()> + 'static,
+    D: GlobalDispatch<Manager, Filtered> + Dispatch<Manager, ()> + 'static,
 {
     fn bind(
         _: &mut D,
         _: &DisplayHandle,
         _: &Client,
         resource: New<Manager>,
-        _: &SecurityContextGlobal,
+        _: &Filtered,
         data_init: &mut DataInit<'_, D>,
     ) {
         data_init.init(resource, ());
     }
 
-    fn can_view(client: Client, data: &SecurityContextGlobal) -> bool {
-        (data.filter)(&client)
+    fn can_view(client: Client, data: &Filtered) -> bool {
+        data.lets(&client)
     }
 }
 
@@ -184,9 +173,9 @@ macro_rules! delegate_security_context {
                 wp_security_context_v1::WpSecurityContextV1,
             };
             use $crate::protocols::security_context::{
-                ContextData, SecurityContextGlobal, SecurityContextState,
+                ContextData, SecurityContextState,
             };
-            ::wayland_server::delegate_global_dispatch!($state: [WpSecurityContextManagerV1: SecurityContextGlobal] => SecurityContextState);
+            ::wayland_server::delegate_global_dispatch!($state: [WpSecurityContextManagerV1: $crate::protocols::filtered::Filtered] => SecurityContextState);
             ::wayland_server::delegate_dispatch!($state: [WpSecurityContextManagerV1: ()] => SecurityContextState);
             ::wayland_server::delegate_dispatch!($state: [WpSecurityContextV1: ContextData] => SecurityContextState);
         };

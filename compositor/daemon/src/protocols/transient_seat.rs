@@ -7,12 +7,12 @@ use smithay::reexports::{
         ext_transient_seat_v1::{self as transient, ExtTransientSeatV1 as TransientSeat},
     },
     wayland_server::{
-        Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, New,
+        Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch,
         backend::{ClientId, GlobalId},
     },
 };
 
-use super::capture::ClientFilter;
+use super::filtered::{Filtered, filtered_manager};
 
 /// What the compositor must answer.
 pub(crate) trait TransientSeatHandler {
@@ -20,17 +20,6 @@ pub(crate) trait TransientSeatHandler {
     fn create_transient_seat(&mut self, client: &Client) -> Option<(SeatId, GlobalId)>;
     /// The client does not want the seat any more, or is gone.
     fn transient_seat_destroyed(&mut self, seat: SeatId);
-}
-
-/// Data of the global: who sees it.
-pub(crate) struct TransientSeatGlobal {
-    filter: ClientFilter,
-}
-
-impl std::fmt::Debug for TransientSeatGlobal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("TransientSeatGlobal")
-    }
 }
 
 /// Data of a seat's object: the seat, unless it was denied.
@@ -50,33 +39,15 @@ impl TransientSeatState {
         filter: impl Fn(&Client) -> bool + Send + Sync + 'static,
     ) -> Self
     where
-        D: GlobalDispatch<Manager, TransientSeatGlobal> + 'static,
+        D: GlobalDispatch<Manager, Filtered> + 'static,
     {
-        let global = TransientSeatGlobal { filter: Box::new(filter) };
+        let global = Filtered::new(filter);
         display.create_global::<D, Manager, _>(1, global);
         Self
     }
 }
 
-impl<D> GlobalDispatch<Manager, TransientSeatGlobal, D> for TransientSeatState
-where
-    D: GlobalDispatch<Manager, TransientSeatGlobal> + Dispatch<Manager, ()> + 'static,
-{
-    fn bind(
-        _: &mut D,
-        _: &DisplayHandle,
-        _: &Client,
-        resource: New<Manager>,
-        _: &TransientSeatGlobal,
-        init: &mut DataInit<'_, D>,
-    ) {
-        init.init(resource, ());
-    }
-
-    fn can_view(client: Client, global: &TransientSeatGlobal) -> bool {
-        (global.filter)(&client)
-    }
-}
+filtered_manager!(TransientSeatState, Manager);
 
 impl<D> Dispatch<Manager, (), D> for TransientSeatState
 where
@@ -137,9 +108,9 @@ macro_rules! delegate_transient_seat {
                 ext_transient_seat_v1::ExtTransientSeatV1,
             };
             use $crate::protocols::transient_seat::{
-                TransientSeatData, TransientSeatGlobal, TransientSeatState,
+                TransientSeatData, TransientSeatState,
             };
-            ::wayland_server::delegate_global_dispatch!($state: [ExtTransientSeatManagerV1: TransientSeatGlobal] => TransientSeatState);
+            ::wayland_server::delegate_global_dispatch!($state: [ExtTransientSeatManagerV1: $crate::protocols::filtered::Filtered] => TransientSeatState);
             ::wayland_server::delegate_dispatch!($state: [ExtTransientSeatManagerV1: ()] => TransientSeatState);
             ::wayland_server::delegate_dispatch!($state: [ExtTransientSeatV1: TransientSeatData] => TransientSeatState);
         };

@@ -16,7 +16,7 @@ use smithay::{
     wayland::compositor::{Cacheable, SurfaceData, with_states},
 };
 
-use super::capture::ClientFilter;
+use super::filtered::Filtered;
 
 /// The double buffered scanout of a surface.
 #[derive(Clone, Copy, Debug, Default)]
@@ -49,17 +49,6 @@ pub(crate) fn take_news(states: &SurfaceData) -> bool {
     std::mem::take(&mut states.cached_state.get::<Scanout>().current().news)
 }
 
-/// Data of the global: who sees it.
-pub(crate) struct VirtioGpuMetadataGlobal {
-    filter: ClientFilter,
-}
-
-impl std::fmt::Debug for VirtioGpuMetadataGlobal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("VirtioGpuMetadataGlobal")
-    }
-}
-
 /// The global.
 #[derive(Debug)]
 pub(crate) struct VirtioGpuMetadataState;
@@ -71,31 +60,31 @@ impl VirtioGpuMetadataState {
         filter: impl Fn(&Client) -> bool + Send + Sync + 'static,
     ) -> Self
     where
-        D: GlobalDispatch<Manager, VirtioGpuMetadataGlobal> + 'static,
+        D: GlobalDispatch<Manager, Filtered> + 'static,
     {
-        let data = VirtioGpuMetadataGlobal { filter: Box::new(filter) };
+        let data = Filtered::new(filter);
         display.create_global::<D, Manager, _>(1, data);
         Self
     }
 }
 
-impl<D> GlobalDispatch<Manager, VirtioGpuMetadataGlobal, D> for VirtioGpuMetadataState
+impl<D> GlobalDispatch<Manager, Filtered, D> for VirtioGpuMetadataState
 where
-    D: GlobalDispatch<Manager, VirtioGpuMetadataGlobal> + Dispatch<Manager, ()> + 'static,
+    D: GlobalDispatch<Manager, Filtered> + Dispatch<Manager, ()> + 'static,
 {
     fn bind(
         _: &mut D,
         _: &DisplayHandle,
         _: &Client,
         resource: New<Manager>,
-        _: &VirtioGpuMetadataGlobal,
+        _: &Filtered,
         data_init: &mut DataInit<'_, D>,
     ) {
         data_init.init(resource, ());
     }
 
-    fn can_view(client: Client, data: &VirtioGpuMetadataGlobal) -> bool {
-        (data.filter)(&client)
+    fn can_view(client: Client, data: &Filtered) -> bool {
+        data.lets(&client)
     }
 }
 
@@ -159,9 +148,9 @@ macro_rules! delegate_virtio_gpu_metadata {
             };
             use ::smithay::reexports::wayland_server::{Weak, protocol::wl_surface::WlSurface};
             use $crate::protocols::virtio_gpu_metadata::{
-                VirtioGpuMetadataGlobal, VirtioGpuMetadataState,
+                VirtioGpuMetadataState,
             };
-            ::wayland_server::delegate_global_dispatch!($state: [WpVirtioGpuMetadataV1: VirtioGpuMetadataGlobal] => VirtioGpuMetadataState);
+            ::wayland_server::delegate_global_dispatch!($state: [WpVirtioGpuMetadataV1: $crate::protocols::filtered::Filtered] => VirtioGpuMetadataState);
             ::wayland_server::delegate_dispatch!($state: [WpVirtioGpuMetadataV1: ()] => VirtioGpuMetadataState);
             ::wayland_server::delegate_dispatch!($state: [WpVirtioGpuSurfaceMetadataV1: Weak<WlSurface>] => VirtioGpuMetadataState);
         };

@@ -7,7 +7,7 @@ use std::{
 
 use porthole_core::input::SeatId;
 use smithay::reexports::wayland_server::{
-    Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, New, Resource, WEnum,
+    Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, Resource, WEnum,
     backend::ClientId,
     protocol::{
         wl_output::WlOutput,
@@ -20,7 +20,7 @@ use wayland_protocols_wlr::virtual_pointer::v1::server::{
     zwlr_virtual_pointer_v1::{self as pointer, ZwlrVirtualPointerV1 as Pointer},
 };
 
-use super::capture::ClientFilter;
+use super::filtered::{Filtered, filtered_manager};
 
 /// What a device did. Positions are parts of the port: 0 is its left or top edge, 1 its right or
 /// bottom one.
@@ -49,17 +49,6 @@ pub(crate) trait VirtualPointerHandler {
     fn virtual_pointer(&mut self, seat: SeatId, input: PointerInput);
 }
 
-/// Data of the global: who sees it.
-pub(crate) struct VirtualPointerGlobal {
-    filter: ClientFilter,
-}
-
-impl std::fmt::Debug for VirtualPointerGlobal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("VirtualPointerGlobal")
-    }
-}
-
 /// One device.
 #[derive(Debug)]
 pub(crate) struct VirtualPointerData {
@@ -78,33 +67,15 @@ impl VirtualPointerState {
         filter: impl Fn(&Client) -> bool + Send + Sync + 'static,
     ) -> Self
     where
-        D: GlobalDispatch<Manager, VirtualPointerGlobal> + 'static,
+        D: GlobalDispatch<Manager, Filtered> + 'static,
     {
-        let global = VirtualPointerGlobal { filter: Box::new(filter) };
+        let global = Filtered::new(filter);
         display.create_global::<D, Manager, _>(2, global);
         Self
     }
 }
 
-impl<D> GlobalDispatch<Manager, VirtualPointerGlobal, D> for VirtualPointerState
-where
-    D: GlobalDispatch<Manager, VirtualPointerGlobal> + Dispatch<Manager, ()> + 'static,
-{
-    fn bind(
-        _: &mut D,
-        _: &DisplayHandle,
-        _: &Client,
-        resource: New<Manager>,
-        _: &VirtualPointerGlobal,
-        init: &mut DataInit<'_, D>,
-    ) {
-        init.init(resource, ());
-    }
-
-    fn can_view(client: Client, global: &VirtualPointerGlobal) -> bool {
-        (global.filter)(&client)
-    }
-}
+filtered_manager!(VirtualPointerState, Manager);
 
 impl<D> Dispatch<Manager, (), D> for VirtualPointerState
 where
@@ -235,13 +206,13 @@ macro_rules! delegate_virtual_pointer {
     ($state:ty) => {
         const _: () = {
             use $crate::protocols::virtual_pointer::{
-                VirtualPointerData, VirtualPointerGlobal, VirtualPointerState,
+                VirtualPointerData, VirtualPointerState,
             };
             use ::wayland_protocols_wlr::virtual_pointer::v1::server::{
                 zwlr_virtual_pointer_manager_v1::ZwlrVirtualPointerManagerV1,
                 zwlr_virtual_pointer_v1::ZwlrVirtualPointerV1,
             };
-            ::wayland_server::delegate_global_dispatch!($state: [ZwlrVirtualPointerManagerV1: VirtualPointerGlobal] => VirtualPointerState);
+            ::wayland_server::delegate_global_dispatch!($state: [ZwlrVirtualPointerManagerV1: $crate::protocols::filtered::Filtered] => VirtualPointerState);
             ::wayland_server::delegate_dispatch!($state: [ZwlrVirtualPointerManagerV1: ()] => VirtualPointerState);
             ::wayland_server::delegate_dispatch!($state: [ZwlrVirtualPointerV1: VirtualPointerData] => VirtualPointerState);
         };

@@ -10,12 +10,12 @@ use porthole_wayland::virtual_touch::server::{
     porthole_virtual_touch_v1::{self as touch, PortholeVirtualTouchV1 as Touch},
 };
 use smithay::reexports::wayland_server::{
-    Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, New, Resource,
+    Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, Resource,
     backend::ClientId,
     protocol::{wl_output::WlOutput, wl_seat::WlSeat},
 };
 
-use super::capture::ClientFilter;
+use super::filtered::{Filtered, filtered_manager};
 
 /// A finger of one device.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
@@ -54,17 +54,6 @@ pub(crate) trait VirtualTouchHandler {
     fn virtual_touch(&mut self, seat: SeatId, input: TouchInput);
 }
 
-/// Data of the global: who sees it.
-pub(crate) struct VirtualTouchGlobal {
-    filter: ClientFilter,
-}
-
-impl std::fmt::Debug for VirtualTouchGlobal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("VirtualTouchGlobal")
-    }
-}
-
 /// One device.
 #[derive(Debug)]
 pub(crate) struct VirtualTouchData {
@@ -83,33 +72,15 @@ impl VirtualTouchState {
         filter: impl Fn(&Client) -> bool + Send + Sync + 'static,
     ) -> Self
     where
-        D: GlobalDispatch<Manager, VirtualTouchGlobal> + 'static,
+        D: GlobalDispatch<Manager, Filtered> + 'static,
     {
-        let global = VirtualTouchGlobal { filter: Box::new(filter) };
+        let global = Filtered::new(filter);
         display.create_global::<D, Manager, _>(1, global);
         Self
     }
 }
 
-impl<D> GlobalDispatch<Manager, VirtualTouchGlobal, D> for VirtualTouchState
-where
-    D: GlobalDispatch<Manager, VirtualTouchGlobal> + Dispatch<Manager, ()> + 'static,
-{
-    fn bind(
-        _: &mut D,
-        _: &DisplayHandle,
-        _: &Client,
-        resource: New<Manager>,
-        _: &VirtualTouchGlobal,
-        init: &mut DataInit<'_, D>,
-    ) {
-        init.init(resource, ());
-    }
-
-    fn can_view(client: Client, global: &VirtualTouchGlobal) -> bool {
-        (global.filter)(&client)
-    }
-}
+filtered_manager!(VirtualTouchState, Manager);
 
 impl<D> Dispatch<Manager, (), D> for VirtualTouchState
 where
@@ -193,13 +164,13 @@ macro_rules! delegate_virtual_touch {
     ($state:ty) => {
         const _: () = {
             use $crate::protocols::virtual_touch::{
-                VirtualTouchData, VirtualTouchGlobal, VirtualTouchState,
+                VirtualTouchData, VirtualTouchState,
             };
             use ::porthole_wayland::virtual_touch::server::{
                 porthole_virtual_touch_manager_v1::PortholeVirtualTouchManagerV1,
                 porthole_virtual_touch_v1::PortholeVirtualTouchV1,
             };
-            ::wayland_server::delegate_global_dispatch!($state: [PortholeVirtualTouchManagerV1: VirtualTouchGlobal] => VirtualTouchState);
+            ::wayland_server::delegate_global_dispatch!($state: [PortholeVirtualTouchManagerV1: $crate::protocols::filtered::Filtered] => VirtualTouchState);
             ::wayland_server::delegate_dispatch!($state: [PortholeVirtualTouchManagerV1: ()] => VirtualTouchState);
             ::wayland_server::delegate_dispatch!($state: [PortholeVirtualTouchV1: VirtualTouchData] => VirtualTouchState);
         };

@@ -26,18 +26,18 @@ use smithay::reexports::{
         },
     },
     wayland_server::{
-        Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, New, Resource, WEnum,
-        backend::ClientId,
+        Client, DataInit, Dispatch, DisplayHandle, Resource, WEnum, backend::ClientId,
     },
 };
 
 use porthole_pixel::Size;
 
 use super::{
-    CaptureGlobal, CaptureHandler, CaptureState, CursorSessionData, SourceId,
+    CaptureHandler, CaptureState, CursorSessionData, SourceId,
     frame::Frame,
     session::{Session, SessionKind},
 };
+use crate::protocols::filtered::filtered_manager;
 
 /// Data of a session object: the number of its state.
 #[derive(Debug)]
@@ -51,67 +51,11 @@ pub(crate) struct FrameData {
     session: u64,
 }
 
-impl<D> GlobalDispatch<SourceManager, CaptureGlobal, D> for CaptureState
-where
-    D: GlobalDispatch<SourceManager, CaptureGlobal> + Dispatch<SourceManager, ()> + 'static,
-{
-    fn bind(
-        _: &mut D,
-        _: &DisplayHandle,
-        _: &Client,
-        resource: New<SourceManager>,
-        _: &CaptureGlobal,
-        init: &mut DataInit<'_, D>,
-    ) {
-        init.init(resource, ());
-    }
+filtered_manager!(CaptureState, SourceManager);
 
-    fn can_view(client: Client, global: &CaptureGlobal) -> bool {
-        (global.filter)(&client)
-    }
-}
+filtered_manager!(CaptureState, ToplevelSourceManager);
 
-impl<D> GlobalDispatch<ToplevelSourceManager, CaptureGlobal, D> for CaptureState
-where
-    D: GlobalDispatch<ToplevelSourceManager, CaptureGlobal>
-        + Dispatch<ToplevelSourceManager, ()>
-        + 'static,
-{
-    fn bind(
-        _: &mut D,
-        _: &DisplayHandle,
-        _: &Client,
-        resource: New<ToplevelSourceManager>,
-        _: &CaptureGlobal,
-        init: &mut DataInit<'_, D>,
-    ) {
-        init.init(resource, ());
-    }
-
-    fn can_view(client: Client, global: &CaptureGlobal) -> bool {
-        (global.filter)(&client)
-    }
-}
-
-impl<D> GlobalDispatch<Manager, CaptureGlobal, D> for CaptureState
-where
-    D: GlobalDispatch<Manager, CaptureGlobal> + Dispatch<Manager, ()> + 'static,
-{
-    fn bind(
-        _: &mut D,
-        _: &DisplayHandle,
-        _: &Client,
-        resource: New<Manager>,
-        _: &CaptureGlobal,
-        init: &mut DataInit<'_, D>,
-    ) {
-        init.init(resource, ());
-    }
-
-    fn can_view(client: Client, global: &CaptureGlobal) -> bool {
-        (global.filter)(&client)
-    }
-}
+filtered_manager!(CaptureState, Manager);
 
 impl<D> Dispatch<SourceManager, (), D> for CaptureState
 where

@@ -35,6 +35,7 @@ pub(crate) use dispatch::{FrameData, SessionData};
 use session::{Session, SessionKind};
 
 use super::{foreign_toplevel::ToplevelId, shm::Pixels};
+use crate::protocols::filtered::Filtered;
 use crate::render::{CaptureJob, Captured};
 
 /// What is captured.
@@ -44,20 +45,6 @@ pub(crate) enum SourceId {
     Port(PortId),
     /// One toplevel at its own size, without what is above or below it.
     Toplevel(ToplevelId),
-}
-
-/// Decides whether a client sees the capture globals.
-pub(crate) type ClientFilter = Box<dyn Fn(&Client) -> bool + Send + Sync>;
-
-/// Data of the globals.
-pub(crate) struct CaptureGlobal {
-    pub(super) filter: ClientFilter,
-}
-
-impl std::fmt::Debug for CaptureGlobal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("CaptureGlobal")
-    }
 }
 
 /// What the compositor must answer.
@@ -90,12 +77,12 @@ impl CaptureState {
         filter: impl Fn(&Client) -> bool + Send + Sync + Clone + 'static,
     ) -> Self
     where
-        D: GlobalDispatch<SourceManager, CaptureGlobal>
-            + GlobalDispatch<ToplevelSourceManager, CaptureGlobal>
-            + GlobalDispatch<CaptureManager, CaptureGlobal>
+        D: GlobalDispatch<SourceManager, Filtered>
+            + GlobalDispatch<ToplevelSourceManager, Filtered>
+            + GlobalDispatch<CaptureManager, Filtered>
             + 'static,
     {
-        let global = || CaptureGlobal { filter: Box::new(filter.clone()) };
+        let global = || Filtered::new(filter.clone());
         display.create_global::<D, SourceManager, _>(1, global());
         display.create_global::<D, ToplevelSourceManager, _>(1, global());
         display.create_global::<D, CaptureManager, _>(1, global());
@@ -249,12 +236,12 @@ macro_rules! delegate_capture {
                 },
             };
             use $crate::protocols::capture::{
-                CaptureGlobal, CaptureState, CursorSessionData, FrameData, SessionData, SourceId,
+                CaptureState, CursorSessionData, FrameData, SessionData, SourceId,
             };
-            ::wayland_server::delegate_global_dispatch!($state: [ExtOutputImageCaptureSourceManagerV1: CaptureGlobal] => CaptureState);
-            ::wayland_server::delegate_global_dispatch!($state: [ExtForeignToplevelImageCaptureSourceManagerV1: CaptureGlobal] => CaptureState);
+            ::wayland_server::delegate_global_dispatch!($state: [ExtOutputImageCaptureSourceManagerV1: $crate::protocols::filtered::Filtered] => CaptureState);
+            ::wayland_server::delegate_global_dispatch!($state: [ExtForeignToplevelImageCaptureSourceManagerV1: $crate::protocols::filtered::Filtered] => CaptureState);
             ::wayland_server::delegate_dispatch!($state: [ExtForeignToplevelImageCaptureSourceManagerV1: ()] => CaptureState);
-            ::wayland_server::delegate_global_dispatch!($state: [ExtImageCopyCaptureManagerV1: CaptureGlobal] => CaptureState);
+            ::wayland_server::delegate_global_dispatch!($state: [ExtImageCopyCaptureManagerV1: $crate::protocols::filtered::Filtered] => CaptureState);
             ::wayland_server::delegate_dispatch!($state: [ExtOutputImageCaptureSourceManagerV1: ()] => CaptureState);
             ::wayland_server::delegate_dispatch!($state: [ExtImageCopyCaptureManagerV1: ()] => CaptureState);
             ::wayland_server::delegate_dispatch!($state: [ExtImageCaptureSourceV1: Option<SourceId>] => CaptureState);

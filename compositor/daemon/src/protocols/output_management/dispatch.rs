@@ -20,17 +20,18 @@ use smithay::reexports::{
 };
 
 use super::{
-    ConfigurationData, HeadData, HeadId, ManagerGlobal, ModeData, OutputManagementHandler,
-    OutputManagementState, configuration::Wishes,
+    ConfigurationData, HeadData, HeadId, ModeData, OutputManagementHandler, OutputManagementState,
+    configuration::Wishes,
 };
+use crate::protocols::filtered::Filtered;
 
 /// Data of what is asked of one output: its configuration, and the output if it is still there.
 type WishData = (Configuration, Option<HeadId>);
 
-impl<D> GlobalDispatch<Manager, ManagerGlobal, D> for OutputManagementState
+impl<D> GlobalDispatch<Manager, Filtered, D> for OutputManagementState
 where
     D: OutputManagementHandler
-        + GlobalDispatch<Manager, ManagerGlobal>
+        + GlobalDispatch<Manager, Filtered>
         + Dispatch<Manager, ()>
         + Dispatch<HeadObject, HeadData>
         + Dispatch<ModeObject, ModeData>
@@ -41,7 +42,7 @@ where
         display: &DisplayHandle,
         client: &Client,
         resource: New<Manager>,
-        _: &ManagerGlobal,
+        _: &Filtered,
         init: &mut DataInit<'_, D>,
     ) {
         let manager = init.init(resource, ());
@@ -49,8 +50,8 @@ where
         state.output_management().add::<D>(display, manager, &heads);
     }
 
-    fn can_view(client: Client, global: &ManagerGlobal) -> bool {
-        (global.filter)(&client)
+    fn can_view(client: Client, global: &Filtered) -> bool {
+        global.lets(&client)
     }
 }
 

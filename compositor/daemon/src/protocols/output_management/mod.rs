@@ -7,6 +7,7 @@
 mod configuration;
 mod dispatch;
 
+use crate::protocols::filtered::Filtered;
 use porthole_pixel::Size;
 use smithay::reexports::{
     wayland_protocols_wlr::output_management::v1::server::{
@@ -45,17 +46,6 @@ pub(crate) trait OutputManagementHandler {
     fn set_sizes(&mut self, client: &Client, sizes: &[(HeadId, Size)], apply: bool) -> bool;
 }
 
-/// Decides whether a client sees the global.
-pub(crate) struct ManagerGlobal {
-    filter: Box<dyn Fn(&Client) -> bool + Send + Sync>,
-}
-
-impl std::fmt::Debug for ManagerGlobal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("ManagerGlobal")
-    }
-}
-
 /// Data of a head object.
 #[derive(Debug)]
 pub(crate) struct HeadData(pub(super) HeadId);
@@ -92,9 +82,9 @@ impl OutputManagementState {
         filter: impl Fn(&Client) -> bool + Send + Sync + 'static,
     ) -> Self
     where
-        D: GlobalDispatch<Manager, ManagerGlobal> + 'static,
+        D: GlobalDispatch<Manager, Filtered> + 'static,
     {
-        let global = ManagerGlobal { filter: Box::new(filter) };
+        let global = Filtered::new(filter);
         display.create_global::<D, Manager, _>(4, global);
         Self::default()
     }
@@ -248,10 +238,10 @@ macro_rules! delegate_output_management {
                 zwlr_output_mode_v1::ZwlrOutputModeV1,
             };
             use $crate::protocols::output_management::{
-                ConfigurationData, HeadData, HeadId, ManagerGlobal, ModeData,
+                ConfigurationData, HeadData, HeadId, ModeData,
                 OutputManagementState,
             };
-            ::wayland_server::delegate_global_dispatch!($state: [ZwlrOutputManagerV1: ManagerGlobal] => OutputManagementState);
+            ::wayland_server::delegate_global_dispatch!($state: [ZwlrOutputManagerV1: $crate::protocols::filtered::Filtered] => OutputManagementState);
             ::wayland_server::delegate_dispatch!($state: [ZwlrOutputManagerV1: ()] => OutputManagementState);
             ::wayland_server::delegate_dispatch!($state: [ZwlrOutputHeadV1: HeadData] => OutputManagementState);
             ::wayland_server::delegate_dispatch!($state: [ZwlrOutputModeV1: ModeData] => OutputManagementState);

@@ -9,7 +9,8 @@ use wayland_protocols_wlr::screencopy::v1::server::{
     zwlr_screencopy_manager_v1::{self as manager, ZwlrScreencopyManagerV1 as Manager},
 };
 
-use super::{Frame, ScreencopyGlobal, ScreencopyHandler, ScreencopyState};
+use super::{Frame, ScreencopyHandler, ScreencopyState};
+use crate::protocols::filtered::Filtered;
 
 /// Data of a manager: its number.
 #[derive(Debug)]
@@ -23,10 +24,10 @@ pub(crate) struct FrameData {
     id: u64,
 }
 
-impl<D> GlobalDispatch<Manager, ScreencopyGlobal, D> for ScreencopyState
+impl<D> GlobalDispatch<Manager, Filtered, D> for ScreencopyState
 where
     D: ScreencopyHandler
-        + GlobalDispatch<Manager, ScreencopyGlobal>
+        + GlobalDispatch<Manager, Filtered>
         + Dispatch<Manager, ManagerData>
         + 'static,
 {
@@ -35,15 +36,15 @@ where
         _: &DisplayHandle,
         _: &Client,
         resource: New<Manager>,
-        _: &ScreencopyGlobal,
+        _: &Filtered,
         init: &mut DataInit<'_, D>,
     ) {
         let id = state.screencopy_state().next_id();
         init.init(resource, ManagerData { id });
     }
 
-    fn can_view(client: Client, global: &ScreencopyGlobal) -> bool {
-        (global.filter)(&client)
+    fn can_view(client: Client, global: &Filtered) -> bool {
+        global.lets(&client)
     }
 }
 

@@ -16,7 +16,7 @@ use smithay::reexports::wayland_server::{
 };
 use wayland_protocols_wlr::screencopy::v1::server::zwlr_screencopy_manager_v1::ZwlrScreencopyManagerV1 as Manager;
 
-use super::{capture::ClientFilter, shm::Pixels};
+use super::{filtered::Filtered, shm::Pixels};
 use crate::render::{CaptureJob, CaptureToken, Captured};
 pub(crate) use dispatch::{FrameData, ManagerData};
 use frame::Frame;
@@ -45,17 +45,6 @@ pub(crate) trait ScreencopyHandler {
     fn copy_wanted(&mut self, port: PortId);
 }
 
-/// Data of the global: who sees it.
-pub(crate) struct ScreencopyGlobal {
-    filter: ClientFilter,
-}
-
-impl std::fmt::Debug for ScreencopyGlobal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("ScreencopyGlobal")
-    }
-}
-
 /// What a manager's copies of a port, with its pointer or without, have not shown yet.
 type News = BTreeMap<(u64, PortId, bool), Region>;
 
@@ -74,9 +63,9 @@ impl ScreencopyState {
         filter: impl Fn(&Client) -> bool + Send + Sync + 'static,
     ) -> Self
     where
-        D: GlobalDispatch<Manager, ScreencopyGlobal> + 'static,
+        D: GlobalDispatch<Manager, Filtered> + 'static,
     {
-        let global = ScreencopyGlobal { filter: Box::new(filter) };
+        let global = Filtered::new(filter);
         display.create_global::<D, Manager, _>(3, global);
         Self::default()
     }
@@ -181,9 +170,9 @@ macro_rules! delegate_screencopy {
                 zwlr_screencopy_manager_v1::ZwlrScreencopyManagerV1,
             };
             use $crate::protocols::screencopy::{
-                FrameData, ManagerData, ScreencopyGlobal, ScreencopyState,
+                FrameData, ManagerData, ScreencopyState,
             };
-            ::wayland_server::delegate_global_dispatch!($state: [ZwlrScreencopyManagerV1: ScreencopyGlobal] => ScreencopyState);
+            ::wayland_server::delegate_global_dispatch!($state: [ZwlrScreencopyManagerV1: $crate::protocols::filtered::Filtered] => ScreencopyState);
             ::wayland_server::delegate_dispatch!($state: [ZwlrScreencopyManagerV1: ManagerData] => ScreencopyState);
             ::wayland_server::delegate_dispatch!($state: [ZwlrScreencopyFrameV1: FrameData] => ScreencopyState);
         };

@@ -16,7 +16,7 @@ pub(crate) use keymap::DeviceKeymap;
 
 use porthole_core::input::SeatId;
 use smithay::reexports::wayland_server::{
-    Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, New, backend::ClientId,
+    Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, backend::ClientId,
     protocol::wl_seat::WlSeat,
 };
 use wayland_protocols_misc::zwp_virtual_keyboard_v1::server::{
@@ -24,7 +24,7 @@ use wayland_protocols_misc::zwp_virtual_keyboard_v1::server::{
     zwp_virtual_keyboard_v1::{self as keyboard, ZwpVirtualKeyboardV1 as Keyboard},
 };
 
-use super::capture::ClientFilter;
+use super::filtered::{Filtered, filtered_manager};
 
 /// Modifiers and group as a device tells them: depressed, latched, locked, group.
 pub(crate) type Modifiers = [u32; 4];
@@ -65,17 +65,6 @@ pub(crate) trait VirtualKeyboardHandler {
     ) -> bool;
     /// A keymap is used no more.
     fn keymap_gone(&mut self, seat: SeatId, keymap: &Arc<DeviceKeymap>);
-}
-
-/// Data of the global: who sees it.
-pub(crate) struct VirtualKeyboardGlobal {
-    filter: ClientFilter,
-}
-
-impl std::fmt::Debug for VirtualKeyboardGlobal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("VirtualKeyboardGlobal")
-    }
 }
 
 /// One device.
@@ -162,33 +151,15 @@ impl VirtualKeyboardState {
         filter: impl Fn(&Client) -> bool + Send + Sync + 'static,
     ) -> Self
     where
-        D: GlobalDispatch<Manager, VirtualKeyboardGlobal> + 'static,
+        D: GlobalDispatch<Manager, Filtered> + 'static,
     {
-        let global = VirtualKeyboardGlobal { filter: Box::new(filter) };
+        let global = Filtered::new(filter);
         display.create_global::<D, Manager, _>(1, global);
         Self
     }
 }
 
-impl<D> GlobalDispatch<Manager, VirtualKeyboardGlobal, D> for VirtualKeyboardState
-where
-    D: GlobalDispatch<Manager, VirtualKeyboardGlobal> + Dispatch<Manager, ()> + 'static,
-{
-    fn bind(
-        _: &mut D,
-        _: &DisplayHandle,
-        _: &Client,
-        resource: New<Manager>,
-        _: &VirtualKeyboardGlobal,
-        init: &mut DataInit<'_, D>,
-    ) {
-        init.init(resource, ());
-    }
-
-    fn can_view(client: Client, global: &VirtualKeyboardGlobal) -> bool {
-        (global.filter)(&client)
-    }
-}
+filtered_manager!(VirtualKeyboardState, Manager);
 
 impl<D> Dispatch<Manager, (), D> for VirtualKeyboardState
 where
@@ -294,13 +265,13 @@ macro_rules! delegate_virtual_keyboard {
     ($state:ty) => {
         const _: () = {
             use $crate::protocols::virtual_keyboard::{
-                VirtualKeyboardData, VirtualKeyboardGlobal, VirtualKeyboardState,
+                VirtualKeyboardData, VirtualKeyboardState,
             };
             use ::wayland_protocols_misc::zwp_virtual_keyboard_v1::server::{
                 zwp_virtual_keyboard_manager_v1::ZwpVirtualKeyboardManagerV1,
                 zwp_virtual_keyboard_v1::ZwpVirtualKeyboardV1,
             };
-            ::wayland_server::delegate_global_dispatch!($state: [ZwpVirtualKeyboardManagerV1: VirtualKeyboardGlobal] => VirtualKeyboardState);
+            ::wayland_server::delegate_global_dispatch!($state: [ZwpVirtualKeyboardManagerV1: $crate::protocols::filtered::Filtered] => VirtualKeyboardState);
             ::wayland_server::delegate_dispatch!($state: [ZwpVirtualKeyboardManagerV1: ()] => VirtualKeyboardState);
             ::wayland_server::delegate_dispatch!($state: [ZwpVirtualKeyboardV1: VirtualKeyboardData] => VirtualKeyboardState);
         };

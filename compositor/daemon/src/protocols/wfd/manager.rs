@@ -9,9 +9,8 @@ use smithay::reexports::wayland_server::{
     Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, New, Resource, WEnum,
 };
 
-use super::{
-    DeviceData, DeviceKey, Entry, ManagerGlobal, May, WfdHandler, WfdState, tell::Told, wire_status,
-};
+use super::{DeviceData, DeviceKey, Entry, May, WfdHandler, WfdState, tell::Told, wire_status};
+use crate::protocols::filtered::Filtered;
 
 /// The number of the one device.
 const DEVICE: u32 = 1;
@@ -20,16 +19,16 @@ const DEVICE: u32 = 1;
 const EXTENSIONS: &str =
     "hole layer sizing input_policy keyboard when_ready fallback rate_limit custom_mode dump trace";
 
-impl<D> GlobalDispatch<Manager, ManagerGlobal, D> for WfdState
+impl<D> GlobalDispatch<Manager, Filtered, D> for WfdState
 where
-    D: GlobalDispatch<Manager, ManagerGlobal> + Dispatch<Manager, ()> + 'static,
+    D: GlobalDispatch<Manager, Filtered> + Dispatch<Manager, ()> + 'static,
 {
     fn bind(
         _: &mut D,
         _: &DisplayHandle,
         _: &Client,
         resource: New<Manager>,
-        _: &ManagerGlobal,
+        _: &Filtered,
         init: &mut DataInit<'_, D>,
     ) {
         let manager = init.init(resource, ());
@@ -37,8 +36,8 @@ where
         manager.done();
     }
 
-    fn can_view(client: Client, global: &ManagerGlobal) -> bool {
-        (global.filter)(&client)
+    fn can_view(client: Client, global: &Filtered) -> bool {
+        global.lets(&client)
     }
 }
 

@@ -31,7 +31,7 @@ use smithay::reexports::wayland_server::{
     protocol::{wl_buffer::WlBuffer, wl_region::WlRegion},
 };
 
-use super::capture::ClientFilter;
+use super::filtered::Filtered;
 use commit::{Ending, Waiting};
 pub(crate) use commit::{Frame, Order};
 pub(crate) use device::DeviceData;
@@ -130,17 +130,6 @@ pub(crate) trait WfdHandler: Sized {
     fn dump(&mut self, client: &Client) -> Option<String>;
 }
 
-/// Decides whether a client sees the global.
-pub(crate) struct ManagerGlobal {
-    filter: ClientFilter,
-}
-
-impl std::fmt::Debug for ManagerGlobal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("ManagerGlobal")
-    }
-}
-
 /// A device object.
 #[derive(Debug)]
 struct Entry {
@@ -191,9 +180,9 @@ impl WfdState {
         filter: impl Fn(&Client) -> bool + Send + Sync + 'static,
     ) -> Self
     where
-        D: GlobalDispatch<Manager, ManagerGlobal> + 'static,
+        D: GlobalDispatch<Manager, Filtered> + 'static,
     {
-        let global = ManagerGlobal { filter: Box::new(filter) };
+        let global = Filtered::new(filter);
         display.create_global::<D, Manager, _>(1, global);
         Self::default()
     }
@@ -304,9 +293,9 @@ macro_rules! delegate_wfd {
                 wfd_source_v1::WfdSourceV1,
             };
             use $crate::protocols::wfd::{
-                DeviceData, ManagerGlobal, MaskData, PipelineData, PortData, SourceData, WfdState,
+                DeviceData, MaskData, PipelineData, PortData, SourceData, WfdState,
             };
-            ::wayland_server::delegate_global_dispatch!($state: [WfdManagerV1: ManagerGlobal] => WfdState);
+            ::wayland_server::delegate_global_dispatch!($state: [WfdManagerV1: $crate::protocols::filtered::Filtered] => WfdState);
             ::wayland_server::delegate_dispatch!($state: [WfdManagerV1: ()] => WfdState);
             ::wayland_server::delegate_dispatch!($state: [WfdDeviceV1: DeviceData] => WfdState);
             ::wayland_server::delegate_dispatch!($state: [WfdCommitV1: ()] => WfdState);
