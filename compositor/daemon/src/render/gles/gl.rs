@@ -11,12 +11,14 @@ use super::{
     Lost, StartError,
     egl::{Context, Device, Egl},
     functions::functions,
+    kind::Kind,
     look::Look,
 };
 use crate::protocols::shm::Pixels;
 
 const NO_ERROR: u32 = 0;
 const RENDERER: u32 = 0x1f01;
+const EXTENSIONS: u32 = 0x1f03;
 const MAX_TEXTURE_SIZE: u32 = 0x0d33;
 const VERTEX_SHADER: u32 = 0x8b31;
 const FRAGMENT_SHADER: u32 = 0x8b30;
@@ -29,14 +31,6 @@ const TEXTURE_MAG_FILTER: u32 = 0x2800;
 const NEAREST: i32 = 0x2600;
 /// Where the first of four channels is looked for.
 const TEXTURE_SWIZZLE_R: u32 = 0x8e42;
-const ONE: i32 = 1;
-const RED: i32 = 0x1903;
-const GREEN: i32 = 0x1904;
-const BLUE: i32 = 0x1905;
-const ALPHA: i32 = 0x1906;
-const RGBA8: u32 = 0x8058;
-const RGB565: u32 = 0x8d62;
-const R8: u32 = 0x8229;
 const RGBA: u32 = 0x1908;
 const RGB: u32 = 0x1907;
 const ONE_CHANNEL: u32 = 0x1903;
@@ -125,21 +119,12 @@ macro_rules! call {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Texture(u32);
 
-/// What a texture holds.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Kind {
-    /// A client's picture.
-    Picture(Format),
-    /// A byte for each pixel.
-    Coverage,
-    /// What is drawn into: blue, green, red and alpha in memory.
-    Target,
-}
-
 /// A GPU's context with the one program that draws layers.
 #[derive(Debug)]
 pub(super) struct Gl {
     functions: Functions,
+    /// Says whether the GPU was reset.
+    reset_status: Option<unsafe extern "system" fn() -> u32>,
     uniforms: Vec<i32>,
     max_side: u32,
     /// What the driver calls the GPU.
@@ -174,13 +159,16 @@ impl Gl {
         // SAFETY: OpenGL ES 3.0 declares these functions so, and the context is of that version;
         // the library stays loaded.
         let functions = unsafe { Functions::load(|name| context.address_of(name)) }?;
-        let mut gl =
-            Self { functions, uniforms: Vec::new(), max_side: 0, name: String::new(), context };
-        let name = call!(gl, get_string(RENDERER));
-        if !name.is_null() {
-            // SAFETY: the driver's texts end with a zero byte.
-            gl.name = unsafe { CStr::from_ptr(name) }.to_string_lossy().into_owned();
-        }
+        let mut gl = Self {
+            functions,
+            reset_status: None,
+            uniforms: Vec::new(),
+            max_side: 0,
+            name: String::new(),
+            context,
+        };
+        gl.name = gl.text(RENDERER);
+        gl.reset_status = gl.find_reset_status();
         let mut side = 0;
         call!(gl, get_integer(MAX_TEXTURE_SIZE, &raw mut side));
         gl.max_side = u32::try_from(side).unwrap_or(0);
@@ -193,6 +181,35 @@ impl Gl {
         Ok(gl)
     }
 
+    /// A text of the driver's.
+    fn text(&self, which: u32) -> String {
+        let text = call!(self, get_string(which));
+        if text.is_null() {
+            return String::new();
+        }
+        // SAFETY: the driver's texts end with a zero byte and stay as long as the context.
+        unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+    }
+
+    /// Not every driver raises an error after a reset, but those that can tell of one have a function
+    /// for it.
+    fn find_reset_status(&self) -> Option<unsafe extern "system" fn() -> u32> {
+        let offered = self.text(EXTENSIONS);
+        let offers = |extension| offered.split_whitespace().any(|offer| offer == extension);
+        let name = if offers("GL_KHR_robustness") {
+            c"glGetGraphicsResetStatusKHR"
+        } else if offers("GL_EXT_robustness") {
+            c"glGetGraphicsResetStatusEXT"
+        } else {
+            return None;
+        };
+        let found = self.context.address_of(name);
+        // SAFETY: both extensions declare the function of this name so, and null becomes `None`.
+        unsafe {
+            std::mem::transmute::<*const c_void, Option<unsafe extern "system" fn() -> u32>>(found)
+        }
+    }
+
     /// The longest side of a texture.
     pub(super) const fn max_side(&self) -> u32 {
         self.max_side
@@ -203,8 +220,19 @@ impl Gl {
         self.context.enter()
     }
 
+    /// Whether the driver tells of resets.
+    #[cfg(test)]
+    pub(super) const fn tells_of_resets(&self) -> bool {
+        self.reset_status.is_some()
+    }
+
     /// Whether all calls since the last time did what they should.
     pub(super) fn check(&self) -> Result<(), Lost> {
+        // SAFETY: a function of the context that is current on this thread.
+        let reset = self.reset_status.map_or(NO_ERROR, |status| unsafe { status() });
+        if reset != NO_ERROR {
+            return Err(Lost::Reset(reset));
+        }
         match call!(self, get_error()) {
             NO_ERROR => Ok(()),
             error => Err(Lost::Drawing(error)),
@@ -265,13 +293,11 @@ impl Gl {
         call!(self, gen_textures(1, &raw mut texture));
         let texture = Texture(texture);
         self.select(0, texture);
-        call!(self, tex_storage(TEXTURE_2D, 1, storage(kind), int(size.width), int(size.height)));
+        call!(self, tex_storage(TEXTURE_2D, 1, kind.storage(), int(size.width), int(size.height)));
         call!(self, tex_parameter(TEXTURE_2D, TEXTURE_MIN_FILTER, NEAREST));
         call!(self, tex_parameter(TEXTURE_2D, TEXTURE_MAG_FILTER, NEAREST));
-        if let Kind::Picture(format) = kind {
-            for (to, from) in (TEXTURE_SWIZZLE_R..).zip(channels(format)) {
-                call!(self, tex_parameter(TEXTURE_2D, to, from));
-            }
+        for (to, from) in (TEXTURE_SWIZZLE_R..).zip(kind.channels()) {
+            call!(self, tex_parameter(TEXTURE_2D, to, from));
         }
         texture
     }
@@ -425,28 +451,6 @@ impl Gl {
         call!(self, pixel_store(PACK_ROW_LENGTH, length));
         call!(self, read_pixels(x, y, width, height, RGBA, UNSIGNED_BYTE, to));
         true
-    }
-}
-
-const fn storage(kind: Kind) -> u32 {
-    match kind {
-        Kind::Picture(Format::Rgb565) => RGB565,
-        Kind::Picture(_) | Kind::Target => RGBA8,
-        Kind::Coverage => R8,
-    }
-}
-
-/// Which bytes of a pixel, counted as red, green, blue and alpha, are the real ones of these.
-const fn channels(format: Format) -> [i32; 4] {
-    match format {
-        Format::Argb8888 => [BLUE, GREEN, RED, ALPHA],
-        Format::Xrgb8888 => [BLUE, GREEN, RED, ONE],
-        Format::Abgr8888 => [RED, GREEN, BLUE, ALPHA],
-        Format::Xbgr8888 | Format::Rgb565 => [RED, GREEN, BLUE, ONE],
-        Format::Rgba8888 => [ALPHA, BLUE, GREEN, RED],
-        Format::Rgbx8888 => [ALPHA, BLUE, GREEN, ONE],
-        Format::Bgra8888 => [GREEN, BLUE, ALPHA, RED],
-        Format::Bgrx8888 => [GREEN, BLUE, ALPHA, ONE],
     }
 }
 

@@ -9,6 +9,7 @@
 mod egl;
 mod functions;
 mod gl;
+mod kind;
 mod look;
 mod textures;
 
@@ -18,7 +19,8 @@ use porthole_pixel::{Rect, Region, Size};
 use super::{Canvas, Draw, FramePlan};
 use egl::Egl;
 use functions::Missing;
-use gl::{Gl, Kind, Texture};
+use gl::{Gl, Texture};
+use kind::Kind;
 use look::Look;
 use textures::{Textures, TooLarge};
 
@@ -47,6 +49,8 @@ pub(super) enum StartError {
 pub(super) enum Lost {
     #[error("its context is lost: EGL error {0:#06x}")]
     Context(i32),
+    #[error("it was reset: {0:#06x}")]
+    Reset(u32),
     #[error("it failed to draw: GL error {0:#06x}")]
     Drawing(u32),
 }
@@ -106,6 +110,12 @@ impl Gles {
     #[cfg(test)]
     pub(super) const fn uploaded(&self) -> u64 {
         self.textures.uploaded
+    }
+
+    /// Whether the driver tells of resets.
+    #[cfg(test)]
+    pub(super) const fn tells_of_resets(&self) -> bool {
+        self.gl.tells_of_resets()
     }
 
     /// Has the textures take no more bytes than this.

@@ -4,7 +4,10 @@ use std::sync::{Arc, Weak};
 
 use porthole_pixel::{Region, Size};
 
-use super::gl::{Gl, Kind, Texture};
+use super::{
+    gl::{Gl, Texture},
+    kind::Kind,
+};
 use crate::{protocols::shm::Pixels, render::Coverage};
 
 /// The most that one port's textures take.
@@ -189,10 +192,5 @@ impl Content {
 }
 
 fn bytes(size: Size, kind: Kind) -> u64 {
-    let each = match kind {
-        Kind::Picture(format) => u64::from(format.bytes_per_pixel()),
-        Kind::Coverage => 1,
-        Kind::Target => 4,
-    };
-    size.area() * each
+    size.area() * kind.bytes_per_pixel()
 }

@@ -137,6 +137,7 @@ fn a_gpu_that_fails_leaves_a_whole_picture() {
 
     let mut picture = Picture::new();
     let mut gpu = Some(gpu());
+    assert!(gpu.as_ref().unwrap().tells_of_resets(), "Mesa does");
     gpu.as_mut().unwrap().fails = true;
     for _ in 0..2 {
         assert!(picture.show(&mut frame, &mut gpu).bytes > 0);
