@@ -132,7 +132,7 @@ impl WfdHandler for State {
         Self::condition(self, pipeline)
     }
 
-    fn new_device(&mut self) {
+    fn first_device(&mut self) {
         // What is seen of each layer is found out only while somebody looks.
         let ports: Vec<PortId> = self.ports.iter().map(|(id, _)| id).collect();
         ports.into_iter().for_each(|port| self.damage_port(port));

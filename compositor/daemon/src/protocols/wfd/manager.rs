@@ -86,8 +86,11 @@ where
             told: Told::default(),
             dump: false,
         };
+        let first = !state.wfd().is_observed();
         state.wfd().devices.insert(key, entry);
-        state.new_device();
+        if first {
+            state.first_device();
+        }
         Self::tell_device(state, key);
     }
 }

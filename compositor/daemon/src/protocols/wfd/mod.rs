@@ -124,8 +124,8 @@ pub(crate) trait WfdHandler: Sized {
     fn end_device(&mut self, device: DeviceKey);
     /// What is so of a pipeline beside the model.
     fn condition(&self, pipeline: PipelineId) -> Condition;
-    /// Somebody looks from now on.
-    fn new_device(&mut self);
+    /// Somebody looks from now on, and nobody did before.
+    fn first_device(&mut self);
     /// All that a client may see, as JSON; `None` where that was too much for this turn.
     fn dump(&mut self, client: &Client) -> Option<String>;
 }
