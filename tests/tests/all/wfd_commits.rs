@@ -3,6 +3,7 @@
 use porthole_tests::{
     Result, Service,
     program::{Buffer, Program, Wfd},
+    wait,
 };
 use porthole_wayland::wfd::client::{
     wfd_device_v1::{CommitFlags, CommitScope},
@@ -381,7 +382,16 @@ fn a_controller_that_dies_while_its_commit_waits_changes_nothing() -> Result<()>
     program.roundtrip()?;
     let before = picture(&mut program)?;
     program.die();
-    let (mut other, ..) = controller(&service)?;
+    let (mut other, device, ..) = controller(&service)?;
+    // The service has noticed when the pipeline is free.
+    wait::wait_until("the end of the controller", wait::SHORT, || {
+        let mark = other.log.len();
+        let mine = other.wfd_pipeline(&device, pipelines[0]);
+        other.roundtrip()?;
+        mine.destroy();
+        let taken = other.log.since(mark).iter().any(|line| line.contains("InUse"));
+        Ok((!taken).then_some(()))
+    })?;
     let toplevel = other.toplevel("late")?;
     let buffer = other.buffer((40, 20), Format::Xrgb8888, true)?;
     buffer.paint(|_, _| 0xff_ffff)?;
