@@ -57,6 +57,15 @@ fn wait(program: &mut Program, mark: usize, line: &str) -> Result<()> {
 }
 
 #[test]
+fn a_turned_layer_asks_for_a_display_on_its_side() -> Result<()> {
+    let turned = "rect = [0, 0, 100, 200]\nrotation = 90\norder = 2";
+    let service = Service::start_with(&configuration(turned, RIGHT))?;
+    let mut guest = Program::connect(&service.socket("ivi")?)?;
+    let (_toplevel, _stream) = device(&mut guest, 0)?;
+    wait(&mut guest, 0, "stream configure 1 200x100 30000 mHz 52x26 mm")
+}
+
+#[test]
 fn a_stream_follows_its_layer() -> Result<()> {
     let service = Service::start_with(&configuration(LEFT, RIGHT))?;
     let mut guest = Program::connect(&service.socket("ivi")?)?;

@@ -260,6 +260,8 @@ fn power_and_layout_are_rights_apart() -> Result<()> {
     object.set_power_mode(PowerMode::Off);
     assert_eq!(switch.wfd_commit(&device, DEVICE, CommitFlags::empty())?, "presented");
     assert!(told(&switch, 0, &format!("port {port} PowerMode {{ mode: Value(Off) }}")));
+    let mut eye = Program::connect(&service.socket("viewer")?)?;
+    assert!(picture(&mut eye)?.iter().all(|word| *word == 0), "what is presented is black");
     object.set_transform(0, 0, Rotation::_90);
     let outcome = switch.wfd_commit(&device, DEVICE, CommitFlags::empty())?;
     assert!(outcome.contains(&format!("Value(Denied), object_id: {port}")), "{outcome}");

@@ -69,13 +69,22 @@ impl State {
         let layer = self.windows.layer_of(surface).and_then(|id| self.device.pipeline(id));
         let wanted = layer.and_then(|layer| {
             let port = self.ports.get(layer.port)?;
-            let part = layer.destination.size();
+            let turned = self.device.port(layer.port)?.transform.swaps_sides();
+            let (port_size, port_mm) = (port.size, port.millimetres());
+            // As the layer lies on the port before the port turns it, and then as the guest draws it.
+            let (port_size, port_mm) = if turned {
+                (swapped(port_size), (port_mm.1, port_mm.0))
+            } else {
+                (port_size, port_mm)
+            };
+            let (across, down) = millimetres(layer.destination.size(), port_size, port_mm);
+            let swaps = layer.transform.swaps_sides();
             let limit = layer.rate_limit.map_or(u32::MAX, |limit| limit.millihertz());
             Some(Wanted {
                 size: self.wanted_size(toplevel, layer).unwrap_or_default(),
                 refresh_mhz: port.refresh_mhz().min(limit),
                 connected: true,
-                millimetres: millimetres(part, port.size, port.millimetres()),
+                millimetres: if swaps { (down, across) } else { (across, down) },
             })
         });
         let streams = &mut self.globals.desktop.streams;
@@ -105,6 +114,10 @@ impl State {
             self.globals.desktop.streams.set_visible(surface, true);
         }
     }
+}
+
+const fn swapped(size: Size) -> Size {
+    Size::new(size.height, size.width)
 }
 
 /// How large a part of a port is that is so many millimetres in all.

@@ -212,7 +212,9 @@ impl State {
 
     /// Puts what was committed on screen, and tells its clients when it is there.
     fn take_effect(&mut self, orders: Vec<Order>, device: Device) {
-        let lit = |id: &PortId| device.port(*id).is_some_and(|port| port.power.is_lit());
+        // One that is off draws nothing; one that goes off has yet to become black.
+        let is_lit = |device: &Device, id| device.port(id).is_some_and(|port| port.power.is_lit());
+        let lit = |id: &PortId| is_lit(&self.device, *id) || is_lit(&device, *id);
         let ports = changed_ports(&self.device, &device).into_iter().filter(lit);
         let ports: Vec<PortId> = ports.collect();
         for order in orders {
