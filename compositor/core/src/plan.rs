@@ -71,6 +71,11 @@ impl Planner {
         self.invalid.simplify(Self::MAX_DAMAGE_RECTS);
     }
 
+    /// The elements of the last plan of which any pixel is seen, by their ids.
+    pub fn seen(&self) -> impl Iterator<Item = u64> + '_ {
+        difference::seen(&self.before)
+    }
+
     /// Plans the frame that shows `elements` (bottom to top) on `background`.
     pub fn plan(&mut self, elements: &[Element], background: Color) -> Plan {
         let mut damage = difference::damage(&mut self.before, elements, self.size);

@@ -30,6 +30,11 @@ pub(super) struct Seen {
 /// are above, so that even then every change is found.
 pub(super) type Memory = HashMap<(u64, usize), Seen>;
 
+/// The ids of the elements that nothing above hides wholly.
+pub(super) fn seen(memory: &Memory) -> impl Iterator<Item = u64> + '_ {
+    memory.iter().filter(|(_, seen)| !seen.shown.is_empty()).map(|((id, _), _)| *id)
+}
+
 /// Reorderings beyond which the whole port is painted: they cost their square.
 const MAX_REORDERED: usize = 64;
 

@@ -70,6 +70,21 @@ mod reference {
             .collect()
     }
 
+    /// The things of which a pixel is seen, by id.
+    pub(super) fn seen(things: &[Thing]) -> Vec<u64> {
+        let is_seen = |(i, thing): &(usize, &Thing)| {
+            pixels().any(|(x, y)| {
+                let above = things.iter().skip(i + 1);
+                let hidden = above.clone().any(|above| above.element.hides(PORT).contains(x, y));
+                thing.covers(x, y) && !hidden
+            })
+        };
+        let mut seen: Vec<u64> =
+            things.iter().enumerate().filter(is_seen).map(|(_, t)| t.element.id).collect();
+        seen.sort_unstable();
+        seen
+    }
+
     pub(super) fn apply(frame: &mut Frame, things: &[Thing], plan: &Plan, background: Color) {
         for (x, y) in pixels() {
             let pixel = &mut frame[index(x, y)];
@@ -263,6 +278,9 @@ proptest! {
                     reference::apply(&mut frame, &things, &plan, background);
                     reference::check(&before, &frame, &things, &plan);
                     prop_assert_eq!(&frame, &reference::full(&things, background));
+                    let mut seen: Vec<u64> = planner.seen().collect();
+                    seen.sort_unstable();
+                    prop_assert_eq!(seen, reference::seen(&things));
                     things.iter_mut().for_each(|thing| thing.element.damage = Region::new());
                 }
                 op => step(&mut things, &mut next_id, op),

@@ -47,11 +47,10 @@ pub(crate) struct Layers {
 impl Layers {
     /// Keeps what a layer's window shows.
     pub(crate) fn keep(&mut self, pipeline: PipelineId, snapshot: Snapshot) {
-        let before = self.last.insert(pipeline, snapshot);
-        let now = self.last.get(&pipeline);
-        if !before.is_some_and(|before| now.is_some_and(|now| now.is_same(&before))) {
+        if !self.last.get(&pipeline).is_some_and(|before| snapshot.is_same(before)) {
             self.rates.taken(pipeline);
         }
+        self.last.insert(pipeline, snapshot);
     }
 
     /// Forgets a layer that is no more, or that shows something else now.
@@ -122,17 +121,17 @@ impl State {
     /// A frame was planned: tells what is seen in it to those who want to know.
     pub(crate) fn note_seen(&mut self, id: PortId, scene: &Scene, direct: bool) {
         let observed = self.globals.wfd.is_observed();
-        let Some(size) = self.ports.get(id).map(|port| port.size) else { return };
         if !observed && self.globals.desktop.streams.surfaces().is_empty() {
             return;
         }
-        let seen = scene.seen(size);
-        self.tell_visible(id, &seen.iter().map(|(element, _)| element.id).collect());
+        let Some(port) = self.ports.get(id) else { return };
+        let seen: BTreeSet<u64> = port.seen().collect();
+        self.tell_visible(id, &seen);
         if !observed {
             return;
         }
         let placing = if direct { Placing::Direct } else { Placing::Composed };
-        let seen: BTreeSet<PipelineId> = seen.into_iter().filter_map(|(_, layer)| layer).collect();
+        let seen = scene.layers_of(&seen);
         let mut changed = false;
         for (layer, _) in self.device.pipelines_of(id) {
             let now = seen.contains(&layer).then_some(placing);

@@ -204,6 +204,11 @@ impl Port {
         resized
     }
 
+    /// The elements of the last plan of which any pixel is seen.
+    pub(crate) fn seen(&self) -> impl Iterator<Item = u64> + '_ {
+        self.planner.seen()
+    }
+
     /// Has the next frame paint every pixel.
     pub(crate) fn repaint(&mut self) {
         self.planner.invalidate(&Region::from_rect(Rect::from_size(self.size)));

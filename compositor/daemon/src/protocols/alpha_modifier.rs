@@ -12,12 +12,14 @@ use smithay::{
             wp_alpha_modifier_v1::{self as manager, WpAlphaModifierV1 as Manager},
         },
         wayland_server::{
-            Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, New, Resource, Weak,
+            Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, Resource, Weak,
             backend::ClientId, protocol::wl_surface::WlSurface,
         },
     },
     wayland::compositor::{Cacheable, SurfaceData, with_states},
 };
+
+use crate::protocols::globals::plain_manager;
 
 /// The double buffered factor of a surface.
 #[derive(Clone, Copy, Debug)]
@@ -66,21 +68,7 @@ impl AlphaModifierState {
     }
 }
 
-impl<D> GlobalDispatch<Manager, (), D> for AlphaModifierState
-where
-    D: GlobalDispatch<Manager, ()> + Dispatch<Manager, ()> + 'static,
-{
-    fn bind(
-        _: &mut D,
-        _: &DisplayHandle,
-        _: &Client,
-        resource: New<Manager>,
-        (): &(),
-        data_init: &mut DataInit<'_, D>,
-    ) {
-        data_init.init(resource, ());
-    }
-}
+plain_manager!(AlphaModifierState, Manager);
 
 impl<D> Dispatch<Manager, (), D> for AlphaModifierState
 where

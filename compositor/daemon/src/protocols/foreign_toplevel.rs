@@ -15,7 +15,7 @@ use smithay::reexports::{
     },
 };
 
-use super::filtered::Filtered;
+use super::globals::Filtered;
 
 /// Names a toplevel from its map to its unmap; never used twice.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
@@ -289,7 +289,7 @@ macro_rules! delegate_foreign_toplevel {
             use $crate::protocols::foreign_toplevel::{
                 ForeignToplevels, HandleData,
             };
-            ::wayland_server::delegate_global_dispatch!($state: [ExtForeignToplevelListV1: $crate::protocols::filtered::Filtered] => ForeignToplevels);
+            ::wayland_server::delegate_global_dispatch!($state: [ExtForeignToplevelListV1: $crate::protocols::globals::Filtered] => ForeignToplevels);
             ::wayland_server::delegate_dispatch!($state: [ExtForeignToplevelListV1: ()] => ForeignToplevels);
             ::wayland_server::delegate_dispatch!($state: [ExtForeignToplevelHandleV1: HandleData] => ForeignToplevels);
         };

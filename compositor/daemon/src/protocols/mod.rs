@@ -5,8 +5,8 @@
 pub(crate) mod alpha_modifier;
 pub(crate) mod capture;
 pub(crate) mod dmabuf;
-pub(crate) mod filtered;
 pub(crate) mod foreign_toplevel;
+pub(crate) mod globals;
 pub(crate) mod output_management;
 pub(crate) mod pacing;
 pub(crate) mod safety;

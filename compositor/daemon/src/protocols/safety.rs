@@ -13,7 +13,7 @@ use smithay::reexports::wayland_server::{
     protocol::wl_output::WlOutput,
 };
 
-use super::filtered::{Filtered, filtered_manager};
+use super::globals::{Filtered, filtered_manager};
 
 /// The longest threshold.
 const MAX_FREEZE: Duration = Duration::from_secs(3600);
@@ -300,7 +300,7 @@ macro_rules! delegate_safety {
             };
             use smithay::reexports::wayland_server;
             use $crate::protocols::safety::{SafetyState};
-            wayland_server::delegate_global_dispatch!($state: [WfdSafetyManagerV1: $crate::protocols::filtered::Filtered] => SafetyState);
+            wayland_server::delegate_global_dispatch!($state: [WfdSafetyManagerV1: $crate::protocols::globals::Filtered] => SafetyState);
             wayland_server::delegate_dispatch!($state: [WfdSafetyManagerV1: ()] => SafetyState);
             wayland_server::delegate_dispatch!($state: [WfdSafetyRegionV1: ()] => SafetyState);
         };

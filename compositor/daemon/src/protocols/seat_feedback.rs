@@ -13,7 +13,7 @@ use smithay::reexports::wayland_server::{
     protocol::wl_seat::WlSeat,
 };
 
-use super::filtered::{Filtered, filtered_manager};
+use super::globals::{Filtered, filtered_manager};
 
 /// What a seat's devices are to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -148,7 +148,7 @@ macro_rules! delegate_seat_feedback {
                 porthole_seat_feedback_v1::PortholeSeatFeedbackV1,
             };
             use $crate::protocols::seat_feedback::{SeatFeedbackState};
-            ::wayland_server::delegate_global_dispatch!($state: [PortholeSeatFeedbackManagerV1: $crate::protocols::filtered::Filtered] => SeatFeedbackState);
+            ::wayland_server::delegate_global_dispatch!($state: [PortholeSeatFeedbackManagerV1: $crate::protocols::globals::Filtered] => SeatFeedbackState);
             ::wayland_server::delegate_dispatch!($state: [PortholeSeatFeedbackManagerV1: ()] => SeatFeedbackState);
             ::wayland_server::delegate_dispatch!($state: [PortholeSeatFeedbackV1: ()] => SeatFeedbackState);
         };

@@ -12,10 +12,10 @@ use smithay::reexports::{
         wp_security_context_manager_v1::{self as manager, WpSecurityContextManagerV1 as Manager},
         wp_security_context_v1::{self as context, WpSecurityContextV1 as Context},
     },
-    wayland_server::{Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, New, Resource},
+    wayland_server::{Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, Resource},
 };
 
-use super::filtered::Filtered;
+use super::globals::{Filtered, filtered_manager};
 
 /// What a sandbox engine says of the programs in a sandbox.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -67,25 +67,7 @@ struct Description {
     sandbox: Sandbox,
 }
 
-impl<D> GlobalDispatch<Manager, Filtered, D> for SecurityContextState
-where
-    D: GlobalDispatch<Manager, Filtered> + Dispatch<Manager, ()> + 'static,
-{
-    fn bind(
-        _: &mut D,
-        _: &DisplayHandle,
-        _: &Client,
-        resource: New<Manager>,
-        _: &Filtered,
-        data_init: &mut DataInit<'_, D>,
-    ) {
-        data_init.init(resource, ());
-    }
-
-    fn can_view(client: Client, data: &Filtered) -> bool {
-        data.lets(&client)
-    }
-}
+filtered_manager!(SecurityContextState, Manager);
 
 /// Whether connections can be accepted from a descriptor.
 fn listens(fd: &OwnedFd) -> bool {
@@ -175,7 +157,7 @@ macro_rules! delegate_security_context {
             use $crate::protocols::security_context::{
                 ContextData, SecurityContextState,
             };
-            ::wayland_server::delegate_global_dispatch!($state: [WpSecurityContextManagerV1: $crate::protocols::filtered::Filtered] => SecurityContextState);
+            ::wayland_server::delegate_global_dispatch!($state: [WpSecurityContextManagerV1: $crate::protocols::globals::Filtered] => SecurityContextState);
             ::wayland_server::delegate_dispatch!($state: [WpSecurityContextManagerV1: ()] => SecurityContextState);
             ::wayland_server::delegate_dispatch!($state: [WpSecurityContextV1: ContextData] => SecurityContextState);
         };

@@ -12,11 +12,13 @@ use porthole_wayland::stream::server::{
 };
 use smithay::{
     reexports::wayland_server::{
-        Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, New, Resource, WEnum, Weak,
+        Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, Resource, WEnum, Weak,
         backend::ClientId, protocol::wl_surface::WlSurface,
     },
     wayland::{compositor::get_role, shell::xdg::XDG_TOPLEVEL_ROLE},
 };
+
+use crate::protocols::globals::plain_manager;
 
 /// The display that the layout wants a guest to have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -180,21 +182,7 @@ impl StreamState {
     }
 }
 
-impl<D> GlobalDispatch<Manager, (), D> for StreamState
-where
-    D: GlobalDispatch<Manager, ()> + Dispatch<Manager, ()> + 'static,
-{
-    fn bind(
-        _: &mut D,
-        _: &DisplayHandle,
-        _: &Client,
-        resource: New<Manager>,
-        (): &(),
-        init: &mut DataInit<'_, D>,
-    ) {
-        init.init(resource, ());
-    }
-}
+plain_manager!(StreamState, Manager);
 
 impl<D> Dispatch<Manager, (), D> for StreamState
 where

@@ -12,7 +12,7 @@ use smithay::reexports::{
     },
 };
 
-use super::filtered::{Filtered, filtered_manager};
+use super::globals::{Filtered, filtered_manager};
 
 /// What the compositor must answer.
 pub(crate) trait TransientSeatHandler {
@@ -110,7 +110,7 @@ macro_rules! delegate_transient_seat {
             use $crate::protocols::transient_seat::{
                 TransientSeatData, TransientSeatState,
             };
-            ::wayland_server::delegate_global_dispatch!($state: [ExtTransientSeatManagerV1: $crate::protocols::filtered::Filtered] => TransientSeatState);
+            ::wayland_server::delegate_global_dispatch!($state: [ExtTransientSeatManagerV1: $crate::protocols::globals::Filtered] => TransientSeatState);
             ::wayland_server::delegate_dispatch!($state: [ExtTransientSeatManagerV1: ()] => TransientSeatState);
             ::wayland_server::delegate_dispatch!($state: [ExtTransientSeatV1: TransientSeatData] => TransientSeatState);
         };

@@ -10,13 +10,13 @@ use porthole_wayland::virtio_gpu_metadata::server::{
 };
 use smithay::{
     reexports::wayland_server::{
-        Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, New, Resource, Weak,
+        Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, Resource, Weak,
         protocol::wl_surface::WlSurface,
     },
     wayland::compositor::{Cacheable, SurfaceData, with_states},
 };
 
-use super::filtered::Filtered;
+use super::globals::{Filtered, filtered_manager};
 
 /// The double buffered scanout of a surface.
 #[derive(Clone, Copy, Debug, Default)]
@@ -68,25 +68,7 @@ impl VirtioGpuMetadataState {
     }
 }
 
-impl<D> GlobalDispatch<Manager, Filtered, D> for VirtioGpuMetadataState
-where
-    D: GlobalDispatch<Manager, Filtered> + Dispatch<Manager, ()> + 'static,
-{
-    fn bind(
-        _: &mut D,
-        _: &DisplayHandle,
-        _: &Client,
-        resource: New<Manager>,
-        _: &Filtered,
-        data_init: &mut DataInit<'_, D>,
-    ) {
-        data_init.init(resource, ());
-    }
-
-    fn can_view(client: Client, data: &Filtered) -> bool {
-        data.lets(&client)
-    }
-}
+filtered_manager!(VirtioGpuMetadataState, Manager);
 
 impl<D> Dispatch<Manager, (), D> for VirtioGpuMetadataState
 where
@@ -150,7 +132,7 @@ macro_rules! delegate_virtio_gpu_metadata {
             use $crate::protocols::virtio_gpu_metadata::{
                 VirtioGpuMetadataState,
             };
-            ::wayland_server::delegate_global_dispatch!($state: [WpVirtioGpuMetadataV1: $crate::protocols::filtered::Filtered] => VirtioGpuMetadataState);
+            ::wayland_server::delegate_global_dispatch!($state: [WpVirtioGpuMetadataV1: $crate::protocols::globals::Filtered] => VirtioGpuMetadataState);
             ::wayland_server::delegate_dispatch!($state: [WpVirtioGpuMetadataV1: ()] => VirtioGpuMetadataState);
             ::wayland_server::delegate_dispatch!($state: [WpVirtioGpuSurfaceMetadataV1: Weak<WlSurface>] => VirtioGpuMetadataState);
         };

@@ -20,7 +20,7 @@ use wayland_protocols_wlr::virtual_pointer::v1::server::{
     zwlr_virtual_pointer_v1::{self as pointer, ZwlrVirtualPointerV1 as Pointer},
 };
 
-use super::filtered::{Filtered, filtered_manager};
+use super::globals::{Filtered, filtered_manager};
 
 /// What a device did. Positions are parts of the port: 0 is its left or top edge, 1 its right or
 /// bottom one.
@@ -212,7 +212,7 @@ macro_rules! delegate_virtual_pointer {
                 zwlr_virtual_pointer_manager_v1::ZwlrVirtualPointerManagerV1,
                 zwlr_virtual_pointer_v1::ZwlrVirtualPointerV1,
             };
-            ::wayland_server::delegate_global_dispatch!($state: [ZwlrVirtualPointerManagerV1: $crate::protocols::filtered::Filtered] => VirtualPointerState);
+            ::wayland_server::delegate_global_dispatch!($state: [ZwlrVirtualPointerManagerV1: $crate::protocols::globals::Filtered] => VirtualPointerState);
             ::wayland_server::delegate_dispatch!($state: [ZwlrVirtualPointerManagerV1: ()] => VirtualPointerState);
             ::wayland_server::delegate_dispatch!($state: [ZwlrVirtualPointerV1: VirtualPointerData] => VirtualPointerState);
         };

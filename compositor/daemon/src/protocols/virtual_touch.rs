@@ -15,7 +15,7 @@ use smithay::reexports::wayland_server::{
     protocol::{wl_output::WlOutput, wl_seat::WlSeat},
 };
 
-use super::filtered::{Filtered, filtered_manager};
+use super::globals::{Filtered, filtered_manager};
 
 /// A finger of one device.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
@@ -170,7 +170,7 @@ macro_rules! delegate_virtual_touch {
                 porthole_virtual_touch_manager_v1::PortholeVirtualTouchManagerV1,
                 porthole_virtual_touch_v1::PortholeVirtualTouchV1,
             };
-            ::wayland_server::delegate_global_dispatch!($state: [PortholeVirtualTouchManagerV1: $crate::protocols::filtered::Filtered] => VirtualTouchState);
+            ::wayland_server::delegate_global_dispatch!($state: [PortholeVirtualTouchManagerV1: $crate::protocols::globals::Filtered] => VirtualTouchState);
             ::wayland_server::delegate_dispatch!($state: [PortholeVirtualTouchManagerV1: ()] => VirtualTouchState);
             ::wayland_server::delegate_dispatch!($state: [PortholeVirtualTouchV1: VirtualTouchData] => VirtualTouchState);
         };

@@ -7,10 +7,12 @@ use smithay::reexports::{
         zxdg_output_v1::{self as xdg_output, ZxdgOutputV1 as XdgOutput},
     },
     wayland_server::{
-        Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, New, Resource, Weak,
+        Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, Resource, Weak,
         backend::ClientId, protocol::wl_output::WlOutput,
     },
 };
+
+use crate::protocols::globals::plain_manager;
 
 /// `done` of `zxdg_output_v1` gave way to that of `wl_output` in this version.
 const DONE_IS_OF_WL_OUTPUT: u32 = 3;
@@ -77,21 +79,7 @@ fn done(object: &XdgOutput, output: &WlOutput) {
     }
 }
 
-impl<D> GlobalDispatch<Manager, (), D> for XdgOutputState
-where
-    D: GlobalDispatch<Manager, ()> + Dispatch<Manager, ()> + 'static,
-{
-    fn bind(
-        _: &mut D,
-        _: &DisplayHandle,
-        _: &Client,
-        resource: New<Manager>,
-        (): &(),
-        data_init: &mut DataInit<'_, D>,
-    ) {
-        data_init.init(resource, ());
-    }
-}
+plain_manager!(XdgOutputState, Manager);
 
 impl<D> Dispatch<Manager, (), D> for XdgOutputState
 where

@@ -2,12 +2,12 @@
 
 mod layer;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use porthole_core::{
     input::InputElement,
     model::{ColorKey, InputPolicy, Pipeline, PipelineId, Transparency},
-    plan::{Draw as PlannedDraw, compose},
+    plan::Draw as PlannedDraw,
     scene::{Blend, Element, Filter, Fit, Mapping, Picture, Point, SourceRect, Transform, place},
 };
 use porthole_pixel::{Rect, Region, Size};
@@ -179,15 +179,10 @@ impl Scene {
         pieces.iter().for_each(|piece| self.place_piece(&layer, piece));
     }
 
-    /// The elements of which any pixel is seen, with their layers.
-    pub(crate) fn seen(&self, port: Size) -> Vec<(&Element, Option<PipelineId>)> {
-        let all = Region::from_rect(Rect::from_size(port));
-        let draws = compose(&self.elements, port, &all).draws.into_iter();
-        let seen = draws.filter_map(|draw| {
-            let layer = self.layers.get(draw.element).copied().flatten();
-            Some((self.elements.get(draw.element)?, layer))
-        });
-        seen.collect()
+    /// The layers of the elements with these ids.
+    pub(crate) fn layers_of(&self, ids: &BTreeSet<u64>) -> BTreeSet<PipelineId> {
+        let elements = self.elements.iter().zip(&self.layers);
+        elements.filter(|(e, _)| ids.contains(&e.id)).filter_map(|(_, layer)| *layer).collect()
     }
 
     /// What a plan draws of the elements.

@@ -37,7 +37,7 @@ use super::{
     frame::Frame,
     session::{Session, SessionKind},
 };
-use crate::protocols::filtered::filtered_manager;
+use crate::protocols::globals::filtered_manager;
 
 /// Data of a session object: the number of its state.
 #[derive(Debug)]

@@ -35,7 +35,7 @@ pub(crate) use dispatch::{FrameData, SessionData};
 use session::{Session, SessionKind};
 
 use super::{foreign_toplevel::ToplevelId, shm::Pixels};
-use crate::protocols::filtered::Filtered;
+use crate::protocols::globals::Filtered;
 use crate::render::{CaptureJob, Captured};
 
 /// What is captured.
@@ -238,10 +238,10 @@ macro_rules! delegate_capture {
             use $crate::protocols::capture::{
                 CaptureState, CursorSessionData, FrameData, SessionData, SourceId,
             };
-            ::wayland_server::delegate_global_dispatch!($state: [ExtOutputImageCaptureSourceManagerV1: $crate::protocols::filtered::Filtered] => CaptureState);
-            ::wayland_server::delegate_global_dispatch!($state: [ExtForeignToplevelImageCaptureSourceManagerV1: $crate::protocols::filtered::Filtered] => CaptureState);
+            ::wayland_server::delegate_global_dispatch!($state: [ExtOutputImageCaptureSourceManagerV1: $crate::protocols::globals::Filtered] => CaptureState);
+            ::wayland_server::delegate_global_dispatch!($state: [ExtForeignToplevelImageCaptureSourceManagerV1: $crate::protocols::globals::Filtered] => CaptureState);
             ::wayland_server::delegate_dispatch!($state: [ExtForeignToplevelImageCaptureSourceManagerV1: ()] => CaptureState);
-            ::wayland_server::delegate_global_dispatch!($state: [ExtImageCopyCaptureManagerV1: $crate::protocols::filtered::Filtered] => CaptureState);
+            ::wayland_server::delegate_global_dispatch!($state: [ExtImageCopyCaptureManagerV1: $crate::protocols::globals::Filtered] => CaptureState);
             ::wayland_server::delegate_dispatch!($state: [ExtOutputImageCaptureSourceManagerV1: ()] => CaptureState);
             ::wayland_server::delegate_dispatch!($state: [ExtImageCopyCaptureManagerV1: ()] => CaptureState);
             ::wayland_server::delegate_dispatch!($state: [ExtImageCaptureSourceV1: Option<SourceId>] => CaptureState);

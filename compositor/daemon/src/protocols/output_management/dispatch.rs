@@ -23,7 +23,7 @@ use super::{
     ConfigurationData, HeadData, HeadId, ModeData, OutputManagementHandler, OutputManagementState,
     configuration::Wishes,
 };
-use crate::protocols::filtered::Filtered;
+use crate::protocols::globals::Filtered;
 
 /// Data of what is asked of one output: its configuration, and the output if it is still there.
 type WishData = (Configuration, Option<HeadId>);

@@ -7,7 +7,7 @@
 mod configuration;
 mod dispatch;
 
-use crate::protocols::filtered::Filtered;
+use crate::protocols::globals::Filtered;
 use porthole_pixel::Size;
 use smithay::reexports::{
     wayland_protocols_wlr::output_management::v1::server::{
@@ -241,7 +241,7 @@ macro_rules! delegate_output_management {
                 ConfigurationData, HeadData, HeadId, ModeData,
                 OutputManagementState,
             };
-            ::wayland_server::delegate_global_dispatch!($state: [ZwlrOutputManagerV1: $crate::protocols::filtered::Filtered] => OutputManagementState);
+            ::wayland_server::delegate_global_dispatch!($state: [ZwlrOutputManagerV1: $crate::protocols::globals::Filtered] => OutputManagementState);
             ::wayland_server::delegate_dispatch!($state: [ZwlrOutputManagerV1: ()] => OutputManagementState);
             ::wayland_server::delegate_dispatch!($state: [ZwlrOutputHeadV1: HeadData] => OutputManagementState);
             ::wayland_server::delegate_dispatch!($state: [ZwlrOutputModeV1: ModeData] => OutputManagementState);

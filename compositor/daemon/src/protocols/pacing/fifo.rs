@@ -7,7 +7,7 @@ use smithay::{
             wp_fifo_v1::{self as fifo, WpFifoV1 as Fifo},
         },
         wayland_server::{
-            Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, New, Resource, Weak,
+            Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, Resource, Weak,
             backend::ClientId, protocol::wl_surface::WlSurface,
         },
     },
@@ -15,6 +15,7 @@ use smithay::{
 };
 
 use super::{PacingHandler, hook, with_paced};
+use crate::protocols::globals::plain_manager;
 
 /// The global.
 #[derive(Debug)]
@@ -31,21 +32,7 @@ impl FifoState {
     }
 }
 
-impl<D> GlobalDispatch<Manager, (), D> for FifoState
-where
-    D: GlobalDispatch<Manager, ()> + Dispatch<Manager, ()> + 'static,
-{
-    fn bind(
-        _: &mut D,
-        _: &DisplayHandle,
-        _: &Client,
-        resource: New<Manager>,
-        (): &(),
-        data_init: &mut DataInit<'_, D>,
-    ) {
-        data_init.init(resource, ());
-    }
-}
+plain_manager!(FifoState, Manager);
 
 impl<D> Dispatch<Manager, (), D> for FifoState
 where

@@ -9,7 +9,7 @@ use smithay::{
             wp_commit_timing_manager_v1::{self as manager, WpCommitTimingManagerV1 as Manager},
         },
         wayland_server::{
-            Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, New, Resource, Weak,
+            Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, Resource, Weak,
             backend::ClientId, protocol::wl_surface::WlSurface,
         },
     },
@@ -17,6 +17,7 @@ use smithay::{
 };
 
 use super::{PacingHandler, hook, with_paced};
+use crate::protocols::globals::plain_manager;
 
 /// The global.
 #[derive(Debug)]
@@ -33,21 +34,7 @@ impl CommitTimingState {
     }
 }
 
-impl<D> GlobalDispatch<Manager, (), D> for CommitTimingState
-where
-    D: GlobalDispatch<Manager, ()> + Dispatch<Manager, ()> + 'static,
-{
-    fn bind(
-        _: &mut D,
-        _: &DisplayHandle,
-        _: &Client,
-        resource: New<Manager>,
-        (): &(),
-        data_init: &mut DataInit<'_, D>,
-    ) {
-        data_init.init(resource, ());
-    }
-}
+plain_manager!(CommitTimingState, Manager);
 
 impl<D> Dispatch<Manager, (), D> for CommitTimingState
 where

@@ -10,7 +10,7 @@ use wayland_protocols_wlr::screencopy::v1::server::{
 };
 
 use super::{Frame, ScreencopyHandler, ScreencopyState};
-use crate::protocols::filtered::Filtered;
+use crate::protocols::globals::Filtered;
 
 /// Data of a manager: its number.
 #[derive(Debug)]

@@ -16,7 +16,7 @@ use smithay::reexports::wayland_server::{
 };
 use wayland_protocols_wlr::screencopy::v1::server::zwlr_screencopy_manager_v1::ZwlrScreencopyManagerV1 as Manager;
 
-use super::{filtered::Filtered, shm::Pixels};
+use super::{globals::Filtered, shm::Pixels};
 use crate::render::{CaptureJob, CaptureToken, Captured};
 pub(crate) use dispatch::{FrameData, ManagerData};
 use frame::Frame;
@@ -172,7 +172,7 @@ macro_rules! delegate_screencopy {
             use $crate::protocols::screencopy::{
                 FrameData, ManagerData, ScreencopyState,
             };
-            ::wayland_server::delegate_global_dispatch!($state: [ZwlrScreencopyManagerV1: $crate::protocols::filtered::Filtered] => ScreencopyState);
+            ::wayland_server::delegate_global_dispatch!($state: [ZwlrScreencopyManagerV1: $crate::protocols::globals::Filtered] => ScreencopyState);
             ::wayland_server::delegate_dispatch!($state: [ZwlrScreencopyManagerV1: ManagerData] => ScreencopyState);
             ::wayland_server::delegate_dispatch!($state: [ZwlrScreencopyFrameV1: FrameData] => ScreencopyState);
         };

@@ -24,7 +24,7 @@ use wayland_protocols_misc::zwp_virtual_keyboard_v1::server::{
     zwp_virtual_keyboard_v1::{self as keyboard, ZwpVirtualKeyboardV1 as Keyboard},
 };
 
-use super::filtered::{Filtered, filtered_manager};
+use super::globals::{Filtered, filtered_manager};
 
 /// Modifiers and group as a device tells them: depressed, latched, locked, group.
 pub(crate) type Modifiers = [u32; 4];
@@ -271,7 +271,7 @@ macro_rules! delegate_virtual_keyboard {
                 zwp_virtual_keyboard_manager_v1::ZwpVirtualKeyboardManagerV1,
                 zwp_virtual_keyboard_v1::ZwpVirtualKeyboardV1,
             };
-            ::wayland_server::delegate_global_dispatch!($state: [ZwpVirtualKeyboardManagerV1: $crate::protocols::filtered::Filtered] => VirtualKeyboardState);
+            ::wayland_server::delegate_global_dispatch!($state: [ZwpVirtualKeyboardManagerV1: $crate::protocols::globals::Filtered] => VirtualKeyboardState);
             ::wayland_server::delegate_dispatch!($state: [ZwpVirtualKeyboardManagerV1: ()] => VirtualKeyboardState);
             ::wayland_server::delegate_dispatch!($state: [ZwpVirtualKeyboardV1: VirtualKeyboardData] => VirtualKeyboardState);
         };

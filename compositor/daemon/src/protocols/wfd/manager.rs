@@ -10,7 +10,7 @@ use smithay::reexports::wayland_server::{
 };
 
 use super::{DeviceData, DeviceKey, Entry, May, WfdHandler, WfdState, tell::Told, wire_status};
-use crate::protocols::filtered::Filtered;
+use crate::protocols::globals::Filtered;
 
 /// The number of the one device.
 const DEVICE: u32 = 1;

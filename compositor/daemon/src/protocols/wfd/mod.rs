@@ -31,7 +31,7 @@ use smithay::reexports::wayland_server::{
     protocol::{wl_buffer::WlBuffer, wl_region::WlRegion},
 };
 
-use super::filtered::Filtered;
+use super::globals::Filtered;
 use commit::{Ending, Waiting};
 pub(crate) use commit::{Frame, Order};
 pub(crate) use device::DeviceData;
@@ -295,7 +295,7 @@ macro_rules! delegate_wfd {
             use $crate::protocols::wfd::{
                 DeviceData, MaskData, PipelineData, PortData, SourceData, WfdState,
             };
-            ::wayland_server::delegate_global_dispatch!($state: [WfdManagerV1: $crate::protocols::filtered::Filtered] => WfdState);
+            ::wayland_server::delegate_global_dispatch!($state: [WfdManagerV1: $crate::protocols::globals::Filtered] => WfdState);
             ::wayland_server::delegate_dispatch!($state: [WfdManagerV1: ()] => WfdState);
             ::wayland_server::delegate_dispatch!($state: [WfdDeviceV1: DeviceData] => WfdState);
             ::wayland_server::delegate_dispatch!($state: [WfdCommitV1: ()] => WfdState);

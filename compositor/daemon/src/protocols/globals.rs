@@ -1,4 +1,4 @@
-//! Globals that only some clients see.
+//! What globals have in common: who sees them, and managers that are told nothing when they are made.
 
 use smithay::reexports::wayland_server::Client;
 
@@ -22,6 +22,33 @@ impl std::fmt::Debug for Filtered {
     }
 }
 
+/// The global, seen by all, of a manager object that has no data and is told nothing when it is made.
+macro_rules! plain_manager {
+    ($state:ty, $manager:ty) => {
+        const _: () = {
+            use smithay::reexports::wayland_server::{
+                Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, New,
+            };
+            impl<D> GlobalDispatch<$manager, (), D> for $state
+            where
+                D: GlobalDispatch<$manager, ()> + Dispatch<$manager, ()> + 'static,
+            {
+                fn bind(
+                    _: &mut D,
+                    _: &DisplayHandle,
+                    _: &Client,
+                    resource: New<$manager>,
+                    (): &(),
+                    init: &mut DataInit<'_, D>,
+                ) {
+                    init.init(resource, ());
+                }
+            }
+        };
+    };
+}
+pub(crate) use plain_manager;
+
 /// The filtered global of a manager object that has no data and is told nothing when it is made.
 macro_rules! filtered_manager {
     ($state:ty, $manager:ty) => {
@@ -29,7 +56,7 @@ macro_rules! filtered_manager {
             use smithay::reexports::wayland_server::{
                 Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, New,
             };
-            use $crate::protocols::filtered::Filtered;
+            use $crate::protocols::globals::Filtered;
             impl<D> GlobalDispatch<$manager, Filtered, D> for $state
             where
                 D: GlobalDispatch<$manager, Filtered> + Dispatch<$manager, ()> + 'static,
