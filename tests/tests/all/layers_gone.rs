@@ -105,6 +105,21 @@ fn who_promised_signs_of_life_and_is_silent_is_late() -> Result<()> {
 }
 
 #[test]
+fn a_shorter_deadline_counts_at_once() -> Result<()> {
+    let layer = |deadline| configuration(&format!("fallback = \"hide\"\ndeadline = {deadline}"));
+    let service = Service::start_with(&layer("3600"))?;
+    let mut watcher = Program::connect(&service.socket("viewer")?)?;
+    let (mut program, toplevel, _buffer) = shown(&service.socket("viewer")?, pattern)?;
+    let stream = program.stream(&toplevel.surface)?;
+    stream.heartbeat(1);
+    program.roundtrip()?;
+    service.reload(&layer("0.1"))?;
+    stream.heartbeat(2);
+    program.roundtrip()?;
+    wait_for(&mut watcher, "the fallback", |_, _| BACK)
+}
+
+#[test]
 fn observers_hear_how_a_layer_reaches_the_screen_and_of_its_fallback() -> Result<()> {
     let service = Service::start_with(&configuration("fallback = \"last\"\ndeadline = 0.1"))?;
     let mut looker = Program::connect(&service.socket("viewer")?)?;

@@ -1,9 +1,6 @@
 //! Who is late: streams that promised to give signs of life, and did not.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use porthole_core::model::PipelineId;
 use smithay::reexports::{
@@ -18,8 +15,9 @@ use crate::{clock, protocols::stream::GuestState, state::State};
 pub(super) struct Deadlines {
     /// When something was last heard of a layer.
     heard: BTreeMap<PipelineId, Duration>,
-    /// Layers whose timer is armed.
-    watched: BTreeSet<PipelineId>,
+    /// The number of the timer that is armed for a layer; an older one has nothing to say.
+    watched: BTreeMap<PipelineId, u64>,
+    timers: u64,
     /// Layers whose fallback is shown, with how long nothing was heard of them then.
     late: BTreeMap<PipelineId, Duration>,
 }
@@ -32,6 +30,7 @@ impl Deadlines {
 
     pub(super) fn forget(&mut self, pipeline: PipelineId) {
         self.heard.remove(&pipeline);
+        self.watched.remove(&pipeline);
         self.late.remove(&pipeline);
     }
 
@@ -61,7 +60,7 @@ impl State {
             tracing::info!(layer = self.layer_name(pipeline), "the stream is back");
             self.layer_changed(pipeline);
         }
-        if self.layers.deadlines.watched.insert(pipeline) {
+        if !self.layers.deadlines.watched.contains_key(&pipeline) {
             self.watch(pipeline, deadline);
         }
     }
@@ -77,10 +76,15 @@ impl State {
     /// Looks at a layer again after `wait`. The timer is not moved with every sign of life: it finds
     /// out by itself how long it has to go on.
     fn watch(&mut self, pipeline: PipelineId, wait: Duration) {
-        let timer =
-            self.handle.insert_source(Timer::from_duration(wait), move |_, (), state| match state
-                .time_left(pipeline)
-            {
+        let deadlines = &mut self.layers.deadlines;
+        deadlines.timers += 1;
+        let number = deadlines.timers;
+        deadlines.watched.insert(pipeline, number);
+        let timer = self.handle.insert_source(Timer::from_duration(wait), move |_, (), state| {
+            if state.layers.deadlines.watched.get(&pipeline) != Some(&number) {
+                return TimeoutAction::Drop;
+            }
+            match state.time_left(pipeline) {
                 Some(left) if !left.is_zero() => TimeoutAction::ToDuration(left),
                 left => {
                     state.layers.deadlines.watched.remove(&pipeline);
@@ -93,7 +97,8 @@ impl State {
                     }
                     TimeoutAction::Drop
                 }
-            });
+            }
+        });
         if let Err(error) = timer {
             tracing::error!("no timer for a layer's deadline: {error}");
             self.layers.deadlines.watched.remove(&pipeline);
