@@ -37,6 +37,8 @@ pub struct Options {
     pub draw: Option<String>,
     /// Whether QEMU takes commands; see [`Guest::qmp`].
     pub qmp: bool,
+    /// Whether a reset boots the guest again; otherwise it ends QEMU.
+    pub reboots: bool,
 }
 
 impl Default for Options {
@@ -51,6 +53,7 @@ impl Default for Options {
             device_options: Vec::new(),
             draw: None,
             qmp: false,
+            reboots: false,
         }
     }
 }
@@ -138,6 +141,7 @@ impl Guest {
         machine.draw.clone_from(&options.draw);
         machine.qmp = options.qmp.then(|| folder.join("qmp.sock"));
         machine.shared_memory = options.shared_memory;
+        machine.reboots = options.reboots;
         let qemu = match options.release {
             Some(release) => Qemu::of_release(release)?,
             None => Qemu::for_vhost_user()?,

@@ -14,6 +14,7 @@ mod lint;
 mod man;
 mod rig;
 mod setup;
+mod soak;
 mod test;
 mod wlcs;
 
@@ -65,6 +66,8 @@ enum Task {
     Wlcs(wlcs::Options),
     /// Measure the service beside sway and weston (a quarter of an hour on a quiet machine)
     Bench(bench::Options),
+    /// Live with guests, viewers, layouts and kills for a while, and say whether anything grows
+    Soak(soak::Options),
     /// Prepare or look at what test guests run on
     #[command(subcommand)]
     Rig(rig::Task),
@@ -81,6 +84,7 @@ fn main() -> ExitCode {
         Task::Completions { folder } => man::completions(&folder),
         Task::Wlcs(options) => wlcs::run(&options),
         Task::Bench(options) => bench::run(&options),
+        Task::Soak(options) => soak::run(&options),
         Task::Rig(task) => rig::run(&task),
     };
     match result {

@@ -42,6 +42,8 @@ pub struct Machine {
     pub options: Vec<String>,
     /// What the guest draws when it is up: `HEAD:PATTERN:SEED[,...]`.
     pub draw: Option<String>,
+    /// Whether QEMU goes on after a reset; otherwise it ends, as a test wants of a guest that crashes.
+    pub reboots: bool,
 }
 
 impl Machine {
@@ -56,6 +58,7 @@ impl Machine {
             qmp: None,
             options: Vec::new(),
             draw: None,
+            reboots: false,
         }
     }
 
@@ -159,7 +162,10 @@ impl Qemu {
         command.args(["-accel", self.accelerator.option(), "-cpu", self.accelerator.cpu()]);
         command.args(["-machine", "q35,memory-backend=ram", "-m", &format!("{size}M")]);
         let memory = format!("memory-backend-memfd,id=ram,size={size}M,share={share}");
-        command.args(["-object", &memory, "-nodefaults", "-no-user-config", "-no-reboot"]);
+        command.args(["-object", &memory, "-nodefaults", "-no-user-config"]);
+        if !machine.reboots {
+            command.arg("-no-reboot");
+        }
         command.args(["-display", "none", "-vga", "none"]);
         command.arg("-kernel").arg(&image.kernel).arg("-initrd").arg(&image.archive);
         command.args(["-append", &line]);

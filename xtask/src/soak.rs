@@ -1,0 +1,25 @@
+//! `cargo xtask soak`: guests, viewers and kills for as long as told.
+
+use std::process::Command;
+
+use clap::Args;
+use porthole_rig::command::visible;
+use porthole_rig::{Result, cache};
+
+use crate::{cargo, setup};
+
+/// What `porthole-soak` is told; its own help says what it takes.
+#[derive(Args)]
+#[command(disable_help_flag = true)]
+pub(crate) struct Options {
+    /// Options (see `cargo xtask soak --help`)
+    #[arg(allow_hyphen_values = true, trailing_var_arg = true)]
+    arguments: Vec<String>,
+}
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    setup::for_guests()?;
+    cargo::step("building the soak", &["build", "-p", "porthole-soak"])?;
+    let program = cache::target().join("debug/porthole-soak");
+    visible(Command::new(program).args(&options.arguments))
+}
