@@ -22,7 +22,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     // One by one: together they would be built with each other's features.
     let only_asks = ["--list", "--help", "-h"];
     let asks = options.arguments.iter().any(|word| only_asks.contains(&word.as_str()));
-    let programs = if asks { &["porthole-bench"][..] } else { &["porthole", "porthole-bench"] };
+    let all = ["porthole", "porthole-gpu", "porthole-vnc", "porthole-bench"];
+    let programs = if asks { &all[3..] } else { &all[..] };
     for name in programs {
         let what = format!("building {name} as it is released (minutes the first time)");
         cargo::step(&what, &["build", "--release", "-p", name])?;

@@ -147,6 +147,7 @@ fn watch_signals(handle: &LoopHandle<'static, State>) -> Result<(), Failure> {
                     "commands": done.commands,
                     "errors": done.errors,
                     "frames": done.frames,
+                    "kicks": state.devices.kicks(),
                     "transferred_bytes": done.copies.transfer,
                     "repaired_bytes": done.copies.repair,
                 });

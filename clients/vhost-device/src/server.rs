@@ -56,6 +56,8 @@ pub struct Server {
     backend: Backend,
     /// The queue whose turn it is to be first.
     first: usize,
+    /// How often the driver has kicked, at least: kicks that come together are one.
+    kicks: u64,
 }
 
 impl AsFd for Server {
@@ -82,7 +84,14 @@ impl Server {
                 Phase::Connected(Connection::new(Watch::new(&epoll, socket, KEY_FRONT)?))
             }
         };
-        Ok(Self { backend: Backend::new(shape, Rc::clone(&epoll)), epoll, wake, phase, first: 0 })
+        Ok(Self {
+            backend: Backend::new(shape, Rc::clone(&epoll)),
+            epoll,
+            wake,
+            phase,
+            first: 0,
+            kicks: 0,
+        })
     }
 
     /// Whether a front-end is connected.
@@ -95,6 +104,12 @@ impl Server {
     #[must_use]
     pub fn features(&self) -> u64 {
         self.backend.features
+    }
+
+    /// How often the driver has kicked its queues. Kicks that are heard together count as one.
+    #[must_use]
+    pub const fn kicks(&self) -> u64 {
+        self.kicks
     }
 
     /// Does what is due, a bounded piece of it, and comes back by itself for the rest.
@@ -189,6 +204,7 @@ impl Server {
         };
         if let Some(kick) = self.backend.rings.rings.get(queue).and_then(|r| r.kick()) {
             clear(kick);
+            self.kicks = self.kicks.saturating_add(1);
         }
         if let Some(pending) = self.backend.pending.get_mut(queue) {
             *pending = true;

@@ -140,6 +140,12 @@ impl Client {
         std::mem::take(&mut self.output)
     }
 
+    /// Whether an update has begun to arrive and is not complete.
+    #[must_use]
+    pub const fn is_updating(&self) -> bool {
+        matches!(self.phase, Phase::Update(_))
+    }
+
     /// The picture as it is now; complete at [`Event::UpdateDone`].
     #[must_use]
     pub const fn picture(&self) -> &Picture {

@@ -1,9 +1,12 @@
 //! What can be measured, and what is wished of it.
 
+mod path;
+
 use porthole_rig::Result;
 
 use crate::compositor::Kind;
 use crate::measure::{self, Bench, Samples};
+use crate::path::Question;
 use crate::scene::Scene;
 
 /// What the number of the service should be.
@@ -11,6 +14,8 @@ use crate::scene::Scene;
 pub(crate) enum Goal {
     /// At most this part of the best peer's number.
     OfPeer(f64),
+    /// At least this part of the best peer's number.
+    AtLeastOfPeer(f64),
     /// At most this.
     AtMost(f64),
     /// Nothing in particular: it is good to know.
@@ -34,7 +39,26 @@ pub(crate) struct Benchmark {
     pub(crate) what: &'static str,
     pub(crate) goal: Goal,
     pub(crate) pick: Pick,
-    pub(crate) measure: fn(&Bench) -> Result<Samples>,
+    pub(crate) measure: Work,
+}
+
+/// How a row comes about.
+#[derive(Clone, Copy)]
+pub(crate) enum Work {
+    /// By a measurement of its own.
+    Alone(fn(&Bench) -> Result<Samples>),
+    /// From runs of a guest, which several rows share.
+    Path(Question),
+}
+
+impl Benchmark {
+    /// Measures.
+    pub(crate) fn run(&self, bench: &Bench) -> Result<Samples> {
+        match self.measure {
+            Work::Alone(measure) => measure(bench),
+            Work::Path(question) => crate::path::measure(bench, question),
+        }
+    }
 }
 
 /// The compositors that can be captured by the same protocol.
@@ -42,8 +66,8 @@ const CAPTURED: [Kind; 2] = [Kind::Porthole, Kind::Sway];
 
 const FRAME: &str = "ms of CPU/frame";
 
-/// Everything that can be measured.
-pub(crate) const ALL: &[Benchmark] = &[
+/// Everything that is measured of the service alone.
+const SERVICE: &[Benchmark] = &[
     cost("compose.full", "a film that fills the output", 1.0, |bench| {
         measure::cost(bench, &Scene::full(), &Kind::ALL)
     }),
@@ -65,7 +89,7 @@ pub(crate) const ALL: &[Benchmark] = &[
         what: "the arithmetic for a half transparent 1920×1080",
         goal: Goal::OfPeer(0.45),
         pick: Pick::Least,
-        measure: measure::kernels::over,
+        measure: Work::Alone(measure::kernels::over),
     },
     Benchmark {
         id: "blend.mask",
@@ -73,7 +97,7 @@ pub(crate) const ALL: &[Benchmark] = &[
         what: "the same with mask and opacity",
         goal: Goal::AtMost(2.0),
         pick: Pick::Least,
-        measure: measure::kernels::mask,
+        measure: Work::Alone(measure::kernels::mask),
     },
     Benchmark {
         id: "blend.key",
@@ -81,7 +105,7 @@ pub(crate) const ALL: &[Benchmark] = &[
         what: "1920×1080 with a colour key",
         goal: Goal::AtMost(0.6),
         pick: Pick::Least,
-        measure: measure::kernels::key,
+        measure: Work::Alone(measure::kernels::key),
     },
     hole("hole.0", "a film under a half transparent picture", |bench| hole_cost(bench, 0)),
     hole("hole.1", "the same with a hole of a seventh", |bench| hole_cost(bench, 1)),
@@ -92,7 +116,7 @@ pub(crate) const ALL: &[Benchmark] = &[
         what: "threads that wake up while nothing changes",
         goal: Goal::AtMost(0.0),
         pick: Pick::Least,
-        measure: |bench| measure::wake_ups(bench, &Kind::ALL),
+        measure: Work::Alone(|bench| measure::wake_ups(bench, &Kind::ALL)),
     },
     Benchmark {
         id: "capture.idle",
@@ -100,7 +124,7 @@ pub(crate) const ALL: &[Benchmark] = &[
         what: "from a commit to its capture, median",
         goal: Goal::AtMost(1.5),
         pick: Pick::Median,
-        measure: |bench| measure::latency(bench, false, 0.5, &CAPTURED),
+        measure: Work::Alone(|bench| measure::latency(bench, false, 0.5, &CAPTURED)),
     },
     Benchmark {
         id: "capture.load",
@@ -108,7 +132,7 @@ pub(crate) const ALL: &[Benchmark] = &[
         what: "the same beside a film, 95 of 100 captures",
         goal: Goal::AtMost(16.7),
         pick: Pick::Median,
-        measure: |bench| measure::latency(bench, true, 0.95, &CAPTURED),
+        measure: Work::Alone(|bench| measure::latency(bench, true, 0.95, &CAPTURED)),
     },
     Benchmark {
         id: "start.splash",
@@ -116,7 +140,7 @@ pub(crate) const ALL: &[Benchmark] = &[
         what: "from exec until programs can connect; the splash is there",
         goal: Goal::AtMost(20.0),
         pick: Pick::Least,
-        measure: |bench| measure::connected(bench, &Kind::ALL),
+        measure: Work::Alone(|bench| measure::connected(bench, &Kind::ALL)),
     },
     Benchmark {
         id: "start.first_frame",
@@ -124,7 +148,7 @@ pub(crate) const ALL: &[Benchmark] = &[
         what: "from exec until a program's first frame is done",
         goal: Goal::OfPeer(1.0),
         pick: Pick::Least,
-        measure: |bench| measure::first_frame(bench, &Kind::ALL),
+        measure: Work::Alone(|bench| measure::first_frame(bench, &Kind::ALL)),
     },
     Benchmark {
         id: "memory.private",
@@ -132,7 +156,7 @@ pub(crate) const ALL: &[Benchmark] = &[
         what: "private memory beyond one picture of the output",
         goal: Goal::AtMost(6.0),
         pick: Pick::Median,
-        measure: |bench| measure::private_memory(bench, &Kind::ALL),
+        measure: Work::Alone(|bench| measure::private_memory(bench, &Kind::ALL)),
     },
     Benchmark {
         id: "missed.eight",
@@ -140,7 +164,7 @@ pub(crate) const ALL: &[Benchmark] = &[
         what: "never shown, of eight programs at 60 Hz, on one processor",
         goal: Goal::AtMost(0.0),
         pick: Pick::Median,
-        measure: |bench| measure::missed(bench, &Scene::eight(), &Kind::ALL),
+        measure: Work::Alone(|bench| measure::missed(bench, &Scene::eight(), &Kind::ALL)),
     },
 ];
 
@@ -150,7 +174,14 @@ const fn cost(
     part: f64,
     measure: fn(&Bench) -> Result<Samples>,
 ) -> Benchmark {
-    Benchmark { id, unit: FRAME, what, goal: Goal::OfPeer(part), pick: Pick::Least, measure }
+    Benchmark {
+        id,
+        unit: FRAME,
+        what,
+        goal: Goal::OfPeer(part),
+        pick: Pick::Least,
+        measure: Work::Alone(measure),
+    }
 }
 
 const fn hole(
@@ -158,7 +189,14 @@ const fn hole(
     what: &'static str,
     measure: fn(&Bench) -> Result<Samples>,
 ) -> Benchmark {
-    Benchmark { id, unit: FRAME, what, goal: Goal::Known, pick: Pick::Least, measure }
+    Benchmark {
+        id,
+        unit: FRAME,
+        what,
+        goal: Goal::Known,
+        pick: Pick::Least,
+        measure: Work::Alone(measure),
+    }
 }
 
 /// No other compositor can punch holes.
@@ -166,11 +204,16 @@ fn hole_cost(bench: &Bench, holes: u32) -> Result<Samples> {
     measure::cost(bench, &Scene::holes(holes), &[Kind::Porthole])
 }
 
+/// Everything that can be measured.
+fn all() -> impl Iterator<Item = &'static Benchmark> {
+    SERVICE.iter().chain(path::ALL)
+}
+
 /// The benchmarks that are named, by themselves or by what their names begin with; all if none is.
 pub(crate) fn chosen(names: &[String]) -> Vec<&'static Benchmark> {
     let named =
         |id: &str| names.iter().any(|name| id == name || id.starts_with(&format!("{name}.")));
-    ALL.iter().filter(|benchmark| names.is_empty() || named(benchmark.id)).collect()
+    all().filter(|benchmark| names.is_empty() || named(benchmark.id)).collect()
 }
 
 /// A name that names nothing.
@@ -186,16 +229,16 @@ mod tests {
     fn names_choose_one_or_a_group() {
         let count = |name: &str| chosen(&[name.to_owned()]).len();
         assert_eq!((count("compose"), count("compose.full"), count("comp")), (5, 1, 0));
-        assert_eq!(chosen(&[]).len(), ALL.len());
+        assert_eq!(chosen(&[]).len(), all().count());
         let names = ["compose", "comp", "idle.wakeups"].map(str::to_owned);
         assert_eq!(unknown(&names), Some(&names[1]));
     }
 
     #[test]
     fn every_id_is_there_once() {
-        let mut ids: Vec<_> = ALL.iter().map(|benchmark| benchmark.id).collect();
+        let mut ids: Vec<_> = all().map(|benchmark| benchmark.id).collect();
         ids.sort_unstable();
         ids.dedup();
-        assert_eq!(ids.len(), ALL.len());
+        assert_eq!(ids.len(), all().count());
     }
 }

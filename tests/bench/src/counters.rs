@@ -16,9 +16,20 @@ impl Counters {
     pub(crate) fn of(processes: &[u32]) -> Self {
         let mut sum = Self::default();
         for process in processes {
-            let Ok(tasks) = fs::read_dir(format!("/proc/{process}/task")) else { continue };
-            for task in tasks.flatten() {
-                let read = |name| fs::read_to_string(task.path().join(name)).unwrap_or_default();
+            let part = Self::of_threads(*process, |_| true);
+            sum.cpu += part.cpu;
+            sum.wake_ups += part.wake_ups;
+        }
+        sum
+    }
+
+    /// The sums of those threads of a process that have a fitting name.
+    pub(crate) fn of_threads(process: u32, fits: impl Fn(&str) -> bool) -> Self {
+        let mut sum = Self::default();
+        let tasks = fs::read_dir(format!("/proc/{process}/task"));
+        for task in tasks.into_iter().flatten().flatten() {
+            let read = |name| fs::read_to_string(task.path().join(name)).unwrap_or_default();
+            if fits(read("comm").trim_end()) {
                 sum.cpu += first_number(&read("schedstat"));
                 sum.wake_ups += field(&read("status"), "voluntary_ctxt_switches:");
             }

@@ -1,6 +1,7 @@
-//! `cargo xtask bench`: measures the service beside other compositors.
+//! `cargo xtask bench`: measures the service beside other compositors, and the whole way from a guest
+//! to a viewer ([`path`]) beside QEMU.
 //!
-//! All run on this machine in turns, show the same [`scene`]s of the same programs ([`load`]), and are
+//! Compositors run on this machine in turns, show the same [`scene`]s of the same programs ([`load`]), and are
 //! counted by the same [`counters`]; nothing here belongs to any of them.
 
 #![forbid(unsafe_code)]
@@ -12,9 +13,11 @@ mod compositor;
 mod counters;
 mod load;
 mod measure;
+mod path;
 mod row;
 mod scene;
 
+use std::cell::RefCell;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -34,7 +37,7 @@ use row::Row;
 /// More important than all else on the machine, where that is granted.
 const NICENESS: i32 = -15;
 
-/// Measures the service beside other compositors
+/// Measures the service beside other compositors, and the whole way from a guest to a viewer beside QEMU
 #[derive(Parser)]
 #[command(name = "cargo xtask bench")]
 struct Arguments {
@@ -98,14 +101,14 @@ fn prepare(arguments: &Arguments) -> Result<Bench> {
     }
     let span = Duration::from_secs(arguments.seconds.max(1).into());
     let programs = Programs { porthole, peers };
-    Ok(Bench { programs, rounds: arguments.rounds.max(1), span })
+    Ok(Bench { programs, rounds: arguments.rounds.max(1), span, path: RefCell::default() })
 }
 
 /// Measures one row; what goes wrong is in the row.
 fn measure(bench: &Bench, benchmark: &Benchmark) -> Row {
     let load = counters::load();
     let _step = Step::start(format!("{} ({}): {}", benchmark.id, benchmark.unit, benchmark.what));
-    let samples = (benchmark.measure)(bench).unwrap_or_else(|error| {
+    let samples = benchmark.run(bench).unwrap_or_else(|error| {
         let mut samples = Samples::default();
         samples.note(format!("failed: {error}"));
         samples

@@ -7,6 +7,7 @@ mod pictures;
 mod quiet;
 mod start;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use porthole_rig::progress::say;
 use porthole_rig::{Result, RigError};
 
 use crate::compositor::{Kind, Programs};
+use crate::path::Path;
 
 pub(crate) use capture::latency;
 pub(crate) use frames::{cost, missed};
@@ -28,6 +30,8 @@ pub(crate) struct Bench {
     pub(crate) rounds: u32,
     /// How long frames are counted.
     pub(crate) span: Duration,
+    /// Guests that were booted and what was measured with them.
+    pub(crate) path: RefCell<Path>,
 }
 
 /// What was measured: a number for each round, by who was measured.

@@ -35,13 +35,22 @@ impl Row {
         let ours = samples.by.get(OURS).and_then(|numbers| value(numbers));
         let peers = samples.by.iter().filter(|(who, _)| **who != OURS);
         let peers = peers.filter_map(|(who, numbers)| Some((*who, value(numbers)?)));
-        let peer = peers.min_by(|a, b| a.1.total_cmp(&b.1));
+        let more_is_better = matches!(benchmark.goal, Goal::AtLeastOfPeer(_));
+        let peer = if more_is_better {
+            peers.max_by(|a, b| a.1.total_cmp(&b.1))
+        } else {
+            peers.min_by(|a, b| a.1.total_cmp(&b.1))
+        };
         let ratio = ours.zip(peer).and_then(|(ours, (_, peer))| (peer > 0.0).then(|| ours / peer));
         let (goal, met) = match benchmark.goal {
             Goal::AtMost(most) => {
                 (format!("<= {most} {}", benchmark.unit), ours.map(|ours| ours <= most))
             }
             Goal::Known => ("-".to_owned(), None),
+            Goal::AtLeastOfPeer(least) => {
+                let goal = format!(">= {least} of the best peer");
+                (goal, ratio.map(|ratio| ratio >= least))
+            }
             Goal::OfPeer(most) => {
                 (format!("<= {most} of the best peer"), ratio.map(|ratio| ratio <= most))
             }

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::motion::Motion;
 use crate::pattern::{Area, Pattern};
 
 /// One order to the guest. A head is a connector, counted from zero.
@@ -44,6 +45,23 @@ pub enum Command {
         seed: u32,
         /// How many flips.
         count: u32,
+    },
+    /// Draws numbered frames for a while. Answers with `frames`, `microseconds` and `interrupts`, each
+    /// followed by its number. The low byte of each frame's number goes to the I/O port 0xe9 right
+    /// before the kernel is told of the frame.
+    Animate {
+        /// Which connector.
+        head: usize,
+        /// What changes.
+        motion: Motion,
+        /// The first frame's number.
+        first: u32,
+        /// For how long.
+        milliseconds: u32,
+        /// Microseconds from frame to frame at least; 0 for as many frames as can be.
+        interval: u32,
+        /// Up to so many microseconds are added to each interval.
+        spread: u32,
     },
     /// Writes a pattern through the fbdev device.
     Framebuffer {
@@ -111,6 +129,9 @@ impl fmt::Display for Command {
             Command::Mode { head, width, height } => write!(f, "mode {head} {width} {height}"),
             Command::Flip { head, pattern, seed, count } => {
                 write!(f, "flip {head} {pattern} {seed} {count}")
+            }
+            Command::Animate { head, motion, first, milliseconds, interval, spread } => {
+                write!(f, "animate {head} {motion} {first} {milliseconds} {interval} {spread}")
             }
             Command::Framebuffer { pattern, seed } => write!(f, "fb {pattern} {seed}"),
             Command::CursorShow { head, pattern, seed, hot: (x, y) } => {
@@ -193,6 +214,14 @@ impl FromStr for Command {
                 seed: words.next()?,
                 count: words.next()?,
             },
+            "animate" => Command::Animate {
+                head: words.next()?,
+                motion: words.next()?,
+                first: words.next()?,
+                milliseconds: words.next()?,
+                interval: words.next()?,
+                spread: words.next()?,
+            },
             "fb" => Command::Framebuffer { pattern: words.next()?, seed: words.next()? },
             "cursor-show" => Command::CursorShow {
                 head: words.next()?,
@@ -230,6 +259,14 @@ mod tests {
             Command::Draw { head, pattern, seed, area },
             Command::Mode { head, width: 1024, height: 768 },
             Command::Flip { head, pattern, seed, count: 3 },
+            Command::Animate {
+                head,
+                motion: Motion::Window,
+                first: 1,
+                milliseconds: 2,
+                interval: 3,
+                spread: 4,
+            },
             Command::Framebuffer { pattern, seed },
             Command::CursorShow { head, pattern, seed, hot: (3, 4) },
             Command::CursorMove { head, x: -5, y: 6 },

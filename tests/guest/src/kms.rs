@@ -47,6 +47,15 @@ struct Page {
     id: framebuffer::Handle,
 }
 
+/// The rows of a page, in XRGB8888.
+pub(crate) struct Canvas<'a> {
+    /// Width and height in pixels.
+    pub(crate) size: (u32, u32),
+    /// Bytes from row to row.
+    pub(crate) stride: usize,
+    pub(crate) rows: &'a mut [u8],
+}
+
 impl Card {
     /// Opens the first device and pairs each connector with a CRTC.
     pub(crate) fn open() -> io::Result<Self> {
@@ -178,10 +187,7 @@ impl Card {
         let id = page.id;
         self.head_mut(index)?.front = Some(page);
         painted?;
-        let edge = |value: u32| u16::try_from(value).unwrap_or(u16::MAX);
-        let (right, bottom) = (edge(area.x + area.width), edge(area.y + area.height));
-        let clip = ClipRect::new(edge(area.x), edge(area.y), right, bottom);
-        self.file.dirty_framebuffer(id, &[clip])?;
+        self.file.dirty_framebuffer(id, &[clip(area)])?;
         Ok((width, height))
     }
 
@@ -192,15 +198,58 @@ impl Card {
 
     /// Draws the hidden page, flips to it and waits until the kernel says that it is shown.
     pub(crate) fn flip(&mut self, index: usize, pattern: Pattern, seed: u32) -> io::Result<()> {
+        let paint = |canvas: Canvas<'_>| {
+            let (width, height) = canvas.size;
+            let area = Area::whole(width, height);
+            pattern.draw(seed, canvas.size, area, canvas.stride, canvas.rows);
+        };
+        self.flip_with(index, paint, || Ok(()))
+    }
+
+    /// Lends the shown page, with a way to tell the kernel what changed in it.
+    pub(crate) fn with_front<R>(
+        &mut self,
+        index: usize,
+        work: impl FnOnce(Canvas<'_>, &dyn Fn(Area) -> io::Result<()>) -> io::Result<R>,
+    ) -> io::Result<R> {
         if self.head(index)?.front.is_none() {
             self.set_mode(index, None)?;
         }
-        let (width, height) = self.size(index)?;
+        let Some(mut page) = self.head_mut(index)?.front.take() else {
+            return Err(no_head(index));
+        };
+        let (size, stride, id) = (page.buffer.size(), page.buffer.pitch() as usize, page.id);
+        let changed = |area| self.file.dirty_framebuffer(id, &[clip(area)]);
+        let result = self
+            .file
+            .map_dumb_buffer(&mut page.buffer)
+            .and_then(|mut rows| work(Canvas { size, stride, rows: &mut rows }, &changed));
+        self.head_mut(index)?.front = Some(page);
+        result
+    }
+
+    /// Lends the hidden page, flips to it and waits until the kernel says that it is shown. `before`
+    /// is called right before the kernel is told.
+    pub(crate) fn flip_with(
+        &mut self,
+        index: usize,
+        paint: impl FnOnce(Canvas<'_>),
+        before: impl FnOnce() -> io::Result<()>,
+    ) -> io::Result<()> {
+        if self.head(index)?.front.is_none() {
+            self.set_mode(index, None)?;
+        }
+        let size = self.size(index)?;
         let mut page = match self.head_mut(index)?.back.take() {
             Some(page) => page,
-            None => self.new_page((width, height))?,
+            None => self.new_page(size)?,
         };
-        self.paint(&mut page, pattern, seed, Area::whole(width, height))?;
+        let stride = page.buffer.pitch() as usize;
+        {
+            let mut rows = self.file.map_dumb_buffer(&mut page.buffer)?;
+            paint(Canvas { size, stride, rows: &mut rows });
+        }
+        before()?;
         let crtc = self.head(index)?.crtc;
         self.file.page_flip(crtc, page.id, PageFlipFlags::EVENT, None)?;
         while !self.file.receive_events()?.any(|event| matches!(event, Event::PageFlip(_))) {}
@@ -257,6 +306,13 @@ impl Card {
         let pages = [head.front.take(), head.back.take()];
         pages.into_iter().flatten().try_for_each(|page| self.free(&page))
     }
+}
+
+/// A rectangle as the kernel wants it.
+fn clip(area: Area) -> ClipRect {
+    let edge = |value: u32| u16::try_from(value).unwrap_or(u16::MAX);
+    let (right, bottom) = (edge(area.x + area.width), edge(area.y + area.height));
+    ClipRect::new(edge(area.x), edge(area.y), right, bottom)
 }
 
 fn no_head(index: usize) -> io::Error {

@@ -6,6 +6,8 @@
 #![forbid(unsafe_code)]
 
 pub mod commands;
+pub mod motion;
 pub mod pattern;
 
+pub use motion::Motion;
 pub use pattern::Pattern;

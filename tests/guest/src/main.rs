@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod animate;
 mod boot;
 mod control;
 mod framebuffer;

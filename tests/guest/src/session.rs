@@ -10,6 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use porthole_guest::commands::Command;
 use porthole_guest::pattern::Pattern;
 
+use crate::animate::{self, Pace};
 use crate::boot::parameter;
 use crate::control::{Control, log};
 use crate::input::Inputs;
@@ -118,6 +119,11 @@ impl Session {
                 for step in 0..count {
                     self.card()?.flip(head, pattern, seed.wrapping_add(step))?;
                 }
+            }
+            Command::Animate { head, motion, first, milliseconds, interval, spread } => {
+                let span = Duration::from_millis(milliseconds.into());
+                let pace = Pace { interval, spread };
+                return animate::run(self.card()?, head, motion, first, (span, pace));
             }
             Command::Framebuffer { pattern, seed } => return self.framebuffer(pattern, seed),
             Command::CursorShow { head, pattern, seed, hot } => {

@@ -167,6 +167,11 @@ impl Devices {
         self.port.gpu.statistics()
     }
 
+    /// How often the guest has kicked the GPU's queues.
+    pub(super) fn kicks(&self) -> u64 {
+        self.server.kicks()
+    }
+
     /// When the next fence must be answered, or the next display be asked for.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.port.deadline().into_iter().chain(self.resizes.deadline()).min()

@@ -1,0 +1,73 @@
+//! The rows about the whole way from a guest to a viewer.
+
+use super::{Benchmark, Goal, Pick, Work};
+use crate::path::{Coding, Load, Metric, Question};
+
+const MIDDLE: Metric = Metric::Latency(0.5);
+const MOST: Metric = Metric::Latency(0.99);
+
+/// Each load is asked for latency, rate and cost.
+pub(super) const ALL: &[Benchmark] = &[
+    row("path.typing.raw.latency", "sparse 64×64, raw", Load::Typing, Coding::Raw, MIDDLE),
+    row("path.typing.raw.p99", "sparse 64×64, raw", Load::Typing, Coding::Raw, MOST),
+    row("path.typing.raw.cpu", "sparse 64×64, raw", Load::Typing, Coding::Raw, Metric::Cost),
+    row("path.small.raw.latency", "64×64 at 60 Hz, raw", Load::Small, Coding::Raw, MIDDLE),
+    row("path.small.raw.p99", "64×64 at 60 Hz, raw", Load::Small, Coding::Raw, MOST),
+    row("path.small.raw.rate", "64×64 at 60 Hz, raw", Load::Small, Coding::Raw, Metric::Rate),
+    row("path.small.raw.cpu", "64×64 at 60 Hz, raw", Load::Small, Coding::Raw, Metric::Cost),
+    row("path.small.zrle.latency", "64×64 at 60 Hz, ZRLE", Load::Small, Coding::Zrle, MIDDLE),
+    row("path.small.zrle.p99", "64×64 at 60 Hz, ZRLE", Load::Small, Coding::Zrle, MOST),
+    row("path.small.zrle.cpu", "64×64 at 60 Hz, ZRLE", Load::Small, Coding::Zrle, Metric::Cost),
+    row("path.window.raw.latency", "400×300 moves, raw", Load::Window, Coding::Raw, MIDDLE),
+    row("path.window.raw.p99", "400×300 moves, raw", Load::Window, Coding::Raw, MOST),
+    row("path.window.raw.rate", "400×300 moves, raw", Load::Window, Coding::Raw, Metric::Rate),
+    row("path.window.raw.cpu", "400×300 moves, raw", Load::Window, Coding::Raw, Metric::Cost),
+    row("path.window.zrle.latency", "400×300 moves, ZRLE", Load::Window, Coding::Zrle, MIDDLE),
+    row("path.window.zrle.p99", "400×300 moves, ZRLE", Load::Window, Coding::Zrle, MOST),
+    row("path.window.zrle.cpu", "400×300 moves, ZRLE", Load::Window, Coding::Zrle, Metric::Cost),
+    row("path.film.raw.latency", "1920×1080 at 30 Hz, raw", Load::Film, Coding::Raw, MIDDLE),
+    row("path.film.raw.p99", "1920×1080 at 30 Hz, raw", Load::Film, Coding::Raw, MOST),
+    row("path.film.raw.rate", "1920×1080 at 30 Hz, raw", Load::Film, Coding::Raw, Metric::Rate),
+    row("path.film.raw.cpu", "1920×1080 at 30 Hz, raw", Load::Film, Coding::Raw, Metric::Cost),
+    row("path.film.zrle.latency", "1920×1080 at 30 Hz, ZRLE", Load::Film, Coding::Zrle, MIDDLE),
+    row("path.film.zrle.p99", "1920×1080 at 30 Hz, ZRLE", Load::Film, Coding::Zrle, MOST),
+    row("path.film.zrle.rate", "1920×1080 at 30 Hz, ZRLE", Load::Film, Coding::Zrle, Metric::Rate),
+    row("path.film.zrle.cpu", "1920×1080 at 30 Hz, ZRLE", Load::Film, Coding::Zrle, Metric::Cost),
+    row("guest.flips.rate", "guest's page flips", Load::Flips, Coding::Raw, Metric::GuestRate),
+    row(
+        "guest.flips.interrupts",
+        "guest's page flips",
+        Load::Flips,
+        Coding::Raw,
+        Metric::Interrupts,
+    ),
+    row("guest.flips.kicks", "guest's page flips", Load::Flips, Coding::Raw, Metric::Kicks),
+    row("guest.draws.rate", "guest's window moves", Load::Draws, Coding::Raw, Metric::GuestRate),
+    row(
+        "guest.draws.interrupts",
+        "guest's window moves",
+        Load::Draws,
+        Coding::Raw,
+        Metric::Interrupts,
+    ),
+    row("guest.draws.kicks", "guest's window moves", Load::Draws, Coding::Raw, Metric::Kicks),
+];
+
+const fn row(
+    id: &'static str,
+    what: &'static str,
+    load: Load,
+    coding: Coding,
+    metric: Metric,
+) -> Benchmark {
+    let (unit, goal, pick) = match metric {
+        Metric::Latency(_) => ("ms", Goal::OfPeer(0.5), Pick::Median),
+        Metric::Rate => ("frames/s", Goal::AtLeastOfPeer(1.0), Pick::Median),
+        Metric::Cost => (super::FRAME, Goal::OfPeer(1.0), Pick::Least),
+        Metric::GuestRate => ("frames/s", Goal::AtLeastOfPeer(0.96), Pick::Median),
+        Metric::Interrupts => ("1/frame", Goal::OfPeer(1.0), Pick::Median),
+        Metric::Kicks => ("1/frame", Goal::Known, Pick::Median),
+    };
+    let measure = Work::Path(Question { load, coding, metric });
+    Benchmark { id, unit, what, goal, pick, measure }
+}

@@ -1,0 +1,190 @@
+//! A VNC viewer that notes when it sees which frame.
+//!
+//! It behaves as TigerVNC does: it asks for the next update as soon as one begins to arrive.
+
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use porthole_guest::motion::{MARK, Motion, mark};
+use porthole_rfb::client::{Client, Event, Picture};
+use porthole_rfb::{Encoding, PixelFormat};
+use porthole_rig::error::Context;
+use porthole_rig::{Result, RigError};
+
+use super::stamps::Stamps;
+
+/// How often a viewer that hears nothing looks whether it should end.
+const LOOK: Duration = Duration::from_millis(20);
+/// Bytes of one read.
+const CHUNK: usize = 256 * 1024;
+/// Beyond the picture's encoding, what every viewer of today understands.
+const EXTRAS: [Encoding; 6] = [
+    Encoding::CopyRect,
+    Encoding::Cursor,
+    Encoding::DesktopSize,
+    Encoding::ExtendedDesktopSize,
+    Encoding::LastRect,
+    Encoding::QemuLeds,
+];
+
+/// A frame that was seen: its number, counted from the first one, and when all of it was there.
+pub(crate) type Sight = (usize, Instant);
+
+/// What is to be seen.
+#[derive(Clone, Debug)]
+pub(crate) struct Film {
+    pub(crate) motion: Motion,
+    pub(crate) first: u32,
+    pub(crate) stamps: Stamps,
+}
+
+/// What a viewer saw.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) sights: Vec<Sight>,
+    pub(crate) updates: u64,
+    pub(crate) bytes: u64,
+}
+
+/// A viewer's thread.
+#[derive(Debug)]
+pub(crate) struct Viewer {
+    thread: JoinHandle<Result<Seen>>,
+    end: Arc<AtomicBool>,
+}
+
+impl Viewer {
+    /// Connects and waits for the first whole picture.
+    pub(crate) fn start(socket: &Path, encoding: Encoding, film: Film) -> Result<Self> {
+        let mut eye = Eye::connect(socket, encoding, film)?;
+        let end = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&end);
+        let thread = std::thread::spawn(move || {
+            while !told.load(Ordering::Relaxed) {
+                eye.look()?;
+            }
+            Ok(eye.seen)
+        });
+        Ok(Self { thread, end })
+    }
+
+    /// Ends the viewer and tells what it saw.
+    pub(crate) fn finish(self) -> Result<Seen> {
+        self.end.store(true, Ordering::Relaxed);
+        self.thread.join().map_err(|_| RigError::failed("the viewer panicked"))?
+    }
+}
+
+struct Eye {
+    stream: UnixStream,
+    client: Client,
+    buffer: Vec<u8>,
+    film: Film,
+    seen: Seen,
+    /// An update is arriving, and the next one was asked for.
+    inside: bool,
+    /// Frames below this number were seen, or something newer was.
+    next: usize,
+}
+
+impl Eye {
+    fn connect(socket: &Path, encoding: Encoding, film: Film) -> Result<Self> {
+        let stream = UnixStream::connect(socket).at("connect to", socket)?;
+        stream.set_read_timeout(Some(LOOK)).context(|| "set a time limit".to_owned())?;
+        let mut eye = Self {
+            stream,
+            client: Client::new(None, true),
+            buffer: vec![0; CHUNK],
+            film,
+            seen: Seen::default(),
+            inside: false,
+            next: 0,
+        };
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while eye.client.picture().size().is_empty() {
+            eye.look()?;
+            if Instant::now() > deadline {
+                return Err(RigError::failed("the VNC server does not greet"));
+            }
+        }
+        eye.client.set_format(PixelFormat::BGRX);
+        let encodings: Vec<_> = std::iter::once(encoding).chain(EXTRAS).collect();
+        eye.client.set_encodings(&encodings);
+        eye.client.request_update(false);
+        eye.say()?;
+        while eye.seen.updates == 0 {
+            eye.look()?;
+            if Instant::now() > deadline {
+                return Err(RigError::failed("the VNC server sends no picture"));
+            }
+        }
+        Ok(eye)
+    }
+
+    fn say(&mut self) -> Result<()> {
+        let bytes = self.client.take_output();
+        self.stream.write_all(&bytes).context(|| "write to the VNC server".to_owned())
+    }
+
+    /// Reads once and takes note of what came.
+    fn look(&mut self) -> Result<()> {
+        let count = match self.stream.read(&mut self.buffer) {
+            Ok(0) => return Err(RigError::failed("the VNC server hung up")),
+            Ok(count) => count,
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                return Ok(());
+            }
+            Err(error) => return Err(RigError::failed(format!("the viewer: {error}"))),
+        };
+        let now = Instant::now();
+        self.seen.bytes += count as u64;
+        self.client.feed(self.buffer.get(..count).unwrap_or_default());
+        loop {
+            let event = self.client.next_event().map_err(|e| RigError::failed(e.to_string()))?;
+            if self.client.is_updating() && !self.inside {
+                self.inside = true;
+                self.client.request_update(true);
+                self.say()?;
+            }
+            match event {
+                Some(Event::UpdateDone) => self.note(now),
+                Some(_) => {}
+                None => break,
+            }
+        }
+        self.say()
+    }
+
+    /// An update is complete.
+    fn note(&mut self, now: Instant) {
+        self.seen.updates += 1;
+        // One that says nothing at all was never seen to begin.
+        if !std::mem::take(&mut self.inside) {
+            self.client.request_update(true);
+        }
+        let newest = self.film.stamps.count();
+        let picture = self.client.picture();
+        let shown = (self.next..newest).rev().find(|frame| is_shown(picture, &self.film, *frame));
+        if let Some(frame) = shown {
+            self.next = frame + 1;
+            self.seen.sights.push((frame, now));
+        }
+    }
+}
+
+/// Whether a picture shows a frame.
+fn is_shown(picture: &Picture, film: &Film, frame: usize) -> bool {
+    let size = picture.size();
+    let Ok(frame) = u32::try_from(frame) else { return false };
+    let frame = film.first.wrapping_add(frame);
+    let area = film.motion.area(frame, size.width, size.height);
+    let (x, y) = (area.x + MARK / 2, area.y + MARK / 2);
+    let [red, green, blue] = mark(frame);
+    let value = picture.values().get(y as usize * size.width as usize + x as usize);
+    value.is_some_and(|value| value & 0xff_ffff == u32::from_le_bytes([blue, green, red, 0]))
+}
