@@ -1,5 +1,6 @@
 //! What every Wayland client of the service shares.
 
+pub mod arrival;
 pub mod capture;
 pub mod connection;
 mod lamps;

@@ -4,7 +4,8 @@
 //! A [`Presenter`] is a thread with an event loop of its own. Its device talks to it by messages
 //! only, so nothing that a compositor does can stop or end the device. When the connection is lost
 //! every buffer but the newest of each scanout counts as released, nothing counts as visible, and
-//! the presenter tries again until a compositor answers; then it shows everything anew.
+//! the presenter waits until a compositor answers; then it shows everything anew. A mistake in the
+//! presenter itself ends as a lost connection does.
 //!
 //! Every scanout is one `xdg_toplevel`. Any compositor will do; ours finds the windows by their
 //! application ids, `porthole.scanout.0` and so on.
@@ -17,6 +18,7 @@ mod hands;
 mod link;
 mod lock;
 mod pointer;
+mod reach;
 mod seats;
 mod stage;
 mod stream;
@@ -101,6 +103,9 @@ pub enum Show {
     },
     /// How the guest is; for compositors that want to know.
     Guest(Guest),
+    /// Fails, as a mistake of ours would.
+    #[cfg(test)]
+    Fail,
 }
 
 /// What becomes of a finger.

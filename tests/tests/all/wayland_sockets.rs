@@ -66,7 +66,7 @@ fn a_socket_belongs_to_its_owner() -> Result<()> {
     let (file, folder) = (fs::metadata(&socket)?, fs::metadata(socket.parent().unwrap())?);
     assert_eq!((file.uid(), file.gid(), file.mode() & 0o777), (OWNER, GROUP, 0o700));
     // Nobody but the service can put another file in its place.
-    assert_eq!((folder.uid(), folder.gid(), folder.mode() & 0o777), (0, GROUP, 0o710));
+    assert_eq!((folder.uid(), folder.gid(), folder.mode() & 0o777), (0, GROUP, 0o750));
     Program::connect(&socket)?.roundtrip()?;
     connect_as(STRANGER, &socket).expect_err("a stranger");
     // The group is no member's here, so that only a mode for all lets the owner pass.

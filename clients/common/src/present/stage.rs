@@ -1,19 +1,16 @@
 //! The thread's event loop and everything that it owns.
 
-use std::time::Duration;
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use calloop::channel::{Channel, Event, Sender};
-use calloop::timer::{TimeoutAction, Timer};
 use calloop::{EventLoop, LoopHandle};
 
 use super::link::Link;
+use super::reach::Reach;
 use super::seats::Seats;
 use super::window::Window;
 use super::{Guest, Options, Show, Told};
-
-/// Waits between attempts to connect.
-const FIRST_RETRY: Duration = Duration::from_millis(50);
-const LAST_RETRY: Duration = Duration::from_secs(2);
 
 /// All of the presenter's state.
 pub(super) struct Stage {
@@ -25,11 +22,9 @@ pub(super) struct Stage {
     guest: Guest,
     pub(super) link: Option<Link>,
     pub(super) handle: LoopHandle<'static, Self>,
+    pub(super) reach: Reach,
     /// The device's end of the channel has closed.
     ended: bool,
-    retry: Duration,
-    /// Said once for each loss, not for each attempt.
-    absence_told: bool,
 }
 
 /// Runs until the device's end of the channel closes.
@@ -54,21 +49,28 @@ pub(super) fn run(
         guest: Guest::default(),
         link: None,
         handle,
+        reach: Reach::default(),
         ended: false,
-        retry: FIRST_RETRY,
-        absence_told: false,
     };
     stage.connect();
     while !stage.ended {
-        // A lost connection comes out of the loop as an error; everything else of it goes on.
-        if let Err(error) = events.dispatch(None, &mut stage) {
-            if stage.link.is_none() {
-                return Err(error);
-            }
-            stage.disconnect(&error.to_string());
+        match catch_unwind(AssertUnwindSafe(|| turn(&mut events, &mut stage))) {
+            Ok(turned) => turned?,
+            Err(why) => stage.fail(why.as_ref()),
         }
-        stage.settle();
     }
+    Ok(())
+}
+
+fn turn(events: &mut EventLoop<'static, Stage>, stage: &mut Stage) -> calloop::Result<()> {
+    // A lost connection comes out of the loop as an error; everything else of it goes on.
+    if let Err(error) = events.dispatch(None, stage) {
+        if stage.link.is_none() {
+            return Err(error);
+        }
+        stage.disconnect(&error.to_string());
+    }
+    stage.settle();
     Ok(())
 }
 
@@ -78,39 +80,6 @@ impl Stage {
         // A device that is gone has closed its channel too, which ends the loop.
         if self.tell.send(what).is_err() {
             tracing::debug!("the device is gone");
-        }
-    }
-
-    /// The connection works: the next loss is a new one.
-    pub(super) const fn works(&mut self) {
-        self.retry = FIRST_RETRY;
-        self.absence_told = false;
-    }
-
-    /// Tries to reach the compositor, now or later.
-    fn connect(&mut self) {
-        match Link::connect(self.options.wayland.as_deref(), &self.handle) {
-            Ok(link) => {
-                self.link = Some(link);
-            }
-            Err(error) => {
-                if !std::mem::replace(&mut self.absence_told, true) {
-                    tracing::info!("no compositor yet: {error}");
-                }
-                self.connect_later();
-            }
-        }
-    }
-
-    fn connect_later(&mut self) {
-        let timer = Timer::from_duration(self.retry);
-        self.retry = (self.retry * 2).min(LAST_RETRY);
-        let again = |_, _: &mut (), stage: &mut Self| {
-            stage.connect();
-            TimeoutAction::Drop
-        };
-        if let Err(error) = self.handle.insert_source(timer, again) {
-            tracing::error!("cannot wait for the compositor: {error}");
         }
     }
 
@@ -130,9 +99,7 @@ impl Stage {
     /// The connection is lost, or of no use.
     pub(super) fn disconnect(&mut self, why: &str) {
         let Some(link) = self.link.take() else { return };
-        if !std::mem::replace(&mut self.absence_told, true) {
-            tracing::warn!("lost the compositor: {why}");
-        }
+        self.reach.lost(why);
         link.close(&self.handle);
         let mut told = Vec::new();
         self.seats.lost(&mut told);
@@ -142,7 +109,19 @@ impl Stage {
         for what in told {
             self.tell(what);
         }
-        self.connect_later();
+        self.connect_again();
+    }
+
+    /// Something here is wrong. What is known of this connection may be half changed, so that it is
+    /// given up with it; what the device gave us is kept and shown anew.
+    fn fail(&mut self, why: &(dyn Any + Send)) {
+        let text = why.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| why.downcast_ref::<String>().map(String::as_str));
+        let text = text.unwrap_or("no reason is known");
+        tracing::error!(
+            "the presenter has failed, which is a mistake in it, and begins anew: {text}"
+        );
+        self.disconnect("the presenter has failed");
     }
 
     fn show(&mut self, what: Show) {
@@ -181,6 +160,8 @@ impl Stage {
                     window.cursor.hide();
                 }
             }
+            #[cfg(test)]
+            Show::Fail => panic!("as a test wants it"),
         }
         for what in told {
             self.tell(what);

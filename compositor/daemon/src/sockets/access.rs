@@ -60,11 +60,12 @@ impl Access {
     }
 
     /// The mode of the folder around the socket. It stays the service's own, so that nobody else can
-    /// put something in the socket's place; others get no more than passage.
+    /// put something in the socket's place; others get passage, and may look, so that they hear of the
+    /// socket when the service makes it anew.
     pub(super) fn folder_mode(&self) -> u32 {
         let group = self.uid != geteuid() || self.mode & GROUP_WRITES != 0;
         let others = self.mode & OTHERS_WRITE != 0;
-        0o700 | if group { 0o010 } else { 0 } | if others { 0o001 } else { 0 }
+        0o700 | if group { 0o050 } else { 0 } | if others { 0o005 } else { 0 }
     }
 
     /// Whether a process may connect. The kernel has looked at the file already, but a socket may
@@ -142,7 +143,7 @@ mod tests {
     fn a_folder_gives_passage_to_those_who_may_connect() {
         let own = Access::resolve(None, 0o700).unwrap();
         assert_eq!(own.folder_mode(), 0o700);
-        assert_eq!(access(4_000_000, 44, 0o700).folder_mode(), 0o710);
-        assert_eq!(access(4_000_000, 44, 0o777).folder_mode(), 0o711);
+        assert_eq!(access(4_000_000, 44, 0o700).folder_mode(), 0o750);
+        assert_eq!(access(4_000_000, 44, 0o777).folder_mode(), 0o755);
     }
 }

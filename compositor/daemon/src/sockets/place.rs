@@ -1,7 +1,7 @@
 //! The folder of a socket, and the file in it.
 //!
 //! Folder and file are reached by descriptor, without following links, and the folder stays the
-//! service's own: whoever may connect can only pass through.
+//! service's own: whoever may connect can only pass through and look.
 
 use std::{
     io,

@@ -192,3 +192,46 @@ fn a_flood_of_cursors_waits_for_the_compositor() {
     let lines = compositor.wait("overlay at 1999,1999");
     assert!(lines < 20, "{lines} requests");
 }
+
+#[test]
+fn a_presenter_that_fails_begins_anew_with_what_it_had() {
+    let (compositor, mut device) = opened();
+    first_frame(&compositor, &device);
+    device.frame(2, 12, DOT);
+    compositor.wait(&format!("window: {} [3, 4, 5, 6]", picture(&device)));
+    for serial in [3, 4] {
+        device.show(Show::Fail);
+        device.wait_for(Told::Visible { scanout: 0, visible: false });
+        configured(&compositor, &mut device);
+        compositor.wait(&format!(
+            "window: {} [0, 0, {}, {}]",
+            picture(&device),
+            i32::MAX,
+            i32::MAX
+        ));
+        device.frame(serial, 10 + serial, DOT);
+        compositor.wait(&format!("window: {} [3, 4, 5, 6]", picture(&device)));
+    }
+}
+
+#[test]
+fn a_compositor_that_comes_late_is_reached_without_looking_for_it() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let path = folder.path().join("later/socket");
+    let device = Device::new(path.clone());
+    device.frame(1, 11, DOT);
+    // The folder first, then a socket that is put there whole, as our service does.
+    std::fs::create_dir(path.parent().unwrap()).unwrap();
+    let listener = std::os::unix::net::UnixListener::bind(path.with_extension("new")).unwrap();
+    std::fs::rename(path.with_extension("new"), &path).unwrap();
+    let (first, _) = listener.accept().unwrap();
+    // Who is turned away comes again.
+    drop(first);
+    drop(listener.accept().unwrap());
+    // And who finds nobody behind an old file hears of the next one in its place.
+    drop(listener);
+    let listener = std::os::unix::net::UnixListener::bind(path.with_extension("new")).unwrap();
+    std::fs::rename(path.with_extension("new"), &path).unwrap();
+    drop(listener.accept().unwrap());
+    drop(device);
+}

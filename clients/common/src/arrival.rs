@@ -1,0 +1,93 @@
+//! Hearing of a compositor's socket when it comes, instead of looking again and again.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
+
+/// What happens to a folder when something new is in it.
+const FOLDER: WatchFlags = WatchFlags::CREATE
+    .union(WatchFlags::MOVED_TO)
+    .union(WatchFlags::ATTRIB)
+    .union(WatchFlags::DELETE_SELF)
+    .union(WatchFlags::MOVE_SELF)
+    .union(WatchFlags::ONLYDIR);
+
+/// What happens to the file of a dead compositor's socket when another one takes its place. Who may
+/// not list the folder may still look at the file.
+const FILE: WatchFlags =
+    WatchFlags::ATTRIB.union(WatchFlags::DELETE_SELF).union(WatchFlags::MOVE_SELF);
+
+/// A descriptor that becomes readable when somebody may listen at this path: something new is in its
+/// folder (in the nearest one that there is), or what is at the path was replaced. It can do so for
+/// nothing.
+///
+/// Whoever finds nobody listening calls this, then tries once more, because somebody may have come
+/// between the two; then waits for the descriptor, drops it, and begins again.
+///
+/// # Errors
+/// When neither the folder nor the file may be watched, or the system has no watches left: only looking
+/// again helps then.
+pub fn watch(path: &Path) -> io::Result<OwnedFd> {
+    let fd = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
+    let file = inotify::add_watch(&fd, path, FILE).is_ok();
+    for folder in path.ancestors().skip(1) {
+        // The parent of a bare name is the folder that we are in.
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        match inotify::add_watch(&fd, folder, FOLDER) {
+            Ok(_) => return Ok(fd),
+            Err(rustix::io::Errno::NOENT) => {}
+            Err(_) if file => return Ok(fd),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if file { Ok(fd) } else { Err(io::ErrorKind::NotFound.into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::net::UnixListener;
+
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+    use super::*;
+
+    fn readable(fd: &OwnedFd) -> bool {
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        poll(&mut [PollFd::new(fd, PollFlags::IN)], Some(&now)).unwrap() == 1
+    }
+
+    #[test]
+    fn a_socket_is_heard_of_when_it_comes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b/wayland-0");
+        for step in ["a", "a/b"] {
+            let fd = watch(&path).unwrap();
+            assert!(!readable(&fd), "before {step}");
+            fs::create_dir(folder.path().join(step)).unwrap();
+            assert!(readable(&fd), "{step}");
+        }
+        let fd = watch(&path).unwrap();
+        let beside = path.with_file_name(".new");
+        let _listener = UnixListener::bind(&beside).unwrap();
+        fs::rename(&beside, &path).unwrap();
+        assert!(readable(&fd));
+    }
+
+    #[test]
+    fn the_file_of_a_dead_one_is_seen_to_be_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("wayland-0");
+        drop(UnixListener::bind(&path).unwrap());
+        // As where the folder may not be listed.
+        let fd = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).unwrap();
+        inotify::add_watch(&fd, &path, FILE).unwrap();
+        let beside = path.with_file_name(".new");
+        let _listener = UnixListener::bind(&beside).unwrap();
+        assert!(!readable(&fd));
+        fs::rename(&beside, &path).unwrap();
+        assert!(readable(&fd));
+    }
+}
