@@ -359,9 +359,17 @@ impl Config {
     /// # Errors
     /// All that is wrong with it, or that it cannot be read.
     pub fn load(path: &Path) -> Result<Self, ConfigErrors> {
+        Self::load_with_text(path).map(|(config, _)| config)
+    }
+
+    /// The same with the file's text, by which its writer knows whether it was changed.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_with_text(path: &Path) -> Result<(Self, String), ConfigErrors> {
         let file = path.display().to_string();
         let text = read::text(path).map_err(|error| ConfigErrors::unreadable(&file, &error))?;
-        Self::parse(&text, &file)
+        Ok((Self::parse(&text, &file)?, text))
     }
 
     /// Checks `text`. `file_name` is for messages and for the folder of relative paths.

@@ -28,6 +28,7 @@ mod configure;
 mod error;
 mod ids;
 mod pending;
+mod saved;
 mod verify;
 
 #[cfg(test)]
@@ -41,6 +42,7 @@ pub use configure::Images;
 pub use error::{CommitError, Object, Status};
 pub use ids::{MaskId, PipelineId, PortId, SourceId};
 pub use pending::Pending;
+pub use saved::{RestoreError, Saved};
 
 /// Size, rate and scale of a port.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

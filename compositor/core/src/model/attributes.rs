@@ -112,6 +112,13 @@ impl ColorKey {
     pub const fn argb(self) -> u32 {
         self.0
     }
+
+    /// The colour, of eight bits a channel.
+    #[must_use]
+    pub const fn color(self) -> Color {
+        let [_, red, green, blue] = self.0.to_be_bytes();
+        Color { red, green, blue }
+    }
 }
 
 impl Default for ColorKey {

@@ -55,6 +55,16 @@ pub(super) struct Ids {
 }
 
 impl Ids {
+    /// Ids that are all higher than this.
+    pub(super) const fn after(last: u32) -> Self {
+        Self { last }
+    }
+
+    /// The highest that was given out.
+    pub(super) const fn last(self) -> u32 {
+        self.last
+    }
+
     pub(super) fn port(&mut self) -> Result<PortId, CommitError> {
         self.next().map(PortId)
     }

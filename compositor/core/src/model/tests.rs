@@ -4,6 +4,7 @@ use crate::scene::Fit;
 
 mod held;
 mod random;
+mod remembered;
 mod scopes;
 
 fn name(text: &str) -> Name {

@@ -252,5 +252,7 @@ proptest! {
                 prop_assert!(inside || world.device.pipeline(id) == Some(pipeline));
             }
         }
+        // All of it can be remembered.
+        prop_assert_eq!(Device::restore(&world.device.save()), Ok(world.device));
     }
 }
