@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use crate::failure::{Failure, OrFail, Result};
 use crate::process::{Process, built};
 use crate::scene::Scene;
+use crate::wait::{SHORT, wait_until};
 
 /// The service and the folder where it keeps its sockets.
 #[derive(Debug)]
@@ -109,6 +110,33 @@ impl Service {
     ) -> Result<()> {
         (self.process, self.ready) = launch(self.folder.path(), env, handed)?;
         Ok(())
+    }
+
+    /// Kills the service as nothing kills it twice, and waits for its end.
+    ///
+    /// # Errors
+    /// When it has ended already.
+    pub fn kill(&mut self) -> Result<()> {
+        self.process.signal(rustix::process::Signal::KILL)?;
+        self.process.wait_end(SHORT).map(drop)
+    }
+
+    /// Waits until the service has written down, for its next start, something with this text.
+    ///
+    /// # Errors
+    /// When it does not in time.
+    pub fn remembers(&self, text: &str) -> Result<()> {
+        let file = self.remembered();
+        wait_until(text, SHORT, || {
+            Ok(fs::read_to_string(&file).is_ok_and(|all| all.contains(text)).then_some(()))
+        })
+        .map_err(|error| Failure::new(format!("{error}: {:?}", fs::read_to_string(&file))))
+    }
+
+    /// The file in which the service remembers what was changed.
+    #[must_use]
+    pub fn remembered(&self) -> PathBuf {
+        self.runtime.join(".state/scene")
     }
 
     /// The folder for logs and sockets of everything that belongs to this service.

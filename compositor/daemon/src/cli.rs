@@ -20,6 +20,15 @@ pub(crate) struct Cli {
     #[arg(long, value_name = "DIR")]
     pub(crate) runtime_dir: Option<PathBuf>,
 
+    /// Where the service remembers what was changed while it ran, for its next start [default: .state
+    /// in the folder of the sockets]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
+
+    /// Start as the configuration says, and forget what was changed before.
+    #[arg(long)]
+    pub(crate) fresh: bool,
+
     /// Only check the configuration: prints what is wrong with it, each with file, line and remedy.
     #[arg(long)]
     pub(crate) check: bool,

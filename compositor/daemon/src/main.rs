@@ -23,6 +23,7 @@ mod protocols;
 mod ready;
 mod relay;
 mod reload;
+mod remember;
 mod render;
 mod scene;
 mod seats;

@@ -18,6 +18,7 @@ use crate::{
     pictures::{self, Files, PictureError},
     ports::LINGER,
     protocols::{capture::SourceId, shm::Pixels},
+    remember::Digest,
     sockets::SocketError,
     splash,
     state::State,
@@ -41,9 +42,9 @@ pub(crate) enum ApplyError {
 impl State {
     /// Reads the file again. On any error everything stays as it was.
     pub(crate) fn reload(&mut self) {
-        let outcome = Config::load(&self.config_path)
+        let outcome = Config::load_with_text(&self.config_path)
             .map_err(ApplyError::from)
-            .and_then(|config| self.apply(config));
+            .and_then(|(config, text)| self.apply(config, &text));
         match outcome {
             Ok(()) => tracing::info!("the configuration was read again"),
             Err(error) => {
@@ -52,7 +53,7 @@ impl State {
         }
     }
 
-    fn apply(&mut self, config: Config) -> Result<(), ApplyError> {
+    fn apply(&mut self, config: Config, text: &str) -> Result<(), ApplyError> {
         // Everything that can fail comes first and changes nothing that is seen.
         let splash = splash(&config)?;
         let files = Files::load(&config)?;
@@ -70,6 +71,7 @@ impl State {
         self.config = config;
         self.seats.set_repeat(self.config.input.repeat);
         self.viewer_sizes = viewer_sizes;
+        self.memory.configured(Digest::of(text, &files.sizes()));
         self.pictures.files = files;
         self.stop_forbidden_captures();
         self.stop_forbidden_watches();
@@ -91,6 +93,7 @@ impl State {
     /// must be there already.
     pub(crate) fn set_device(&mut self, device: Device) {
         let before = std::mem::replace(&mut self.device, device);
+        self.memory.changed();
         self.pictures.follow(&self.device);
         for (id, pipeline) in before.pipelines() {
             let now = self.device.pipeline(id);
@@ -273,14 +276,14 @@ fn moves_toplevels(before: &Device, after: &Device) -> bool {
 }
 
 /// A configuration with these sizes of ports.
-fn sized(config: &Config, sizes: &ViewerSizes) -> Config {
+pub(crate) fn sized(config: &Config, sizes: &ViewerSizes) -> Config {
     let resize =
         |config: Config, (port, size): (&Name, &_)| config.with_port_size(port.as_str(), *size);
     sizes.iter().fold(config.clone(), resize)
 }
 
 /// The sizes that viewers may still choose under a configuration.
-fn kept(sizes: &ViewerSizes, config: &Config) -> ViewerSizes {
+pub(crate) fn kept(sizes: &ViewerSizes, config: &Config) -> ViewerSizes {
     let may = |name: &Name| {
         config.port(name.as_str()).is_some_and(|port| port.resized_by == ResizedBy::Viewers)
     };

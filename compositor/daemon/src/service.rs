@@ -25,7 +25,7 @@ use smithay::{
 use crate::{
     cli::Cli,
     cursor,
-    handlers::{output_management::ViewerSizes, wfd::Control},
+    handlers::wfd::Control,
     layers::Layers,
     pictures::{Files, Pictures},
     ports::Ports,
@@ -33,6 +33,7 @@ use crate::{
     protocols::shm::Releases,
     ready,
     reload::{self, ApplyError},
+    remember::{Digest, Memory, Start},
     render::Drawn,
     seats::Seats,
     sockets::{HandedError, HandedOver, Sockets},
@@ -62,14 +63,18 @@ pub(crate) enum ServiceError {
 pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
     let ready_fd = cli.ready_fd.map(porthole_program::ready_fd).transpose()?;
     let handed = HandedOver::take()?;
-    let config = Config::load(&cli.config).map_err(ApplyError::from)?;
+    let (config, text) = Config::load_with_text(&cli.config).map_err(ApplyError::from)?;
     let splash = reload::splash(&config)?;
     let mut pictures = Pictures::default();
     pictures.files = Files::load(&config).map_err(ApplyError::from)?;
     let images = pictures.files.sizes();
-    let device = Device::from_config(&config, &images).map_err(ApplyError::from)?;
+    let runtime = runtime_dir(cli);
+    let sockets = Sockets::new(&runtime, handed).map_err(ApplyError::from)?;
+    let digest = Digest::of(&text, &images);
+    let mut memory = Memory::open(cli.state_dir.clone().unwrap_or_else(|| runtime.join(".state")));
+    let start = memory.recall(&config, (digest, &images), cli.fresh).map_err(ApplyError::from)?;
+    let Start { device, viewer_sizes } = start;
     pictures.follow(&device);
-    let sockets = Sockets::new(&runtime_dir(cli), handed).map_err(ApplyError::from)?;
 
     let mut event_loop: EventLoop<'static, State> = EventLoop::try_new()?;
     // Before any thread is started, so that all of them leave the signals to this source.
@@ -77,6 +82,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
         Signals::new(&[Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGTERM, Signal::SIGINT])?;
     let display: Display<State> =
         Display::new().map_err(|e| ServiceError::Display(e.to_string()))?;
+    memory.start();
     let (answers, drawn) = channel::channel();
     let (wake, released) = make_ping().map_err(|e| ServiceError::Loop(e.into()))?;
     let handle = display.handle();
@@ -86,8 +92,9 @@ pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
         handle: event_loop.handle(),
         signal: event_loop.get_signal(),
         config_path: cli.config.clone(),
-        viewer_sizes: ViewerSizes::new(),
+        viewer_sizes,
         device: Device::new(),
+        memory,
         control: Control::default(),
         ports: Ports::new(answers),
         seats: Seats::new(SeatState::new(), config.input.repeat),
@@ -107,6 +114,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
 
     let ports = state.add_ports(&device, splash.as_ref(), state.config.render.renderer)?;
     state.device = device;
+    state.memory.changed();
     show_splash(&mut event_loop, &mut state, &ports)?;
     open(&mut state, ready_fd)?;
 
@@ -148,6 +156,7 @@ fn open(state: &mut State, ready_fd: Option<OwnedFd>) -> Result<(), ServiceError
     let config = state.config.clone();
     state.sockets.apply(&state.handle, &state.display, &config).map_err(ApplyError::from)?;
     state.apply_programs(&config.programs);
+    state.remember();
     ready::tell(state, ready_fd);
     Ok(())
 }

@@ -36,6 +36,7 @@ use crate::{
         virtual_touch::VirtualTouchState,
         wfd::WfdState,
     },
+    remember::Memory,
     seats::Seats,
     sockets::{Sockets, socket_of},
     windows::Windows,
@@ -52,6 +53,8 @@ pub(crate) struct State {
     /// Sizes of ports that viewers asked for, over those of the configuration.
     pub(crate) viewer_sizes: ViewerSizes,
     pub(crate) device: Device,
+    /// What the next start is to know of it.
+    pub(crate) memory: Memory,
     /// What clients that control it have under way.
     pub(crate) control: Control,
     pub(crate) globals: Globals,

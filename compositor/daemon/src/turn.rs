@@ -65,6 +65,7 @@ impl Turn {
                 break;
             }
         }
+        state.remember();
         state.released.wake_if_any();
         match self.relay.rest() {
             Some(at) => self.arm(at),

@@ -11,6 +11,8 @@ mod boot_to_viewer;
 #[cfg(test)]
 mod copies;
 #[cfg(test)]
+mod death_compositor;
+#[cfg(test)]
 mod idle;
 #[cfg(test)]
 mod input;

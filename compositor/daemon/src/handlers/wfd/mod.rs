@@ -293,6 +293,7 @@ impl State {
         if let Err(error) = self.device.commit(Scope::EntireDevice, &mut pending, Flags::MODESET) {
             tracing::error!("sources without use could not be destroyed: {error}");
         }
+        self.memory.changed();
         self.pictures.follow(&self.device);
     }
 
