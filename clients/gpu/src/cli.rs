@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, Parser, Subcommand};
 use porthole_pixel::Size;
 use porthole_vhost_device::Address;
+
+use crate::replay;
 
 /// Display and input devices of one guest, over vhost-user, shown as a Wayland client
 ///
@@ -19,6 +21,7 @@ use porthole_vhost_device::Address;
 /// cannot work, 2 for a wrong command line.
 #[derive(Clone, PartialEq, Eq, Debug, Parser)]
 #[command(name = "porthole-gpu", version, verbatim_doc_comment)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Cli {
     /// The guest's name, for window titles, the EDID and log lines
     #[arg(long, value_name = "NAME", default_value = "guest", value_parser = guest_name)]
@@ -76,6 +79,15 @@ pub struct Cli {
     #[arg(long, value_name = "MIB", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=65536))]
     pub max_memory: u32,
 
+    /// Record everything that the guest's devices see and do in this file, for `porthole-gpu replay`. It holds
+    /// the guest's pictures and what is typed; a file that is there already is kept as FILE.old
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
+
+    /// How long the trace may get, in MiB; the devices go on without it then
+    #[arg(long, value_name = "MIB", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..))]
+    pub trace_limit: u32,
+
     /// The compositor's socket; otherwise WAYLAND_DISPLAY says it
     #[arg(long, value_name = "PATH", conflicts_with = "null")]
     pub wayland: Option<PathBuf>,
@@ -95,6 +107,17 @@ pub struct Cli {
     /// Print what libvirt asks of a vhost-user program, as JSON, and end
     #[arg(long)]
     pub print_capabilities: bool,
+
+    /// Something else than to be a guest's devices
+    #[command(subcommand)]
+    pub task: Option<Task>,
+}
+
+/// What the program can do beside.
+#[derive(Clone, PartialEq, Eq, Debug, Subcommand)]
+pub enum Task {
+    /// What a trace says.
+    Replay(replay::Options),
 }
 
 impl Cli {
@@ -167,6 +190,16 @@ mod tests {
         let cli = parse("--socket-path /run/a").unwrap();
         assert_eq!(cli.gpu_address(), Some(&Address::Path("/run/a".into())));
         assert!(parse("--print-capabilities").unwrap().print_capabilities);
+    }
+
+    #[test]
+    fn a_replay_needs_no_socket() {
+        let cli = parse("replay a.trace --wayland b --speed real").unwrap();
+        let Some(Task::Replay(options)) = cli.task else { panic!("no replay") };
+        assert_eq!((options.file, options.speed), ("a.trace".into(), replay::Speed::Real));
+        for line in ["replay", "--socket a replay b", "replay a --null --wayland b"] {
+            parse(line).unwrap_err();
+        }
     }
 
     #[test]

@@ -3,8 +3,12 @@
 use std::time::{Duration, Instant};
 
 use porthole_client::present::GuestState;
-use porthole_gpu_device::{Answer, Gpu, GuestMemory, MAX_REQUEST, NotRam, Token};
-use porthole_vhost_device::{Buffer, Chain, Device, GuestRam, Rings, Shape};
+use porthole_gpu_device::{Answer, BufferId, Event as Shown, Gpu, MAX_REQUEST, Token};
+use porthole_pixel::Size;
+use porthole_trace::{Event, Tap};
+use porthole_vhost_device::{Buffer, Chain, Device, Rings, Shape};
+
+use crate::trace::{self, Ram, small};
 
 const CONTROL: usize = 0;
 const CURSOR: usize = 1;
@@ -27,6 +31,8 @@ pub(crate) struct GpuPort {
     pub(crate) gpu: Gpu,
     /// What the driver's use of the device says of the guest.
     pub(crate) state: GuestState,
+    /// Where everything is recorded.
+    pub(crate) tap: Tap,
     waiting: Vec<Waiting>,
 }
 
@@ -38,22 +44,63 @@ struct Waiting {
     until: Instant,
 }
 
-/// Guest RAM as the core wants to see it.
-struct Ram<'a>(&'a GuestRam);
-
-impl GuestMemory for Ram<'_> {
-    fn contains(&self, address: u64, length: u64) -> bool {
-        usize::try_from(length).is_ok_and(|length| self.0.contains(address, length))
-    }
-
-    fn read(&self, address: u64, into: &mut [u8]) -> Result<(), NotRam> {
-        self.0.read(address, into).map_err(|_| NotRam)
-    }
-}
-
 impl GpuPort {
-    pub(crate) fn new(gpu: Gpu) -> Self {
-        Self { gpu, state: GuestState::Off, waiting: Vec::new() }
+    pub(crate) fn new(gpu: Gpu, tap: Tap) -> Self {
+        Self { gpu, state: GuestState::Off, tap, waiting: Vec::new() }
+    }
+
+    /// What the presenter is to be told.
+    pub(crate) fn take_events(&mut self) -> Vec<Shown> {
+        let events = self.gpu.take_events();
+        for event in &events {
+            self.tap.record(|| trace::shown(event));
+        }
+        events
+    }
+
+    /// The presenter no longer holds a buffer; see [`Gpu::buffer_released`].
+    pub(crate) fn released(&mut self, index: usize, id: BufferId, serial: u64) {
+        let (scanout, buffer) = (small(index), id.get());
+        self.tap.record(|| Event::Released { scanout, buffer, serial });
+        self.gpu.buffer_released(index, id, serial);
+    }
+
+    /// A frame is on the screen.
+    pub(crate) fn presented(&mut self, index: usize, serial: u64) {
+        self.tap.record(|| Event::Presented { scanout: small(index), serial });
+        self.gpu.presented(index, serial);
+    }
+
+    /// A frame will never be on the screen.
+    pub(crate) fn discarded(&mut self, index: usize, serial: u64) {
+        self.tap.record(|| Event::Discarded { scanout: small(index), serial });
+        self.gpu.discarded(index, serial);
+    }
+
+    /// Whether somebody sees a display.
+    pub(crate) fn set_visible(&mut self, index: usize, visible: bool) {
+        self.tap.record(|| Event::Visible { scanout: small(index), visible });
+        self.gpu.set_visible(index, visible);
+    }
+
+    /// Asks the guest for another size; see [`Gpu::set_size`].
+    pub(crate) fn set_size(&mut self, index: usize, size: Option<Size>) -> bool {
+        let scanout = small(index);
+        let pair = size.map(|size| (size.width, size.height));
+        self.tap.record(|| Event::Display { scanout, size: pair });
+        self.gpu.set_size(index, size)
+    }
+
+    /// Says how a display is; see [`Gpu::describe`].
+    pub(crate) fn describe(
+        &mut self,
+        index: usize,
+        refresh_mhz: u32,
+        millimetres: (u32, u32),
+    ) -> bool {
+        let scanout = small(index);
+        self.tap.record(|| Event::Describe { scanout, refresh_mhz, millimetres });
+        self.gpu.describe(index, refresh_mhz, millimetres)
     }
 
     /// When the first waiting answer must go out, presented or not.
@@ -68,37 +115,57 @@ impl GpuPort {
             .into_iter()
             .partition(|waiting| waiting.until <= now || completed.contains(&waiting.token));
         self.waiting = waiting;
-        self.answer(due, rings);
+        self.answer(due, &completed, rings);
     }
 
-    fn answer(&mut self, due: Vec<Waiting>, rings: &mut Rings) {
+    fn answer(&mut self, due: Vec<Waiting>, completed: &[Token], rings: &mut Rings) {
         for Waiting { token, buffer, answer, .. } in due {
+            let late = !completed.contains(&token);
+            self.tap.record(|| Event::Fence { token: token.get(), late });
             self.gpu.expired(token);
             rings.complete(buffer, &answer);
         }
     }
 
     fn control(&mut self, chain: Chain, rings: &mut Rings) {
+        self.record_request(CONTROL, &chain);
         let Chain { request, buffer, .. } = chain;
-        let answer = self.gpu.control(&request, buffer.writable(), &Ram(rings.ram()));
+        let ram = Ram { ram: rings.ram(), tap: &self.tap };
+        let answer = self.gpu.control(&request, buffer.writable(), &ram);
         match answer {
-            Answer::Now(bytes) => rings.complete(buffer, &bytes),
-            Answer::WhenPresented { bytes, token } => self.waiting.push(Waiting {
-                token,
-                buffer,
-                answer: bytes,
-                until: Instant::now() + FENCE_LIMIT,
-            }),
+            Answer::Now(bytes) => {
+                self.tap.record(|| Event::Answer { token: None, bytes: &bytes });
+                rings.complete(buffer, &bytes);
+            }
+            Answer::WhenPresented { bytes, token } => {
+                self.tap.record(|| Event::Answer { token: Some(token.get()), bytes: &bytes });
+                let until = Instant::now() + FENCE_LIMIT;
+                self.waiting.push(Waiting { token, buffer, answer: bytes, until });
+            }
         }
+    }
+
+    fn cursor(&mut self, chain: Chain, rings: &mut Rings) {
+        self.record_request(CURSOR, &chain);
+        self.gpu.cursor(&chain.request, &Ram { ram: rings.ram(), tap: &self.tap });
+        self.tap.record(|| Event::Answer { token: None, bytes: &[] });
+        rings.complete(chain.buffer, &[]);
+    }
+
+    fn record_request(&self, queue: usize, chain: &Chain) {
+        self.tap.record(|| trace::request(queue, chain));
     }
 }
 
 impl Device for GpuPort {
     fn config(&self, offset: u32, len: u32) -> Vec<u8> {
-        self.gpu.config(u64::from(offset), len as usize)
+        let bytes = self.gpu.config(u64::from(offset), len as usize);
+        self.tap.record(|| Event::ConfigRead { offset: u64::from(offset), bytes: &bytes });
+        bytes
     }
 
     fn write_config(&mut self, offset: u32, bytes: &[u8]) {
+        self.tap.record(|| Event::ConfigWrite { offset: u64::from(offset), bytes });
         self.gpu.write_config(u64::from(offset), bytes);
     }
 
@@ -107,10 +174,7 @@ impl Device for GpuPort {
             self.state = GuestState::Running;
             match queue {
                 CONTROL => self.control(chain, rings),
-                CURSOR => {
-                    self.gpu.cursor(&chain.request, &Ram(rings.ram()));
-                    rings.complete(chain.buffer, &[]);
-                }
+                CURSOR => self.cursor(chain, rings),
                 _ => rings.complete(chain.buffer, &[]),
             }
         }
@@ -122,13 +186,15 @@ impl Device for GpuPort {
             // A reset may follow at once, or with the next driver.
             self.state = GuestState::Suspended;
             let all = std::mem::take(&mut self.waiting);
-            self.answer(all, rings);
+            self.answer(all, &[], rings);
         }
+        self.tap.record(|| Event::Stop { queue: small(queue) });
     }
 
     fn reset(&mut self) {
         self.state = GuestState::Off;
         self.waiting.clear();
+        self.tap.record(|| Event::Reset);
         self.gpu.reset();
     }
 }
@@ -146,7 +212,7 @@ mod tests {
     fn started() -> (Driver, GpuPort) {
         let gpu = Gpu::new(&Options { blob: true, ..Options::default() });
         let driver = Driver::started(shape(&gpu));
-        (driver, GpuPort::new(gpu))
+        (driver, GpuPort::new(gpu, Tap::default()))
     }
 
     /// Sends a command of little-endian words behind a header; returns the used elements so far.

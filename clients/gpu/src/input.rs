@@ -3,7 +3,10 @@
 use std::collections::VecDeque;
 
 use porthole_input_device::{Device as Core, Event, Input, Kind, Leds};
+use porthole_trace::{DeviceInfo, Event as Record, Input as Done, Tap};
 use porthole_vhost_device::{Buffer, Device, Rings, Shape};
+
+use crate::trace;
 
 const EVENTS: usize = 0;
 const STATUS: usize = 1;
@@ -19,6 +22,18 @@ pub(crate) fn shape(kind: Kind) -> Shape {
     Shape { name, features: 0, queues: &[0, Event::LEN] }
 }
 
+/// What the guest calls a device: its name and serial number.
+fn names(kind: Kind, guest: &str) -> (String, String) {
+    (format!("Porthole {}", shape(kind).name), format!("porthole/{guest}"))
+}
+
+/// How a device is made, for a trace.
+pub(crate) fn info(kind: Kind, guest: &str) -> DeviceInfo {
+    let (name, serial) = names(kind, guest);
+    let options = serde_json::json!({ "name": name, "serial": serial });
+    DeviceInfo { kind: shape(kind).name.to_owned(), options }
+}
+
 /// An input device with the buffers that its driver lent for events.
 #[derive(Debug)]
 pub(crate) struct InputPort {
@@ -27,13 +42,15 @@ pub(crate) struct InputPort {
     lent: VecDeque<Buffer>,
     /// Whether a driver has used it.
     used: bool,
+    /// Where everything is recorded.
+    pub(crate) tap: Tap,
 }
 
 impl InputPort {
     pub(crate) fn new(kind: Kind, guest: &str) -> Self {
-        let name = format!("Porthole {}", shape(kind).name);
-        let core = Core::new(kind, &name, &format!("porthole/{guest}"));
-        Self { core, lent: VecDeque::new(), used: false }
+        let (name, serial) = names(kind, guest);
+        let core = Core::new(kind, &name, &serial);
+        Self { core, lent: VecDeque::new(), used: false, tap: Tap::default() }
     }
 
     /// Whether a driver reads what the device does.
@@ -47,16 +64,19 @@ impl InputPort {
     }
 
     pub(crate) fn send(&mut self, input: Input) {
+        self.tap.record(|| trace::done(input));
         self.core.send(input);
     }
 
     pub(crate) fn release_all(&mut self) {
+        self.tap.record(|| Record::Input(Done::ReleaseAll));
         self.core.release_all();
     }
 
     /// Hands as many packets to the driver as it has buffers for.
     pub(crate) fn deliver(&mut self, rings: &mut Rings) {
         while let Some(packet) = self.core.next_packet(self.lent.len()) {
+            self.tap.record(|| trace::packet(&packet));
             for event in packet {
                 if let Some(buffer) = self.lent.pop_front() {
                     rings.complete(buffer, &event.to_bytes());
@@ -68,15 +88,19 @@ impl InputPort {
 
 impl Device for InputPort {
     fn config(&self, offset: u32, len: u32) -> Vec<u8> {
-        self.core.config(offset, len)
+        let bytes = self.core.config(offset, len);
+        self.tap.record(|| Record::ConfigRead { offset: u64::from(offset), bytes: &bytes });
+        bytes
     }
 
     fn write_config(&mut self, offset: u32, bytes: &[u8]) {
+        self.tap.record(|| Record::ConfigWrite { offset: u64::from(offset), bytes });
         self.core.write_config(offset, bytes);
     }
 
     fn process(&mut self, queue: usize, rings: &mut Rings) {
         while let Some(chain) = rings.pop(queue) {
+            self.tap.record(|| trace::request(queue, &chain));
             match queue {
                 // A buffer that holds no event would swallow one.
                 EVENTS if chain.buffer.writable() >= Event::LEN => {
@@ -93,6 +117,9 @@ impl Device for InputPort {
             }
         }
         if queue == EVENTS {
+            if !self.core.is_listening() {
+                self.tap.record(|| Record::Listening { on: true });
+            }
             self.core.set_listening(true);
             self.used = true;
             self.deliver(rings);
@@ -101,13 +128,16 @@ impl Device for InputPort {
 
     fn stopping(&mut self, queue: usize, rings: &mut Rings) {
         if queue == EVENTS {
+            self.tap.record(|| Record::Listening { on: false });
             self.core.set_listening(false);
             rings.put_back(EVENTS, self.lent.drain(..));
         }
+        self.tap.record(|| Record::Stop { queue: trace::small(queue) });
     }
 
     fn reset(&mut self) {
         self.lent.clear();
+        self.tap.record(|| Record::Reset);
         self.core.reset();
     }
 }

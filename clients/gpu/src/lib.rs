@@ -13,7 +13,10 @@ mod input;
 mod presenter;
 mod program;
 mod ready;
+mod replay;
 mod resizes;
+mod trace;
 
-pub use cli::{Cli, command};
+pub use cli::{Cli, Task, command};
 pub use program::{Failure, run};
+pub use replay::{Failure as ReplayFailure, Options as ReplayOptions, Speed};

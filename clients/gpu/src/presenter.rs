@@ -5,9 +5,10 @@ use std::io;
 
 use calloop::channel::Sender;
 use porthole_client::present::{self, Show, Told};
-use porthole_gpu_device::{BufferId, Event, Frame, Gpu};
+use porthole_gpu_device::{BufferId, Event, Frame};
 
 use crate::cli::Cli;
+use crate::gpu::GpuPort;
 
 /// A presenter.
 #[derive(Debug)]
@@ -38,12 +39,12 @@ impl Presenter {
     }
 
     /// Shows what the GPU has to show.
-    pub(crate) fn show(&mut self, event: Event, gpu: &mut Gpu) {
+    pub(crate) fn show(&mut self, event: Event, port: &mut GpuPort) {
         match self {
             Self::Null => {
                 if let Event::Frame(frame) = event {
-                    gpu.buffer_released(frame.scanout, frame.buffer, frame.serial);
-                    gpu.presented(frame.scanout, frame.serial);
+                    port.released(frame.scanout, frame.buffer, frame.serial);
+                    port.presented(frame.scanout, frame.serial);
                 }
             }
             Self::Wayland { thread, buffers } => {

@@ -17,8 +17,8 @@ use thiserror::Error;
 
 use self::devices::{Devices, Which};
 use crate::capabilities;
-use crate::cli::Cli;
-use crate::ready;
+use crate::cli::{Cli, Task};
+use crate::{ready, replay};
 
 /// Why the program cannot go on; each says what to do where something can be done.
 #[derive(Debug, Error)]
@@ -45,6 +45,9 @@ pub enum Failure {
     /// A system call failed that has no reason to.
     #[error("{0}")]
     System(&'static str, #[source] io::Error),
+    /// A replay did not come to a good end.
+    #[error("replay")]
+    Replay(#[source] replay::Failure),
     /// The event loop failed.
     #[error("event loop")]
     Loop(#[source] calloop::Error),
@@ -66,6 +69,9 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
     if cli.print_capabilities {
         return capabilities::print(io::stdout().lock())
             .map_err(|error| Failure::System("writing to standard output", error));
+    }
+    if let Some(Task::Replay(options)) = &cli.task {
+        return replay::run(options).map_err(Failure::Replay);
     }
     // Inherited descriptors are taken over before anything else is opened.
     let ready =
@@ -89,6 +95,7 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
     loop {
         event_loop.dispatch(None::<Duration>, &mut state).map_err(Failure::Loop)?;
         if let Some(end) = state.end.take() {
+            state.devices.end();
             return end;
         }
         state.devices.settle();

@@ -20,6 +20,14 @@ pub const MAX_REQUEST: usize = 56 + 16 * MAX_ENTRIES as usize;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Token(pub(crate) u64);
 
+impl Token {
+    /// Its number; later fences of a device have larger ones.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
 /// What to write back for a request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Answer {

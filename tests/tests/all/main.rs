@@ -47,6 +47,8 @@ mod stock_programs;
 #[cfg(test)]
 mod strict_viewer;
 #[cfg(test)]
+mod trace;
+#[cfg(test)]
 mod two_guests;
 #[cfg(test)]
 mod viewer_sizes;

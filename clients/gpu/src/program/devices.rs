@@ -9,6 +9,7 @@ use calloop::channel::Sender;
 use porthole_client::present::{Display, Guest, GuestState, Lamps, Told, Touch};
 use porthole_gpu_device::{Event, Gpu, Options, Quotas};
 use porthole_input_device::{Input, Kind, Leds};
+use porthole_trace::{Event as Record, Tracer};
 use porthole_vhost_device::{Address, Endpoint, Fault, Server, Turn};
 
 use super::Failure;
@@ -18,6 +19,7 @@ use crate::gpu::{self, GpuPort};
 use crate::input::{self, InputPort};
 use crate::presenter::Presenter;
 use crate::resizes::Resizes;
+use crate::trace;
 
 /// Names a device.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -62,6 +64,9 @@ pub(super) struct Devices {
     told: Guest,
     /// Pictures in 1000 seconds that are promised while the guest runs.
     rate_mhz: u32,
+    /// The features that were recorded last.
+    features: u64,
+    tracer: Option<Tracer>,
 }
 
 /// The devices that the command line asks for, by the names of the ready line.
@@ -78,13 +83,14 @@ pub(super) fn sockets(cli: &Cli) -> Vec<(&'static str, &Address)> {
 
 impl Devices {
     pub(super) fn open(cli: &Cli) -> Result<Self, Failure> {
-        let gpu = Gpu::new(&Options {
+        let options = Options {
             name: cli.guest.clone(),
             scanouts: vec![Some(cli.size); usize::from(cli.scanouts)],
             quotas: Quotas { bytes: u64::from(cli.max_memory) << 20, ..Quotas::default() },
             blob: cli.blob,
             uuids: Some(random()?),
-        });
+        };
+        let gpu = Gpu::new(&options);
         let server = match cli.gpu_address() {
             Some(address) => serve(address, gpu::shape(&gpu))?,
             None => return Err(Failure::System("no socket", io::ErrorKind::InvalidInput.into())),
@@ -99,9 +105,17 @@ impl Devices {
                 *slot = Some(InputDevice { server, port });
             }
         }
+        let present = inputs.iter().zip(KINDS).filter(|(input, _)| input.is_some());
+        let infos = present.map(|(_, kind)| input::info(kind, &cli.guest));
+        let infos = std::iter::once(trace::gpu_info(&options)).chain(infos).collect();
+        let tracer = trace::start(cli, infos).map_err(|error| Failure::System("--trace", error))?;
+        let tap = |number| tracer.as_ref().map(|tracer| tracer.tap(number)).unwrap_or_default();
+        for (input, number) in inputs.iter_mut().flatten().zip(1..) {
+            input.port.tap = tap(number);
+        }
         Ok(Self {
             server,
-            port: GpuPort::new(gpu),
+            port: GpuPort::new(gpu, tap(0)),
             inputs,
             presenter: Presenter::Null,
             desk: Desk::new(usize::from(cli.scanouts)),
@@ -109,6 +123,8 @@ impl Devices {
             unplug: BTreeSet::new(),
             told: Guest::default(),
             rate_mhz: cli.rate.map_or(0, |rate| rate.saturating_mul(1000)),
+            features: 0,
+            tracer,
         })
     }
 
@@ -144,13 +160,13 @@ impl Devices {
 
     /// After each turn: frames go to the presenter, due answers and displays to the guest.
     pub(super) fn settle(&mut self) {
-        for event in self.port.gpu.take_events() {
+        for event in self.port.take_events() {
             match &event {
                 Event::Frame(frame) => self.desk.set(frame.scanout, Some(frame.layout.size())),
                 Event::Disabled { scanout } => self.desk.set(*scanout, None),
                 _ => {}
             }
-            self.presenter.show(event, &mut self.port.gpu);
+            self.presenter.show(event, &mut self.port);
         }
         let now = Instant::now();
         for (scanout, display) in self.resizes.take_due(now) {
@@ -160,6 +176,26 @@ impl Devices {
         self.report();
         let Self { server, port, .. } = self;
         server.with_rings(|rings| port.complete_due(now, rings));
+        if let Some(tracer) = &self.tracer {
+            let bits = server.features();
+            if std::mem::replace(&mut self.features, bits) != bits {
+                port.tap.record(|| Record::Features { bits });
+            }
+            tracer.flush();
+        }
+    }
+
+    /// Writes the end of the trace, if there is one.
+    pub(super) fn end(&self) {
+        let done = self.statistics();
+        let summary = serde_json::json!({
+            "commands": done.commands,
+            "errors": done.errors,
+            "frames": done.frames,
+            "transferred_bytes": done.copies.transfer,
+        });
+        let summary = summary.to_string();
+        self.port.tap.record(|| Record::End { summary: &summary });
     }
 
     /// What the GPU did in its life, for the log.
@@ -186,20 +222,20 @@ impl Devices {
 
     /// The presenter has news.
     pub(super) fn told(&mut self, told: Told) {
-        let gpu = &mut self.port.gpu;
+        let port = &mut self.port;
         match told {
             Told::Display { scanout, display } => self.resizes.want(scanout, display),
-            Told::Visible { scanout, visible } => gpu.set_visible(scanout, visible),
+            Told::Visible { scanout, visible } => port.set_visible(scanout, visible),
             Told::Closed { scanout } => {
                 tracing::info!(scanout, "the window was closed; the guest goes on without");
             }
             Told::Released { scanout, buffer, serial } => {
                 if let Some(buffer) = self.presenter.buffer(buffer) {
-                    gpu.buffer_released(scanout, buffer, serial);
+                    port.released(scanout, buffer, serial);
                 }
             }
-            Told::Presented { scanout, serial, .. } => gpu.presented(scanout, serial),
-            Told::Discarded { scanout, serial } => gpu.discarded(scanout, serial),
+            Told::Presented { scanout, serial, .. } => port.presented(scanout, serial),
+            Told::Discarded { scanout, serial } => port.discarded(scanout, serial),
             Told::Key { code, pressed, .. } => self.input(Input::Key { code, pressed }),
             // Codes go to the guest as they are; its own keymap makes modifiers of them.
             Told::Modifiers { .. } | Told::FocusLost { .. } => {}
@@ -237,16 +273,16 @@ impl Devices {
             return;
         }
         self.unplug.remove(&scanout);
-        let gpu = &mut self.port.gpu;
+        let port = &mut self.port;
         // Where the guest may choose it is told what it was told before.
-        let size = display.size.unwrap_or_else(|| gpu.last_size(scanout));
+        let size = display.size.unwrap_or_else(|| port.gpu.last_size(scanout));
         let fits = |side: u32| SIDES.contains(&side);
         if !fits(size.width) || !fits(size.height) {
             tracing::debug!(scanout, ?size, "a size that no display has");
             return;
         }
-        let described = gpu.describe(scanout, display.refresh_mhz, display.millimetres);
-        let resized = gpu.set_size(scanout, Some(size));
+        let described = port.describe(scanout, display.refresh_mhz, display.millimetres);
+        let resized = port.set_size(scanout, Some(size));
         if (described || resized) && !self.server.config_changed() {
             tracing::debug!(scanout, ?size, "the guest will see this display when it starts");
         }
@@ -259,7 +295,7 @@ impl Devices {
             return;
         }
         for scanout in std::mem::take(&mut self.unplug) {
-            if self.port.gpu.set_size(scanout, None) {
+            if self.port.set_size(scanout, None) {
                 tracing::info!(scanout, "nothing shows this display: the guest has it no more");
                 self.server.config_changed();
             }

@@ -1,0 +1,262 @@
+//! A GPU that does again what a trace says.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use porthole_gpu_device::{Answer, BufferId, Event as Shown, Gpu, Options, Quotas, Token};
+use porthole_pixel::Size;
+use porthole_trace::{Event, ReadError};
+use serde_json::Value;
+
+use super::Source;
+use super::memory::Memory;
+use super::report::Report;
+use super::screen::Screen;
+use super::show::Show;
+use crate::trace;
+
+const CONTROL: u8 = 0;
+/// Most memory that a replay takes for pictures, whatever the trace says of its device.
+const MOST: u64 = 4 << 30;
+/// Most resources and pieces of guest memory, likewise.
+const MOST_THINGS: u64 = 1 << 20;
+/// Fences that are kept in mind; no ring has so many entries.
+const FENCES: usize = 1 << 16;
+
+/// A GPU, and what its trace calls things.
+pub(super) struct GpuReplay {
+    gpu: Gpu,
+    /// Our buffers by the trace's numbers.
+    buffers: BTreeMap<u64, BufferId>,
+    /// What was shown and not seen in the trace yet.
+    shown: VecDeque<Shown>,
+    screens: BTreeMap<u8, Screen>,
+    waiting: BTreeMap<u64, Token>,
+    completed: BTreeSet<Token>,
+}
+
+impl GpuReplay {
+    /// A device as after power-on; nothing when the options are none.
+    pub(super) fn new(options: &Value) -> Option<Self> {
+        let number = |key: &str, most: u64| Some(options.get(key)?.as_u64()?.min(most));
+        let side = |value: &Value| u32::try_from(value.as_u64()?).ok();
+        let size = |value: &Value| Some(Size::new(side(value.get(0)?)?, side(value.get(1)?)?));
+        let scanouts = options.get("scanouts")?.as_array()?;
+        let quotas = Quotas {
+            bytes: number("max_bytes", MOST)?,
+            resources: usize::try_from(number("max_resources", MOST_THINGS)?).ok()?,
+            entries: usize::try_from(number("max_entries", MOST_THINGS)?).ok()?,
+        };
+        let gpu = Gpu::new(&Options {
+            name: options.get("name")?.as_str()?.to_owned(),
+            scanouts: scanouts.iter().map(size).collect(),
+            quotas,
+            blob: options.get("blob")?.as_bool()?,
+            uuids: options.get("uuids").and_then(Value::as_u64),
+        });
+        Some(Self {
+            gpu,
+            buffers: BTreeMap::new(),
+            shown: VecDeque::new(),
+            screens: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            completed: BTreeSet::new(),
+        })
+    }
+
+    pub(super) const fn scanouts(&self) -> usize {
+        self.gpu.scanouts()
+    }
+
+    pub(super) fn screen(&self, scanout: u8) -> Option<&Screen> {
+        self.screens.get(&scanout)
+    }
+
+    /// Does a request: its queue, the room for an answer, its bytes.
+    pub(super) fn request(
+        &mut self,
+        device: u8,
+        (queue, writable, bytes): (u8, u32, &[u8]),
+        source: &Source,
+        report: &mut Report,
+    ) -> Result<(), ReadError> {
+        self.nothing_shown(report);
+        report.command(queue, bytes);
+        let memory = Memory::new(source, device);
+        let writable = usize::try_from(writable).unwrap_or(usize::MAX);
+        let (token, answer) = if queue == CONTROL {
+            match self.gpu.control(bytes, writable, &memory) {
+                Answer::Now(bytes) => (None, bytes),
+                Answer::WhenPresented { bytes, token } => (Some(token), bytes),
+            }
+        } else {
+            self.gpu.cursor(bytes, &memory);
+            (None, Vec::new())
+        };
+        if let Some(wrong) = memory.finish()? {
+            report.differs(&wrong);
+        }
+        if let Some(token) = token.filter(|_| self.waiting.len() < FENCES) {
+            self.waiting.insert(token.get(), token);
+        }
+        let mut source = source.borrow_mut();
+        let Some((_, _, event)) = source.peek()? else { return Ok(()) };
+        let Event::Answer { token: then, bytes: recorded } = event else {
+            report.differs("the trace has no answer to this request");
+            return Ok(());
+        };
+        if then != token.map(Token::get) {
+            report.differs("what the answer waits for is not what it waited for");
+        }
+        if recorded != answer {
+            report.differs(&format!("the answer is {} instead of {}", hex(&answer), hex(recorded)));
+        }
+        source.next()?;
+        Ok(())
+    }
+
+    /// Does anything else.
+    pub(super) fn apply(&mut self, event: &Event<'_>, report: &mut Report, show: &mut Show) {
+        match event {
+            Event::Frame { .. }
+            | Event::Disabled { .. }
+            | Event::Retired { .. }
+            | Event::CursorImage { .. }
+            | Event::CursorMoved { .. }
+            | Event::CursorHidden { .. } => return self.show(event, report, show),
+            _ => self.nothing_shown(report),
+        }
+        match *event {
+            Event::ConfigRead { offset, bytes } => {
+                let same = self.gpu.config(offset, bytes.len()) == bytes;
+                report.check(same, "configuration space reads otherwise");
+            }
+            Event::ConfigWrite { offset, bytes } => self.gpu.write_config(offset, bytes),
+            Event::Reset => {
+                self.waiting.clear();
+                self.gpu.reset();
+            }
+            Event::Fence { token, late } => self.fence(token, late, report),
+            Event::Display { scanout, size } => {
+                let size = size.map(|(width, height)| Size::new(width, height));
+                self.gpu.set_size(usize::from(scanout), size);
+            }
+            Event::Describe { scanout, refresh_mhz, millimetres } => {
+                self.gpu.describe(usize::from(scanout), refresh_mhz, millimetres);
+            }
+            Event::Visible { scanout, visible } => {
+                self.gpu.set_visible(usize::from(scanout), visible);
+            }
+            Event::Released { scanout, buffer, serial } => match self.buffers.get(&buffer) {
+                Some(buffer) => self.gpu.buffer_released(usize::from(scanout), *buffer, serial),
+                None => report.differs("a buffer came back that was never shown"),
+            },
+            Event::Presented { scanout, serial } => {
+                self.gpu.presented(usize::from(scanout), serial);
+            }
+            Event::Discarded { scanout, serial } => {
+                self.gpu.discarded(usize::from(scanout), serial);
+            }
+            Event::End { summary } => report.summary(summary),
+            _ => {}
+        }
+    }
+
+    /// A fence went out.
+    fn fence(&mut self, number: u64, late: bool, report: &mut Report) {
+        self.completed.extend(self.gpu.take_completed());
+        let Some(token) = self.waiting.remove(&number) else {
+            report.differs("a fence went out that nobody waits for");
+            return;
+        };
+        let done = self.completed.remove(&token);
+        if !late && !done {
+            report.differs("a fence went out before its frame was on the screen");
+        }
+        self.gpu.expired(token);
+        if self.waiting.is_empty() {
+            self.completed.clear();
+        }
+    }
+
+    /// The trace says that something was shown.
+    fn show(&mut self, event: &Event<'_>, report: &mut Report, show: &mut Show) {
+        if self.shown.is_empty() {
+            self.shown.extend(self.gpu.take_events());
+        }
+        let Some(ours) = self.shown.pop_front() else {
+            report.differs(&format!("nothing is shown where the trace has a {}", event.name()));
+            return;
+        };
+        self.compare(event, &ours, report);
+        let result = self.look(&ours, show);
+        if let Err(error) = result {
+            report.differs(&format!("a picture cannot be shown: {error}"));
+        }
+    }
+
+    fn compare(&mut self, event: &Event<'_>, ours: &Shown, report: &mut Report) {
+        match (event, ours) {
+            (Event::Frame { scanout, serial, buffer, size, damage }, Shown::Frame(frame)) => {
+                self.buffers.insert(*buffer, frame.buffer);
+                let same_size = *size == (frame.layout.size().width, frame.layout.size().height);
+                let same_place = usize::from(*scanout) == frame.scanout && *serial == frame.serial;
+                let rects = frame.damage.rects().iter().map(trace::numbers);
+                if !same_size || !same_place || !rects.eq(damage.iter().copied()) {
+                    report.differs(&format!("frame {serial} is {:?}", frame.damage));
+                }
+            }
+            (Event::Retired { buffers }, Shown::Retired(ours)) => {
+                let ids: BTreeSet<_> =
+                    buffers.iter().filter_map(|buffer| self.buffers.remove(buffer)).collect();
+                // Those that were never shown have no name in common.
+                if buffers.len() != ours.len() || !ids.iter().all(|id| ours.contains(id)) {
+                    report.differs("other buffers are retired");
+                }
+            }
+            (event, ours) => {
+                if *event != trace::shown(ours) {
+                    report.differs(&format!("{:?} is shown instead", trace::shown(ours).name()));
+                }
+            }
+        }
+    }
+
+    fn look(&mut self, ours: &Shown, show: &mut Show) -> std::io::Result<()> {
+        match ours {
+            Shown::Frame(frame) => {
+                let scanout = trace::small(frame.scanout);
+                let screen = Screen::show(self.screens.remove(&scanout), frame)?;
+                show.show(ours, Some(&screen))?;
+                self.screens.insert(scanout, screen);
+                return Ok(());
+            }
+            Shown::Disabled { scanout } => drop(self.screens.remove(&trace::small(*scanout))),
+            _ => {}
+        }
+        show.show(ours, None)
+    }
+
+    /// The trace goes on with something else than what is shown.
+    fn nothing_shown(&mut self, report: &mut Report) {
+        for event in self.shown.drain(..) {
+            let name = trace::shown(&event).name();
+            report.differs(&format!("a {name} is shown that is not in the trace"));
+        }
+    }
+
+    /// Compares what was counted.
+    pub(super) fn finish(&mut self, report: &mut Report) {
+        self.nothing_shown(report);
+        report.finish(&self.gpu.statistics());
+    }
+}
+
+/// Bytes for a person, cut.
+fn hex(bytes: &[u8]) -> String {
+    const SHOWN: usize = 48;
+    let mut text: String = bytes.iter().take(SHOWN).map(|byte| format!("{byte:02x}")).collect();
+    if bytes.len() > SHOWN {
+        text.push_str(&format!("... ({} bytes)", bytes.len()));
+    }
+    text
+}

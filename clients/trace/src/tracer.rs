@@ -1,0 +1,278 @@
+//! The device's end: records go into a buffer, and the buffer to the thread that writes.
+
+use std::cell::{Cell, RefCell};
+use std::fs::File;
+use std::io::{self, Write};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use crate::event::Event;
+use crate::format::{PIECE, Record, Start, append, begin_chunk, finish_chunk, head};
+use crate::writer::{Shared, Writer};
+
+/// A chunk goes to the writer when it has so many bytes, or at the end of the turn.
+const FULL: usize = 1 << 16;
+/// Chunks on their way at most, however small.
+const CHUNKS: usize = 4096;
+
+/// How much a trace may take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Bytes of the file.
+    pub file: u64,
+    /// Bytes on their way to the disk; what comes on top is left out.
+    pub queued: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { file: 1 << 30, queued: 64 << 20 }
+    }
+}
+
+/// A trace that is being written. Clones write into the same one; it ends with the last of them.
+#[derive(Clone, Debug)]
+pub struct Tracer(Rc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    buffer: RefCell<Buffer>,
+    began: Instant,
+    /// Something was lost of which no whole state was recorded since.
+    incomplete: Cell<bool>,
+    shared: Arc<Shared>,
+    limits: Limits,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// The chunk that is being filled.
+#[derive(Debug)]
+struct Buffer {
+    chunk: Vec<u8>,
+    records: u64,
+    last_us: u64,
+    lost: Lost,
+    /// What this chunk says to be lost.
+    told: Lost,
+    /// Nothing once the trace ends.
+    chunks: Option<SyncSender<Vec<u8>>>,
+    spent: Receiver<Vec<u8>>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Lost {
+    records: u64,
+    bytes: u64,
+}
+
+impl Tracer {
+    /// Begins a trace in a file, which is open already and empty.
+    ///
+    /// # Errors
+    /// When nothing can be written into the file, or no thread can be started.
+    pub fn start(file: File, start: &Start, limits: Limits) -> io::Result<Self> {
+        Self::start_with(file, start, limits)
+    }
+
+    pub(crate) fn start_with(
+        mut file: impl Write + Send + 'static,
+        start: &Start,
+        limits: Limits,
+    ) -> io::Result<Self> {
+        let head = head(start).ok_or(io::ErrorKind::InvalidInput)?;
+        file.write_all(&head)?;
+        let (chunks, from_device) = mpsc::sync_channel(CHUNKS);
+        let (give_back, spent) = mpsc::channel();
+        let shared = Arc::new(Shared::default());
+        let writer = Writer {
+            file,
+            chunks: from_device,
+            spent: give_back,
+            shared: Arc::clone(&shared),
+            written: head.len() as u64,
+            limit: limits.file,
+        };
+        let thread =
+            std::thread::Builder::new().name("trace".to_owned()).spawn(move || writer.run())?;
+        let buffer = Buffer {
+            chunk: Vec::new(),
+            records: 0,
+            last_us: 0,
+            lost: Lost::default(),
+            told: Lost::default(),
+            chunks: Some(chunks),
+            spent,
+        };
+        Ok(Self(Rc::new(Inner {
+            buffer: RefCell::new(buffer),
+            began: Instant::now(),
+            incomplete: Cell::new(false),
+            shared,
+            limits,
+            thread: Some(thread),
+        })))
+    }
+
+    /// The tap of one device.
+    #[must_use]
+    pub fn tap(&self, device: u8) -> Tap {
+        Tap { tracer: Some(self.clone()), device }
+    }
+
+    /// Hands what was recorded to the writer. To be called at the end of each turn.
+    pub fn flush(&self) {
+        self.0.flush();
+    }
+}
+
+impl Inner {
+    fn record(&self, device: u8, event: Event<'_>, timed: bool) {
+        if self.shared.full.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut buffer = self.buffer.borrow_mut();
+        let begins = buffer.chunk.is_empty();
+        let now_us = if timed || begins {
+            u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
+        } else {
+            buffer.last_us
+        };
+        if begins {
+            buffer.begin(now_us);
+        }
+        let after_us = now_us.saturating_sub(buffer.last_us);
+        buffer.append(&Record { after_us, device, event });
+        buffer.last_us = now_us;
+        if buffer.chunk.len() >= FULL {
+            self.send(&mut buffer);
+        }
+    }
+
+    fn flush(&self) {
+        let mut buffer = self.buffer.borrow_mut();
+        if !buffer.chunk.is_empty() {
+            self.send(&mut buffer);
+        }
+    }
+
+    fn send(&self, buffer: &mut Buffer) {
+        let mut chunk = std::mem::take(&mut buffer.chunk);
+        let records = std::mem::take(&mut buffer.records);
+        let length = chunk.len();
+        let queued = self.shared.queued.load(Ordering::Relaxed);
+        let fits = queued.saturating_add(length) <= self.limits.queued;
+        let sent = fits && finish_chunk(&mut chunk) && {
+            self.shared.queued.fetch_add(length, Ordering::Relaxed);
+            let sent = buffer.chunks.as_ref().is_some_and(|to| to.try_send(chunk).is_ok());
+            if !sent {
+                self.shared.queued.fetch_sub(length, Ordering::Relaxed);
+            }
+            sent
+        };
+        if !sent {
+            let told = std::mem::take(&mut buffer.told);
+            buffer.lost.records = told.records.saturating_add(records);
+            buffer.lost.bytes = told.bytes.saturating_add(length as u64);
+            self.incomplete.set(true);
+        }
+    }
+}
+
+impl Buffer {
+    fn begin(&mut self, now_us: u64) {
+        self.chunk = self.spent.try_recv().unwrap_or_else(|_| Vec::with_capacity(FULL * 2));
+        begin_chunk(&mut self.chunk, now_us);
+        self.last_us = now_us;
+        // When this chunk is lost too, so is what it said.
+        self.told = std::mem::take(&mut self.lost);
+        let Lost { records, bytes } = self.told;
+        if records > 0 {
+            let event = Event::Lost { records, bytes };
+            append(&Record { after_us: 0, device: 0, event }, &mut self.chunk);
+        }
+    }
+
+    fn append(&mut self, record: &Record<'_>) {
+        if append(record, &mut self.chunk) {
+            self.records = self.records.saturating_add(1);
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.flush();
+        // The writer ends when nobody can send it more.
+        self.buffer.get_mut().chunks = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::warn!("the trace's writer has failed");
+        }
+    }
+}
+
+/// Where a device's records go; by default nowhere.
+#[derive(Clone, Debug, Default)]
+pub struct Tap {
+    tracer: Option<Tracer>,
+    device: u8,
+}
+
+impl Tap {
+    /// Records an event, which is made only when there is a trace.
+    pub fn record<'a>(&self, event: impl FnOnce() -> Event<'a>) {
+        if let Some(tracer) = &self.tracer {
+            tracer.0.record(self.device, event(), true);
+        }
+    }
+
+    /// Records what was read from guest memory, in pieces.
+    pub fn memory(&self, address: u64, bytes: &[u8]) {
+        let Some(tracer) = &self.tracer else { return };
+        for (index, bytes) in bytes.chunks(PIECE).enumerate() {
+            let skip = (index as u64).saturating_mul(PIECE as u64);
+            let address = address.saturating_add(skip);
+            // Its time is that of the request that it belongs to.
+            tracer.0.record(self.device, Event::Memory { address, bytes }, false);
+        }
+    }
+
+    /// Whether there is a trace.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.tracer.is_some()
+    }
+
+    /// Whether the trace has a hole and the writer has caught up: then the whole state of a device, of at
+    /// most [`Self::state_limit`] bytes, lets a replay go on behind the hole.
+    #[must_use]
+    pub fn wants_state(&self) -> bool {
+        let inner = self.tracer.as_ref().map(|tracer| &tracer.0);
+        inner.is_some_and(|inner| {
+            inner.incomplete.get() && inner.shared.queued.load(Ordering::Relaxed) == 0
+        })
+    }
+
+    /// Most bytes of a state that can be recorded.
+    #[must_use]
+    pub fn state_limit(&self) -> usize {
+        self.tracer.as_ref().map_or(0, |tracer| tracer.0.limits.queued / 2)
+    }
+
+    /// Records the whole state of the device, or that there is none to be had.
+    pub fn state(&self, state: Option<&[u8]>) {
+        let Some(tracer) = &self.tracer else { return };
+        tracer.0.incomplete.set(false);
+        let Some(state) = state.filter(|state| state.len() <= self.state_limit()) else { return };
+        let mut pieces = state.chunks(PIECE).peekable();
+        while let Some(bytes) = pieces.next() {
+            let last = pieces.peek().is_none();
+            tracer.0.record(self.device, Event::State { last, bytes }, true);
+        }
+    }
+}
