@@ -1,13 +1,17 @@
-//! What every program of Porthole starts with: logs, limits, inherited descriptors, and how it ends.
+//! What every program of Porthole starts with: logs, limits, inherited descriptors, what it gives up
+//! ([`sandbox`]), and how it ends.
 
+mod connector;
 mod inherit;
 mod log;
+pub mod sandbox;
 
 use std::{error::Error, io::Write, process::ExitCode};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing_subscriber::filter::Targets;
 
+pub use connector::Connector;
 pub use inherit::{InheritError, inherit, ready_fd};
 
 /// The exit code of a wrong command line, as clap has it.
