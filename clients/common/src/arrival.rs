@@ -6,6 +6,8 @@ use std::path::Path;
 
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 
+use crate::errand;
+
 /// What happens to a folder when something new is in it.
 const FOLDER: WatchFlags = WatchFlags::CREATE
     .union(WatchFlags::MOVED_TO)
@@ -30,6 +32,11 @@ const FILE: WatchFlags =
 /// When neither the folder nor the file may be watched, or the system has no watches left: only looking
 /// again helps then.
 pub fn watch(path: &Path) -> io::Result<OwnedFd> {
+    errand::watch(path)
+}
+
+/// The same for who does it in another process's place.
+pub(crate) fn watch_here(path: &Path) -> io::Result<OwnedFd> {
     let fd = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
     let file = inotify::add_watch(&fd, path, FILE).is_ok();
     for folder in path.ancestors().skip(1) {

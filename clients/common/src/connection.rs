@@ -2,7 +2,6 @@
 
 use std::{
     env, io,
-    os::unix::net::UnixStream,
     path::{Path, PathBuf},
 };
 
@@ -10,6 +9,8 @@ use wayland_client::{
     Connection, Dispatch, Proxy, QueueHandle,
     globals::{BindError, GlobalList},
 };
+
+use crate::errand;
 
 /// Why there is no connection to a compositor.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +42,9 @@ impl ConnectError {
     pub fn is_absence(&self) -> bool {
         match self {
             Self::Socket { source, .. } => {
-                matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
+                use io::ErrorKind::{ConnectionRefused, NotFound, WouldBlock};
+                // The last one: it is there and takes nobody, because it is stopped or just starts.
+                matches!(source.kind(), NotFound | ConnectionRefused | WouldBlock)
             }
             _ => false,
         }
@@ -77,7 +80,7 @@ fn choose_path(
 /// [`ConnectError`]; ask [`ConnectError::is_absence`] whether to try again later.
 pub fn connect(path: Option<&Path>) -> Result<Connection, ConnectError> {
     let path = socket_path(path)?;
-    let stream = UnixStream::connect(&path)
+    let stream = errand::connect(&path)
         .map_err(|source| ConnectError::Socket { path: path.clone(), source })?;
     Connection::from_socket(stream).map_err(|_| ConnectError::Setup { path })
 }

@@ -3,6 +3,7 @@
 pub mod arrival;
 pub mod capture;
 pub mod connection;
+pub mod errand;
 mod lamps;
 pub mod present;
 pub mod seat;

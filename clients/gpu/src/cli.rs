@@ -100,6 +100,11 @@ pub struct Cli {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
     pub ready_fd: Option<i32>,
 
+    /// Keep all rights of this user, instead of giving up those that are not needed before the guest is
+    /// heard; for finding faults
+    #[arg(long)]
+    pub no_sandbox: bool,
+
     /// What to log: error, warn, info, debug or trace, for all or by module
     #[arg(long, value_name = "LEVEL", default_value = "info", env = "PORTHOLE_LOG")]
     pub log: String,

@@ -7,6 +7,7 @@
 
 mod capabilities;
 mod cli;
+mod confine;
 mod desk;
 mod gpu;
 mod input;

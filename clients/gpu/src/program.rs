@@ -18,7 +18,7 @@ use thiserror::Error;
 use self::devices::{Devices, Which};
 use crate::capabilities;
 use crate::cli::{Cli, Task};
-use crate::{ready, replay};
+use crate::{confine, ready, replay};
 
 /// Why the program cannot go on; each says what to do where something can be done.
 #[derive(Debug, Error)]
@@ -85,10 +85,13 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
     for which in devices.present() {
         watch_device(&handle, &devices, which)?;
     }
-    // A thread inherits the blocked signals, so it starts after they were blocked.
+    let held = confine::confine(cli, &devices::sockets(cli))
+        .map_err(|error| Failure::System("starting the connector", error))?;
+    // Threads inherit the blocked signals and the sandbox, so they start after them.
+    devices.start_trace()?;
     devices.start_presenter(cli, tell)?;
     if let Some(fd) = ready {
-        ready::tell(fd, &cli.guest, &devices::sockets(cli))
+        ready::tell(fd, &cli.guest, &devices::sockets(cli), held)
             .map_err(|error| Failure::System("writing to the ready descriptor", error))?;
     }
     let mut state = State { devices, end: None, timer: None };

@@ -4,16 +4,23 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 
+use porthole_program::sandbox::Held;
 use porthole_vhost_device::Address;
 use serde_json::{Map, Value, json};
 
 /// Writes the line and closes the descriptor.
-pub(crate) fn tell(fd: OwnedFd, guest: &str, sockets: &[(&str, &Address)]) -> io::Result<()> {
+pub(crate) fn tell(
+    fd: OwnedFd,
+    guest: &str,
+    sockets: &[(&str, &Address)],
+    held: Option<Held>,
+) -> io::Result<()> {
     let sockets: Map<String, Value> = sockets
         .iter()
         .map(|(name, address)| ((*name).to_owned(), Value::String(address.to_string())))
         .collect();
-    let line = json!({ "ready": true, "guest": guest, "sockets": sockets });
+    let sandbox = held.map(|held| held.to_string());
+    let line = json!({ "ready": true, "guest": guest, "sockets": sockets, "sandbox": sandbox });
     writeln!(File::from(fd), "{line}")
 }
 
@@ -27,13 +34,16 @@ mod tests {
     fn the_line() {
         let (mut reader, writer) = io::pipe().unwrap();
         let gpu = Address::Path("/run/ivi.sock".into());
-        tell(writer.into(), "ivi", &[("gpu", &gpu), ("tablet", &Address::Fd(7))]).unwrap();
+        let held = Held { landlock: Some(4), calls: Some(71) };
+        let sockets = [("gpu", &gpu), ("tablet", &Address::Fd(7))];
+        tell(writer.into(), "ivi", &sockets, Some(held)).unwrap();
         let mut text = String::new();
         reader.read_to_string(&mut text).unwrap();
         assert_eq!(text.lines().count(), 1);
         let value: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(value["ready"], true);
         assert_eq!(value["guest"], "ivi");
+        assert_eq!(value["sandbox"], "landlock 4, 71 system calls");
         assert_eq!(value["sockets"]["gpu"], "/run/ivi.sock");
         assert_eq!(value["sockets"]["tablet"], "fd:7");
     }

@@ -15,8 +15,17 @@ use serde_json::json;
 
 use crate::cli::Cli;
 
-/// Begins the trace that the command line asks for. A trace that was there before is kept beside it.
-pub(crate) fn start(cli: &Cli, devices: Vec<DeviceInfo>) -> io::Result<Option<Tracer>> {
+/// The file of a trace and what it begins with.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    file: File,
+    start: Start,
+    limits: Limits,
+}
+
+/// Makes the file of the trace that the command line asks for. A trace that was there before is kept
+/// beside it.
+pub(crate) fn open(cli: &Cli, devices: Vec<DeviceInfo>) -> io::Result<Option<Opened>> {
     let Some(path) = &cli.trace else { return Ok(None) };
     let file = create(path)?;
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -28,9 +37,14 @@ pub(crate) fn start(cli: &Cli, devices: Vec<DeviceInfo>) -> io::Result<Option<Tr
         devices,
     };
     let limits = Limits { file: u64::from(cli.trace_limit) << 20, ..Limits::default() };
-    let tracer = Tracer::start(file, &start, limits)?;
     tracing::info!(path = %path.display(), "everything that the guest does and shows is recorded");
-    Ok(Some(tracer))
+    Ok(Some(Opened { file, start, limits }))
+}
+
+/// Begins the trace, with a thread that writes it.
+pub(crate) fn start(opened: Opened) -> io::Result<Tracer> {
+    let Opened { file, start, limits } = opened;
+    Tracer::start(file, &start, limits)
 }
 
 /// A new file that only this user reads: it holds the guest's pictures and what is typed.

@@ -54,6 +54,11 @@ pub struct Cli {
     #[arg(long)]
     pub view_only: bool,
 
+    /// Keep all rights of this user, instead of giving up those that are not needed before viewers are
+    /// heard; for finding faults
+    #[arg(long)]
+    pub no_sandbox: bool,
+
     /// What to log: error, warn, info, debug or trace, for all or by module (see RUST_LOG)
     #[arg(long, value_name = "LEVEL", default_value = "info", env = "PORTHOLE_LOG")]
     pub log: String,

@@ -27,6 +27,9 @@ pub enum Failure {
     /// The ready descriptor is of no use.
     #[error("--ready-fd")]
     ReadyFd(#[from] InheritError),
+    /// The process that connects to the compositor cannot be started.
+    #[error("the process that connects to the compositor cannot be started")]
+    Connector(#[source] io::Error),
     /// There is no compositor to connect to.
     #[error(transparent)]
     Connect(#[from] ConnectError),

@@ -25,7 +25,8 @@ impl std::fmt::Debug for Keymap {
 impl Keymap {
     /// Compiles a keymap in XKB's text format; `None` where it is none.
     pub(crate) fn compile(text: &str) -> Option<Self> {
-        let context = xkb::Context::new(xkb::CONTEXT_NO_FLAGS);
+        // A keymap that is sent is complete; files are out of reach here.
+        let context = xkb::Context::new(xkb::CONTEXT_NO_DEFAULT_INCLUDES);
         let keymap = xkb::Keymap::new_from_string(
             &context,
             text.to_owned(),

@@ -7,6 +7,7 @@
 pub mod address;
 pub mod cli;
 mod clock;
+mod confine;
 mod cursor;
 mod failure;
 mod input;

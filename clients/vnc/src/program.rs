@@ -15,6 +15,7 @@ use wayland_client::Connection;
 
 use crate::{
     cli::Cli,
+    confine,
     failure::Failure,
     listener::Listener,
     password,
@@ -34,6 +35,7 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
     let password = cli.password_file.as_deref().map(password::read).transpose()?;
     // Before any waiting: a wrong address should be told at once.
     let listener = Listener::bind(&cli.listen)?;
+    let held = confine::confine(cli).map_err(Failure::Connector)?;
     let Some(connection) = wait_for_compositor(cli.wayland.as_deref())? else { return Ok(()) };
     let fail = |source| Failure::View { port: cli.port.clone(), source };
     // Who only looks has no pointer, and sees those of the others.
@@ -46,7 +48,7 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         max_viewers: usize::from(cli.max_viewers),
         view_only: cli.view_only,
     };
-    Service::run(options, listener, ready, view, (connection, queue))
+    Service::run(options, listener, ready.map(|fd| (fd, held)), view, (connection, queue))
 }
 
 /// What the waiting loop works on.

@@ -6,13 +6,20 @@ use std::{
     os::fd::OwnedFd,
 };
 
+use porthole_program::sandbox::Held;
 use serde_json::json;
 
 use crate::address::Address;
 
 /// Writes the line and closes the descriptor.
-pub(crate) fn tell(fd: OwnedFd, listen: &Address, port: &str) -> io::Result<()> {
-    let line = json!({ "ready": true, "listen": listen.to_string(), "port": port });
+pub(crate) fn tell(
+    fd: OwnedFd,
+    listen: &Address,
+    port: &str,
+    sandbox: Option<Held>,
+) -> io::Result<()> {
+    let (listen, sandbox) = (listen.to_string(), sandbox.map(|held| held.to_string()));
+    let line = json!({ "ready": true, "listen": listen, "port": port, "sandbox": sandbox });
     writeln!(File::from(fd), "{line}")
 }
 
@@ -25,11 +32,13 @@ mod tests {
     #[test]
     fn the_line() {
         let (mut reader, writer) = io::pipe().unwrap();
-        tell(writer.into(), &"127.0.0.1:5901".parse().unwrap(), "main").unwrap();
+        tell(writer.into(), &"127.0.0.1:5901".parse().unwrap(), "main", None).unwrap();
         let mut text = String::new();
         reader.read_to_string(&mut text).unwrap();
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(value, json!({ "ready": true, "listen": "127.0.0.1:5901", "port": "main" }));
+        let listen = "127.0.0.1:5901";
+        let expected = json!({ "ready": true, "listen": listen, "port": "main", "sandbox": null });
+        assert_eq!(value, expected);
         assert!(text.ends_with('\n'));
     }
 }

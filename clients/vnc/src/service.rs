@@ -16,6 +16,7 @@ use calloop::{
 use calloop_wayland_source::WaylandSource;
 use porthole_client::capture::{Frame, Lamps, PersonId, PortView, ViewError, ViewEvent};
 use porthole_pixel::Region;
+use porthole_program::sandbox::Held;
 use porthole_rfb::{Encoding, Leds, Move, Password};
 use wayland_client::{Connection, EventQueue};
 
@@ -34,6 +35,9 @@ pub(crate) struct Options {
     pub(crate) view_only: bool,
 }
 
+/// Whom to tell of readiness, and what holds then.
+pub(crate) type Ready = (OwnedFd, Option<Held>);
+
 /// What the loop works on.
 #[derive(Debug)]
 pub(crate) struct Service {
@@ -46,7 +50,7 @@ pub(crate) struct Service {
     viewers: BTreeMap<u64, Entry>,
     next_viewer: u64,
     /// Kept here until the port's size is known, which viewers are told first.
-    starting: Option<(Listener, Option<OwnedFd>)>,
+    starting: Option<(Listener, Option<Ready>)>,
     listening: Option<RegistrationToken>,
     search: Search,
     failure: Option<Failure>,
@@ -57,7 +61,7 @@ impl Service {
     pub(crate) fn run(
         options: Options,
         listener: Listener,
-        ready: Option<OwnedFd>,
+        ready: Option<Ready>,
         view: PortView,
         (connection, queue): (Connection, EventQueue<PortView>),
     ) -> Result<(), Failure> {
@@ -131,7 +135,9 @@ impl Service {
             return self.fail(Failure::Loop(error));
         }
         tracing::info!("viewers of port '{}' may connect to {address}", self.options.port);
-        if let Some(Err(error)) = ready.map(|fd| ready::tell(fd, &address, &self.options.port)) {
+        if let Some(Err(error)) =
+            ready.map(|(fd, held)| ready::tell(fd, &address, &self.options.port, held))
+        {
             tracing::warn!("nobody reads --ready-fd: {error}");
         }
     }

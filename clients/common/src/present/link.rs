@@ -1,13 +1,11 @@
 //! One connection to a compositor and the globals found on it.
 
 use std::io;
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use calloop::{LoopHandle, RegistrationToken};
 use calloop_wayland_source::WaylandSource;
 use porthole_wayland::stream::client::wfd_stream_manager_v1::WfdStreamManagerV1;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 use wayland_client::backend::WaylandError;
 use wayland_client::protocol::wl_compositor::WlCompositor;
 use wayland_client::protocol::wl_registry::WlRegistry;
@@ -23,6 +21,7 @@ use wayland_protocols::xdg::shell::client::xdg_wm_base::XdgWmBase;
 use super::dispatch::CallbackOf;
 use super::stage::Stage;
 use crate::connection::{self, ConnectError};
+use crate::errand;
 
 /// A connection.
 pub(super) struct Link {
@@ -58,14 +57,8 @@ pub(super) enum LinkError {
     Watch(calloop::Error),
 }
 
-/// Connects without waiting: a compositor that is stopped must not stop this thread.
 fn open(path: &Path) -> Result<Connection, LinkError> {
-    let address = SocketAddrUnix::new(path).map_err(io::Error::from)?;
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None);
-    let socket = socket.map_err(io::Error::from)?;
-    rustix::net::connect(&socket, &address).map_err(io::Error::from)?;
-    Connection::from_socket(UnixStream::from(socket)).map_err(|_| LinkError::Setup)
+    Connection::from_socket(errand::connect(path)?).map_err(|_| LinkError::Setup)
 }
 
 impl Link {

@@ -9,7 +9,7 @@ use calloop::channel::Sender;
 use porthole_client::present::{Display, Guest, GuestState, Lamps, Told, Touch};
 use porthole_gpu_device::{Event, Gpu, Options, Quotas};
 use porthole_input_device::{Input, Kind, Leds};
-use porthole_trace::{Event as Record, Tracer};
+use porthole_trace::{Event as Record, Tap, Tracer};
 use porthole_vhost_device::{Address, Endpoint, Fault, Server, Turn};
 
 use super::Failure;
@@ -66,6 +66,8 @@ pub(super) struct Devices {
     rate_mhz: u32,
     /// The features that were recorded last.
     features: u64,
+    /// What a trace begins with, until it does.
+    trace: Option<trace::Opened>,
     tracer: Option<Tracer>,
 }
 
@@ -108,14 +110,10 @@ impl Devices {
         let present = inputs.iter().zip(KINDS).filter(|(input, _)| input.is_some());
         let infos = present.map(|(_, kind)| input::info(kind, &cli.guest));
         let infos = std::iter::once(trace::gpu_info(&options)).chain(infos).collect();
-        let tracer = trace::start(cli, infos).map_err(|error| Failure::System("--trace", error))?;
-        let tap = |number| tracer.as_ref().map(|tracer| tracer.tap(number)).unwrap_or_default();
-        for (input, number) in inputs.iter_mut().flatten().zip(1..) {
-            input.port.tap = tap(number);
-        }
+        let trace = trace::open(cli, infos).map_err(|error| Failure::System("--trace", error))?;
         Ok(Self {
             server,
-            port: GpuPort::new(gpu, tap(0)),
+            port: GpuPort::new(gpu, Tap::default()),
             inputs,
             presenter: Presenter::Null,
             desk: Desk::new(usize::from(cli.scanouts)),
@@ -124,7 +122,8 @@ impl Devices {
             told: Guest::default(),
             rate_mhz: cli.rate.map_or(0, |rate| rate.saturating_mul(1000)),
             features: 0,
-            tracer,
+            trace,
+            tracer: None,
         })
     }
 
@@ -211,6 +210,18 @@ impl Devices {
     /// When the next fence must be answered, or the next display be asked for.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.port.deadline().into_iter().chain(self.resizes.deadline()).min()
+    }
+
+    /// Starts to record, where the command line says so.
+    pub(super) fn start_trace(&mut self) -> Result<(), Failure> {
+        let Some(opened) = self.trace.take() else { return Ok(()) };
+        let tracer = trace::start(opened).map_err(|error| Failure::System("--trace", error))?;
+        self.port.tap = tracer.tap(0);
+        for (input, number) in self.inputs.iter_mut().flatten().zip(1..) {
+            input.port.tap = tracer.tap(number);
+        }
+        self.tracer = Some(tracer);
+        Ok(())
     }
 
     /// Starts showing frames.
