@@ -17,6 +17,8 @@ pub mod qmp;
 pub mod scene;
 pub mod screen;
 pub mod service;
+#[cfg(target_arch = "x86_64")]
+pub mod tracee;
 pub mod viewer;
 pub mod wait;
 

@@ -9,6 +9,9 @@ mod blobs;
 #[cfg(test)]
 mod boot_to_viewer;
 #[cfg(test)]
+#[cfg(target_arch = "x86_64")]
+mod confined;
+#[cfg(test)]
 mod copies;
 #[cfg(test)]
 mod death_compositor;

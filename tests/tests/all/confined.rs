@@ -1,0 +1,279 @@
+//! What somebody can do who has taken over a process: the running programs are made to call the kernel
+//! in every way that leads out of them, and go on working afterwards.
+
+use std::fs;
+
+use nix::libc;
+use porthole_guest::Pattern;
+use porthole_guest::commands::Command as Order;
+use porthole_tests::guest::Options;
+use porthole_tests::tracee::{MISSING, Tracee, answer_of, threads};
+use porthole_tests::wait::{GUEST, SHORT, wait_until};
+use porthole_tests::{Capture, Guest, Process, Result, Scene, Service, Viewer};
+
+const PICTURE: (u32, u32, u32, u32) = (0, 0, 640, 480);
+/// The bit that makes a number one of x86's x32 interface.
+const X32: i64 = 0x4000_0000;
+
+fn scene(pattern: Pattern) -> Scene {
+    Scene::new("main", 640, 480).layer("ivi", PICTURE, pattern, 1)
+}
+
+/// The scene, and another guest whose socket is nobody's business but its own.
+fn service() -> Result<Service> {
+    let other = "[[guest]]\nname = \"cluster\"\n";
+    Service::start_with(&format!(
+        "{}\n{other}",
+        porthole_tests::service::configuration(&[scene(Pattern::Noise)])
+    ))
+}
+
+/// Tries everything from every thread.
+fn break_out(process: &Process, service: &Service) -> Result<()> {
+    let precious = service.folder().join("precious");
+    fs::write(&precious, "of somebody else")?;
+    let found = threads(process.id())?;
+    for thread in found {
+        let mut tracee = Tracee::stop(thread)?;
+        // What the program is allowed works, so that refusals below are not our mistake.
+        let process_id = tracee.call(libc::SYS_getpid, [0; 6])?;
+        assert_eq!(process_id, i64::from(process.id()));
+        let name = tracee.bytes(b"x\0")?;
+        let memory = tracee.call(libc::SYS_memfd_create, [name, 0, 0, 0, 0, 0])?;
+        assert!(memory > 2, "{memory}");
+        tracee.call(libc::SYS_close, [memory.cast_unsigned(), 0, 0, 0, 0, 0])?;
+
+        open_files(&mut tracee, precious.as_os_str().as_encoded_bytes())?;
+        make_sockets(&mut tracee, service)?;
+        start_programs(&mut tracee)?;
+        ask_for_more(&mut tracee)?;
+    }
+    assert_eq!(fs::read_to_string(&precious)?, "of somebody else");
+    Ok(())
+}
+
+fn open_files(tracee: &mut Tracee, precious: &[u8]) -> Result<()> {
+    let here = i64::from(libc::AT_FDCWD).cast_unsigned();
+    let secret = tracee.bytes(b"/etc/shadow\0")?;
+    let root = tracee.bytes(b"/\0")?;
+    let new = tracee.bytes(b"/tmp/of-the-intruder\0")?;
+    let precious = tracee.bytes(&[precious, b"\0"].concat())?;
+    let how = tracee.bytes(&[0; 24])?;
+    for (number, arguments) in [
+        (libc::SYS_open, [secret, 0, 0, 0, 0, 0]),
+        (libc::SYS_openat, [here, secret, 0, 0, 0, 0]),
+        (libc::SYS_openat, [here, root, 0, 0, 0, 0]),
+        (libc::SYS_openat | X32, [here, secret, 0, 0, 0, 0]),
+        (libc::SYS_openat2, [here, secret, how, 24, 0, 0]),
+        (libc::SYS_open_by_handle_at, [here, how, 0, 0, 0, 0]),
+        (libc::SYS_creat, [new, 0o600, 0, 0, 0, 0]),
+        (libc::SYS_mkdir, [new, 0o700, 0, 0, 0, 0]),
+        (libc::SYS_mknod, [new, 0o600, 0, 0, 0, 0]),
+        (libc::SYS_truncate, [precious, 0, 0, 0, 0, 0]),
+        (libc::SYS_rename, [precious, new, 0, 0, 0, 0]),
+        (libc::SYS_link, [precious, new, 0, 0, 0, 0]),
+        (libc::SYS_symlink, [precious, new, 0, 0, 0, 0]),
+        (libc::SYS_readlink, [root, how, 24, 0, 0, 0]),
+        (libc::SYS_chmod, [precious, 0o777, 0, 0, 0, 0]),
+        (libc::SYS_chown, [precious, 0, 0, 0, 0, 0]),
+        (libc::SYS_stat, [secret, how, 0, 0, 0, 0]),
+        (libc::SYS_inotify_init1, [0; 6]),
+        (libc::SYS_fanotify_init, [0; 6]),
+        (libc::SYS_chdir, [root, 0, 0, 0, 0, 0]),
+        (libc::SYS_chroot, [root, 0, 0, 0, 0, 0]),
+        (libc::SYS_mount, [root, root, 0, 0, 0, 0]),
+    ] {
+        assert_eq!(tracee.call(number, arguments)?, MISSING, "system call {number}");
+    }
+    // Our own sockets' files may be removed, where they lie; nothing else may.
+    let removed = tracee.call(libc::SYS_unlinkat, [here, precious, 0, 0, 0, 0])?;
+    assert!([MISSING, answer_of(libc::EACCES)].contains(&removed), "{removed}");
+    Ok(())
+}
+
+fn make_sockets(tracee: &mut Tracee, service: &Service) -> Result<()> {
+    let mut other = vec![1, 0];
+    other.extend(service.socket("cluster")?.as_os_str().as_encoded_bytes());
+    other.push(0);
+    let length = u64::try_from(other.len()).unwrap();
+    let address = tracee.bytes(&other)?;
+    let pair = tracee.bytes(&[0; 8])?;
+    let stream = libc::SOCK_STREAM.unsigned_abs().into();
+    for family in [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK, libc::AF_VSOCK] {
+        let made =
+            tracee.call(libc::SYS_socket, [family.unsigned_abs().into(), stream, 0, 0, 0, 0])?;
+        assert_eq!(made, MISSING, "family {family}");
+    }
+    let made = tracee.call(libc::SYS_socketpair, [1, stream, 0, pair, 0, 0])?;
+    assert_eq!(made, MISSING);
+    // Nor can one that it has be turned to another guest.
+    for descriptor in 3..64 {
+        for number in [libc::SYS_connect, libc::SYS_bind] {
+            let turned = tracee.call(number, [descriptor, address, length, 0, 0, 0])?;
+            assert_eq!(turned, MISSING, "descriptor {descriptor}");
+        }
+    }
+    Ok(())
+}
+
+fn start_programs(tracee: &mut Tracee) -> Result<()> {
+    let program = tracee.bytes(b"/bin/true\0")?;
+    let list = tracee.bytes(&[0; 8])?;
+    let fork = libc::SIGCHLD.unsigned_abs().into();
+    let how = tracee.bytes(&[0; 88])?;
+    for (number, arguments) in [
+        (libc::SYS_execve, [program, list, list, 0, 0, 0]),
+        (libc::SYS_execve | X32, [program, list, list, 0, 0, 0]),
+        (libc::SYS_execveat, [0, program, list, list, 0, 0]),
+        (libc::SYS_fork, [0; 6]),
+        (libc::SYS_vfork, [0; 6]),
+        (libc::SYS_clone, [fork, 0, 0, 0, 0, 0]),
+        (libc::SYS_clone3, [how, 88, 0, 0, 0, 0]),
+        // Code of one's own.
+        (libc::SYS_mmap, [0, 4096, 7, 0x22, u64::MAX, 0]),
+        (libc::SYS_mprotect, [program & !4095, 4096, 5, 0, 0, 0]),
+        (libc::SYS_pkey_mprotect, [program & !4095, 4096, 5, 0, 0, 0]),
+        (libc::SYS_personality, [0x0040_0000, 0, 0, 0, 0, 0]),
+    ] {
+        assert_eq!(tracee.call(number, arguments)?, MISSING, "system call {number}");
+    }
+    Ok(())
+}
+
+fn ask_for_more(tracee: &mut Tracee) -> Result<()> {
+    let block = tracee.bytes(&[0; 128])?;
+    for (number, arguments) in [
+        (libc::SYS_kill, [1, 0, 0, 0, 0, 0]),
+        (libc::SYS_tgkill, [1, 1, 0, 0, 0, 0]),
+        (libc::SYS_tkill, [1, 0, 0, 0, 0, 0]),
+        (libc::SYS_pidfd_open, [1, 0, 0, 0, 0, 0]),
+        (libc::SYS_pidfd_getfd, [3, 3, 0, 0, 0, 0]),
+        (libc::SYS_ptrace, [16, 1, 0, 0, 0, 0]),
+        (libc::SYS_process_vm_readv, [1, block, 1, block, 1, 0]),
+        (libc::SYS_process_vm_writev, [1, block, 1, block, 1, 0]),
+        (libc::SYS_io_uring_setup, [8, block, 0, 0, 0, 0]),
+        (libc::SYS_bpf, [0, block, 128, 0, 0, 0]),
+        (libc::SYS_userfaultfd, [0; 6]),
+        (libc::SYS_perf_event_open, [block, 0, 0, 0, 0, 0]),
+        (libc::SYS_unshare, [0x1000_0000, 0, 0, 0, 0, 0]),
+        (libc::SYS_setns, [3, 0, 0, 0, 0, 0]),
+        (libc::SYS_keyctl, [0; 6]),
+        (libc::SYS_init_module, [block, 128, block, 0, 0, 0]),
+        (libc::SYS_setuid, [0; 6]),
+        (libc::SYS_prctl, [38, 0, 0, 0, 0, 0]),
+        (libc::SYS_seccomp, [0, 0, 0, 0, 0, 0]),
+        (libc::SYS_setrlimit, [7, block, 0, 0, 0, 0]),
+        (libc::SYS_ioctl, [2, 0x5412, block, 0, 0, 0]),
+    ] {
+        assert_eq!(tracee.call(number, arguments)?, MISSING, "system call {number}");
+    }
+    Ok(())
+}
+
+/// Whatever a process holds open is a socket, memory without a name, an event, or its log.
+fn holds_no_files(process: &Process) -> Result<()> {
+    let mut log = false;
+    for descriptor in fs::read_dir(format!("/proc/{}/fd", process.id()))? {
+        let held = fs::read_link(descriptor?.path())?;
+        let held = held.to_string_lossy();
+        let nameless = ["socket:", "anon_inode:", "/memfd:", "pipe:", "/dev/null"];
+        log |= held.ends_with(".log");
+        // Files that never had a name come from the compositor: keymaps.
+        let fine =
+            nameless.iter().any(|kind| held.starts_with(kind)) || held.ends_with(" (deleted)");
+        let fine = fine || held.ends_with(".log");
+        assert!(fine, "{held}");
+    }
+    assert!(log);
+    Ok(())
+}
+
+/// The process that connects for another one: it is confined too, and costs next to nothing.
+fn connector(process: &Process) -> Result<u32> {
+    let path = format!("/proc/{0}/task/{0}/children", process.id());
+    let children = fs::read_to_string(path)?;
+    let children: Vec<u32> = children.split_whitespace().map(|id| id.parse().unwrap()).collect();
+    let [child] = children[..] else { panic!("{children:?}") };
+    let status = fs::read_to_string(format!("/proc/{child}/status"))?;
+    assert!(status.starts_with("Name:\tconnector\n"), "{status}");
+    for held in ["NoNewPrivs:\t1", "Seccomp:\t2", "Threads:\t1"] {
+        assert!(status.contains(held), "{status}");
+    }
+    let rollup = fs::read_to_string(format!("/proc/{child}/smaps_rollup"))?;
+    let private = rollup.lines().find_map(|line| line.strip_prefix("Private_Dirty:")).unwrap();
+    let private: u64 = private.trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(private < 1024, "{private} KiB");
+    // A socket, its log, and nothing that a peer could see staying open.
+    let held = fs::read_dir(format!("/proc/{child}/fd"))?.count();
+    assert!(held <= 2, "{held}");
+    Ok(child)
+}
+
+#[test]
+fn a_device_process_opens_no_other_socket_and_no_file() -> Result<()> {
+    let mut service = service()?;
+    let mut guest = Guest::start(&service, "ivi", &Options::default())?;
+    guest.order(&draw(Pattern::Noise))?;
+    let capture = Capture::start(&service.socket("viewer")?, "main")?;
+    capture.expect("confined-before", &scene(Pattern::Noise).picture(), GUEST)?;
+
+    break_out(&guest.device, &service)?;
+    holds_no_files(&guest.device)?;
+    let connector = connector(&guest.device)?;
+
+    // Nothing of that has hurt the guest, and its device still finds its compositor.
+    guest.order(&draw(Pattern::Bars))?;
+    capture.expect("confined-after", &scene(Pattern::Bars).picture(), GUEST)?;
+    drop(capture);
+    service.process.signal(rustix::process::Signal::KILL)?;
+    service.process.wait_end(SHORT)?;
+    service.start_again(&[], None)?;
+    let capture = Capture::start(&service.socket("viewer")?, "main")?;
+    capture.expect("confined-again", &scene(Pattern::Bars).picture(), GUEST)?;
+    guest.power_off()?;
+    // The other process goes with its owner.
+    wait_until("the end of the connector", SHORT, || {
+        let gone = fs::read_to_string(format!("/proc/{connector}/comm")).is_err();
+        Ok(gone.then_some(()))
+    })
+}
+
+#[test]
+fn a_vnc_server_opens_no_other_socket_and_no_file() -> Result<()> {
+    let service = service()?;
+    let mut guest = Guest::start(&service, "ivi", &Options::default())?;
+    guest.order(&draw(Pattern::Noise))?;
+    let server = service.vnc("main")?;
+    let viewer = Viewer::connect(&server.address)?;
+    viewer.expect("confined-viewer", &scene(Pattern::Noise).picture(), GUEST)?;
+
+    break_out(&server.process, &service)?;
+    holds_no_files(&server.process)?;
+    connector(&server.process)?;
+
+    guest.order(&draw(Pattern::Bars))?;
+    viewer.expect("confined-viewer-after", &scene(Pattern::Bars).picture(), GUEST)?;
+    // It takes the next one.
+    let late = Viewer::connect(&server.address)?;
+    late.expect("confined-viewer-late", &scene(Pattern::Bars).picture(), GUEST)?;
+    guest.power_off()
+}
+
+fn draw(pattern: Pattern) -> Order {
+    Order::Draw { head: 0, pattern, seed: 1, area: None }
+}
+
+#[test]
+fn who_wants_no_sandbox_says_so() -> Result<()> {
+    let service = service()?;
+    let server = service.vnc_with("main", "127.0.0.1:0", &["--no-sandbox"])?;
+    assert!(server.process.log().contains("--no-sandbox"), "{}", server.process.log());
+    assert_eq!(server.process.status("Seccomp")?, 0);
+    assert_eq!(server.process.status("NoNewPrivs")?, 0);
+    let server = service.vnc("main")?;
+    assert_eq!(server.process.status("Seccomp")?, 2);
+    assert_eq!(server.process.status("NoNewPrivs")?, 1);
+    let line = "sandbox: landlock ";
+    assert!(server.process.log().contains(line), "{}", server.process.log());
+    Ok(())
+}
