@@ -54,6 +54,11 @@ impl Config {
         }
     }
 
+    /// What the driver selected.
+    pub(crate) const fn selected(&self) -> (u8, u8) {
+        (self.select, self.subsel)
+    }
+
     pub(crate) fn bytes(&self) -> [u8; CONFIG_LEN] {
         let mut answer = self.answer();
         answer.truncate(ANSWER);

@@ -1,5 +1,7 @@
 //! A device: what a seat does goes in, packets for the guest come out.
 
+use serde::{Deserialize, Serialize};
+
 use crate::codes::{
     ABS_X, ABS_Y, EV_ABS, EV_KEY, EV_LED, EV_REL, LED_CAPSL, LED_NUML, LED_SCROLLL, REL_HWHEEL,
     REL_HWHEEL_HI_RES, REL_WHEEL, REL_WHEEL_HI_RES, REL_X, REL_Y,
@@ -67,7 +69,7 @@ pub enum Input {
 }
 
 /// The lamps as the guest wants them.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Leds {
     /// Num Lock.
     pub num: bool,
@@ -80,18 +82,18 @@ pub struct Leds {
 /// A virtio-input device without its transport.
 #[derive(Clone, Debug)]
 pub struct Device {
-    kind: Kind,
-    config: Config,
-    outbox: Outbox,
-    fingers: Fingers,
+    pub(crate) kind: Kind,
+    pub(crate) config: Config,
+    pub(crate) outbox: Outbox,
+    pub(crate) fingers: Fingers,
     /// Parts of a detent that no whole one was sent for: vertical, horizontal.
-    parts: [i32; 2],
-    leds: Leds,
-    listening: bool,
+    pub(crate) parts: [i32; 2],
+    pub(crate) leds: Leds,
+    pub(crate) listening: bool,
 }
 
 /// A whole detent of a wheel.
-const DETENT: i32 = 120;
+pub(crate) const DETENT: i32 = 120;
 /// Far more than any mouse goes at once; keeps sums away from overflow.
 const MAX_STEPS: i32 = 1 << 16;
 /// Far more than any wheel turns at once; keeps sums away from overflow.

@@ -1,9 +1,11 @@
 //! One event on the wire, and packets of them.
 
+use serde::{Deserialize, Serialize};
+
 use crate::codes::{EV_ABS, EV_SYN, SYN_REPORT};
 
 /// An evdev event: 8 bytes in a buffer of its own (virtio 1.2, 5.8.6).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Event {
     /// `EV_*`.
     pub kind: u16,
@@ -45,7 +47,7 @@ impl Event {
 }
 
 /// Events that belong together; the `SYN_REPORT` is added when they leave.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Packet {
     pub(crate) events: Vec<Event>,
     /// Nothing but positions and wheels, which a later packet of the same `about` may
@@ -54,7 +56,7 @@ pub(crate) struct Packet {
 }
 
 /// What a motion packet is about; only like may be merged with like.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub(crate) enum Motion {
     Pointer,
     Wheel,

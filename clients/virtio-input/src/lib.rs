@@ -19,9 +19,11 @@ mod device;
 mod event;
 mod kind;
 mod outbox;
+mod snapshot;
 mod touch;
 
 pub use config::CONFIG_LEN;
 pub use device::{Device, Input, Leds};
 pub use event::Event;
 pub use kind::{ABS_MAX, Kind, SLOTS};
+pub use snapshot::{BadSnapshot, SNAPSHOT_LIMIT};

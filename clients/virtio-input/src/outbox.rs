@@ -2,16 +2,22 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use crate::event::{Event, Packet};
+use serde::{Deserialize, Serialize};
+
+use crate::event::{Event, Motion, Packet};
 
 /// Packets that wait at most.
 const CAPACITY: usize = 256;
+/// Sorts of motion that one device has: ten fingers, or pointer and wheel.
+const LATE: usize = 10;
+/// Events of the longest packet, without its end: a finger that comes down first.
+const LONGEST: usize = 5;
 
 /// A bounded queue of packets that never owes the guest a release.
 ///
 /// INVARIANT: `waiting.len() + down.len() <= CAPACITY`: for everything that is down for
 /// the guest (once it has read all), there is room for its release.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Outbox {
     waiting: VecDeque<Packet>,
     /// Keys, or fingers, that are down once all that waits has been read.
@@ -87,6 +93,18 @@ impl Outbox {
         *self = Self::default();
     }
 
+    /// Whether a device could have got here: what comes from a file may be anything.
+    pub(crate) fn is_sound(&self) -> bool {
+        let all = self.waiting.iter().chain(&self.late);
+        let motions: BTreeSet<Option<Motion>> = self.late.iter().map(|late| late.motion).collect();
+        self.waiting.len().saturating_add(self.down.len()) <= CAPACITY
+            && self.late.len() <= LATE
+            && motions.len() == self.late.len()
+            && !motions.contains(&None)
+            && all.clone().all(|packet| (1..=LONGEST).contains(&packet.events.len()))
+            && all.flat_map(|packet| &packet.events).all(|event| event.kind != Event::SYN.kind)
+    }
+
     fn flush_late(&mut self) {
         while self.waiting.len().saturating_add(self.down.len()) < CAPACITY {
             let Some(packet) = self.late.pop_front() else { return };
@@ -97,7 +115,6 @@ impl Outbox {
     #[cfg(test)]
     pub(crate) fn verify_invariants(&self) {
         assert!(self.waiting.len() + self.down.len() <= CAPACITY);
-        // One for each sort of motion: ten fingers, or pointer and wheel.
-        assert!(self.late.len() <= 10);
+        assert!(self.is_sound());
     }
 }

@@ -1,5 +1,7 @@
 //! Fingers: which slot each has, and the numbers they carry.
 
+use serde::{Deserialize, Serialize};
+
 use crate::codes::{
     ABS_MT_POSITION_X, ABS_MT_POSITION_Y, ABS_MT_SLOT, ABS_MT_TRACKING_ID, BTN_TOUCH, EV_ABS,
     EV_KEY,
@@ -8,7 +10,7 @@ use crate::event::{Event, Motion, Packet};
 use crate::kind::SLOTS;
 
 /// The slots of a touch screen.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Fingers {
     /// The seat's number of the finger in each slot.
     slots: [Option<i32>; SLOTS as usize],
@@ -76,6 +78,12 @@ impl Fingers {
             events.push(Event::new(EV_KEY, BTN_TOUCH, 0));
         }
         Packet::step(events)
+    }
+
+    /// Which slots have a finger.
+    pub(crate) fn taken(&self) -> impl Iterator<Item = u16> {
+        let slots = (0_u16..).zip(&self.slots);
+        slots.filter(|(_, slot)| slot.is_some()).map(|(number, _)| number)
     }
 
     /// Forgets all fingers, without a word to the guest.
