@@ -45,7 +45,7 @@ impl Backing {
     }
 
     /// Takes a list of which nothing is known.
-    pub(crate) fn unchecked(entries: Vec<Entry>) -> Self {
+    fn unchecked(entries: Vec<Entry>) -> Self {
         let sum = |end: &mut u64, entry: &Entry| {
             *end = end.saturating_add(u64::from(entry.length));
             Some(*end)
@@ -56,6 +56,11 @@ impl Backing {
         backing.entries.shrink_to_fit();
         backing.ends.shrink_to_fit();
         backing
+    }
+
+    /// A list from a snapshot. Whether it was in RAM is taken as it is said: reads find out.
+    pub(crate) fn restored(entries: Vec<Entry>, in_ram: bool) -> Self {
+        Self { in_ram, ..Self::unchecked(entries) }
     }
 
     /// Whether reads can be expected to succeed.

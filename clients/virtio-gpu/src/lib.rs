@@ -22,6 +22,7 @@ mod picture;
 mod resource;
 mod scanout;
 mod show;
+mod snapshot;
 mod state;
 
 pub use cursor::CURSOR_SIZE;
@@ -30,6 +31,7 @@ pub use gpu::{Answer, Gpu, MAX_REQUEST, Statistics, Token};
 pub use guest::{GuestMemory, NotRam};
 pub use options::{DEFAULT_SIZE, Options, Quotas};
 pub use picture::BufferId;
+pub use snapshot::BadSnapshot;
 pub use state::{RestoreError, State};
 
 #[cfg(test)]

@@ -44,20 +44,41 @@ pub struct State {
 struct SavedResource {
     id: u32,
     uuid: Option<[u8; 16]>,
-    /// Addresses and lengths.
-    backing: Option<Vec<(u64, u32)>>,
+    backing: Option<SavedBacking>,
     content: SavedContent,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+struct SavedBacking {
+    /// Addresses and lengths, [`ENTRY`] bytes for each piece of memory: a list of numbers could take
+    /// far more memory than its file.
+    #[serde(with = "serde_bytes")]
+    entries: Vec<u8>,
+    in_ram: bool,
+}
+
+/// Bytes of an address and a length.
+const ENTRY: usize = 12;
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 enum SavedContent {
-    Picture { format: u32, size: (u32, u32), pixels: Option<Vec<u8>> },
-    Blob { size: u64 },
+    Picture {
+        format: u32,
+        size: (u32, u32),
+        #[serde(with = "serde_bytes")]
+        pixels: Option<Vec<u8>>,
+    },
+    Blob {
+        size: u64,
+    },
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 struct SavedScanout {
     wanted: Option<(u32, u32)>,
+    last_wanted: (u32, u32),
+    refresh_mhz: u32,
+    millimetres: (u32, u32),
     source: Option<SavedSource>,
     cursor: SavedCursor,
 }
@@ -76,6 +97,8 @@ struct SavedBlob {
     size: (u32, u32),
     stride: u32,
     offset: u32,
+    stale: bool,
+    #[serde(with = "serde_bytes")]
     pixels: Option<Vec<u8>>,
 }
 
@@ -83,6 +106,7 @@ struct SavedBlob {
 struct SavedCursor {
     position: (i32, i32),
     hot: (u32, u32),
+    #[serde(with = "serde_bytes")]
     pixels: Option<Vec<u8>>,
     visible: bool,
 }
@@ -121,9 +145,8 @@ impl Gpu {
     }
 
     fn restore_resource(&mut self, saved: &SavedResource) -> Result<(), ErrorCode> {
-        let entry = |(address, length): &(u64, u32)| Entry { address: *address, length: *length };
-        let backing = saved.backing.as_ref().map(|list| list.iter().map(entry).collect());
-        let backing = backing.map(Backing::unchecked);
+        let backing = saved.backing.as_ref().map(|saved| self.restore_backing(saved));
+        let backing = backing.transpose()?;
         let (content, bytes) = match &saved.content {
             SavedContent::Picture { format, size, pixels } => {
                 let format = format_from_code(*format).ok_or(ErrorCode::Parameter)?;
@@ -143,12 +166,26 @@ impl Gpu {
         let mut resource = Resource::new(content, backing, bytes);
         resource.uuid = saved.uuid;
         self.entries = self.entries.saturating_add(resource.entries());
-        if self.entries > self.quotas.entries {
-            return Err(ErrorCode::OutOfMemory);
-        }
         self.bytes += bytes;
         self.resources.insert(saved.id, resource);
         Ok(())
+    }
+
+    fn restore_backing(&self, saved: &SavedBacking) -> Result<Backing, ErrorCode> {
+        let (entries, rest) = saved.entries.as_chunks::<ENTRY>();
+        let sum = self.entries.saturating_add(entries.len());
+        if sum > self.quotas.entries || entries.is_empty() || !rest.is_empty() {
+            return Err(ErrorCode::OutOfMemory);
+        }
+        let entry = |[a, b, c, d, e, f, g, h, i, j, k, l]: &[u8; ENTRY]| {
+            let address = u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]);
+            Entry { address, length: u32::from_le_bytes([*i, *j, *k, *l]) }
+        };
+        let entries: Vec<Entry> = entries.iter().map(entry).collect();
+        if entries.iter().any(|entry| entry.length == 0) {
+            return Err(ErrorCode::Parameter);
+        }
+        Ok(Backing::restored(entries, saved.in_ram))
     }
 
     /// Draws saved pixels, if there are any.
@@ -175,7 +212,11 @@ impl Gpu {
             self.restore_source(index, number, source)?;
         }
         let scanout = self.scanouts.get_mut(index).ok_or(ErrorCode::ScanoutId)?;
-        scanout.want(saved.wanted.map(|(width, height)| Size::new(width, height)));
+        let size = |(width, height)| Size::new(width, height);
+        // First the last size that was wanted, which stays when none is.
+        scanout.want(Some(size(saved.last_wanted)));
+        scanout.want(saved.wanted.map(size));
+        scanout.describe(saved.refresh_mhz, saved.millimetres);
         let SavedCursor { position, hot, pixels, visible } = &saved.cursor;
         let pixels = pixels.as_ref().map(|pixels| Arc::from(pixels.as_slice()));
         if pixels.as_ref().is_some_and(|pixels: &Arc<[u8]>| pixels.len() != 64 * 64 * 4) {
@@ -229,6 +270,7 @@ impl Gpu {
         let source = self.scanouts.get_mut(index).and_then(|scanout| scanout.source.as_mut());
         if let Some(view) = source.and_then(|source| source.blob.as_mut()) {
             view.picture = picture;
+            view.stale = saved.stale;
         }
         filled
     }
@@ -243,10 +285,17 @@ fn save_resource(id: u32, resource: &Resource) -> SavedResource {
         },
         Content::Blob(size) => SavedContent::Blob { size: *size },
     };
-    let list = |backing: &Backing| {
-        backing.entries().iter().map(|entry| (entry.address, entry.length)).collect()
-    };
-    SavedResource { id, uuid: resource.uuid, backing: resource.backing.as_ref().map(list), content }
+    let backing = resource.backing.as_ref().map(save_backing);
+    SavedResource { id, uuid: resource.uuid, backing, content }
+}
+
+fn save_backing(backing: &Backing) -> SavedBacking {
+    let mut entries = Vec::with_capacity(backing.entries().len() * ENTRY);
+    for Entry { address, length } in backing.entries() {
+        entries.extend(address.to_le_bytes());
+        entries.extend(length.to_le_bytes());
+    }
+    SavedBacking { entries, in_ram: backing.in_ram() }
 }
 
 fn pixels(picture: &Picture) -> Option<Vec<u8>> {
@@ -257,6 +306,9 @@ fn save_scanout(scanout: &Scanout) -> SavedScanout {
     let Cursor { position, hot, visible, .. } = scanout.cursor;
     SavedScanout {
         wanted: scanout.wanted.map(|size| (size.width, size.height)),
+        last_wanted: (scanout.last_wanted.width, scanout.last_wanted.height),
+        refresh_mhz: scanout.refresh_mhz,
+        millimetres: scanout.millimetres,
         source: scanout.source.as_ref().map(save_source),
         cursor: SavedCursor {
             position,
@@ -278,6 +330,7 @@ fn save_source(source: &Source) -> SavedSource {
             size: (view.framebuffer.width, view.framebuffer.height),
             stride: view.stride,
             offset: view.offset,
+            stale: view.stale,
             pixels: pixels(&view.picture),
         }),
     }

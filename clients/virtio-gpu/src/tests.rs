@@ -3,6 +3,7 @@
 mod bench;
 mod buffers;
 mod commands;
+mod differential;
 mod fences;
 mod hostile;
 mod operations;

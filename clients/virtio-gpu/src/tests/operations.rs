@@ -7,7 +7,7 @@ use crate::resource::Content;
 use crate::{Answer, Event, Frame};
 
 #[derive(Clone, Debug)]
-enum Operation {
+pub(super) enum Operation {
     Create { id: u32, format: u32, width: u32, height: u32 },
     CreateBlob { id: u32, pixels: u32 },
     Unref(u32),
@@ -37,7 +37,7 @@ fn rect() -> impl Strategy<Value = [u32; 4]> {
     prop_oneof![3 => Just([0, 0, 64, 64]), 4 => [side(), side(), side(), side()]]
 }
 
-fn operation() -> impl Strategy<Value = Operation> {
+pub(super) fn operation() -> impl Strategy<Value = Operation> {
     use Operation as O;
     let side = || prop_oneof![6 => Just(64_u32), 2 => 1_u32..100, 1 => any::<u32>()];
     let stride = || prop_oneof![Just(256_u32), 0_u32..400];
@@ -75,11 +75,11 @@ fn operation() -> impl Strategy<Value = Operation> {
 
 /// A presenter that keeps copies of what it holds, to see whether it is changed.
 #[derive(Default)]
-struct Viewer {
+pub(super) struct Viewer {
     held: Vec<(Frame, Vec<u8>)>,
 }
 
-fn apply(bench: &mut Bench, viewer: &mut Viewer, operation: &Operation) {
+pub(super) fn apply(bench: &mut Bench, viewer: &mut Viewer, operation: &Operation) {
     use Operation as O;
     match operation.clone() {
         O::Create { id, format, width, height } => {
@@ -132,7 +132,7 @@ fn apply(bench: &mut Bench, viewer: &mut Viewer, operation: &Operation) {
 
 fn drop_word(_: u32) {}
 
-fn options() -> crate::Options {
+pub(super) fn options() -> crate::Options {
     let sizes = vec![Some(porthole_pixel::Size::new(640, 480)); 2];
     let mut options = crate::Options { scanouts: sizes, blob: true, ..crate::Options::default() };
     options.quotas = crate::Quotas { bytes: 1 << 17, resources: 4, entries: 3 };
