@@ -1,0 +1,261 @@
+//! The picture: how large it is, where it is, and which of its lines changed.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use porthole_pixel::Size;
+
+use crate::blink::Kind;
+use crate::device::Vga;
+use crate::lines::{self, Colours};
+use crate::model::Behaviour;
+use crate::screen::{self, Graphic, Screen};
+use crate::text::Cells;
+use crate::vram::Vram;
+
+/// What a screen has before the guest sets a mode.
+const FIRST: Size = Size::new(640, 480);
+/// Pixels beside those of a line: what panning leaves out, and whole characters.
+const MARGIN: usize = 32;
+
+/// Where the pixels of a picture are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Source {
+    /// The guest shows nothing: all lines are black.
+    Blank,
+    /// In video memory, as they are: XRGB8888, lowest byte first.
+    Vram {
+        /// The first byte of the first line.
+        offset: u32,
+        /// Bytes from one line to the next.
+        stride: u32,
+    },
+    /// They are to be made, by [`Vga::convert`].
+    Converted,
+    /// The registers describe no picture (a guest is between two modes, or writes nonsense): the last
+    /// one stays as it was.
+    Held,
+}
+
+/// What the guest shows.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Picture {
+    /// Pixels; 16000 x 12000 at most.
+    pub size: Size,
+    /// Where they are.
+    pub source: Source,
+    /// The lines that changed since the last picture, from the top down, none twice. All of them when
+    /// the size or the source is another.
+    pub dirty: Vec<Range<u32>>,
+}
+
+/// What was shown last.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    screen: Option<Screen>,
+    size: Size,
+    colours: Box<Colours>,
+    cells: Cells,
+    pixels: Vec<u32>,
+    bytes: Vec<u8>,
+}
+
+impl Default for Shown {
+    fn default() -> Self {
+        Self {
+            screen: None,
+            size: FIRST,
+            colours: Box::default(),
+            cells: Cells::default(),
+            pixels: Vec::new(),
+            bytes: Vec::new(),
+        }
+    }
+}
+
+impl<V: Vram> Vga<V> {
+    /// What the guest shows now, and what of it changed since the last call.
+    ///
+    /// Blinking goes by the time that [`advance`](Self::advance) told. Writes that the device did not
+    /// see must have been told by [`mark_written`](Self::mark_written).
+    pub fn picture(&mut self) -> Picture {
+        let kind = screen::kind(&self.registers, self.model());
+        self.registers.blink.look(kind);
+        let memory = self.vram().len();
+        let (model, behaviour) = (self.model(), self.behaviour());
+        let Some(screen) = Screen::of(&self.registers, model, behaviour, memory) else {
+            return Picture { size: self.shown.size, source: Source::Held, dirty: Vec::new() };
+        };
+        let size = match &screen {
+            Screen::Blank => self.shown.size,
+            Screen::Text(text) => Size::new(text.width(), text.lines),
+            Screen::Graphic(graphic) => graphic.size(),
+        };
+        let mut colours = self.shown.colours.single;
+        screen.colours(&self.registers, behaviour, &mut colours);
+        let repainted = colours != self.shown.colours.single;
+        if repainted {
+            self.shown.colours.single = colours;
+            self.shown.colours.pair_up();
+        }
+        let is_text = matches!(screen, Screen::Text(_));
+        let same = self.shown.screen.as_ref() == Some(&screen)
+            && !(repainted && screen != Screen::Blank)
+            && !(is_text && (self.dirty.fonts() || self.restyled()));
+        let source = match &screen {
+            Screen::Blank => Source::Blank,
+            Screen::Graphic(graphic) if graphic.is_plain() => {
+                Source::Vram { offset: graphic.start, stride: graphic.pitch }
+            }
+            Screen::Text(_) | Screen::Graphic(_) => Source::Converted,
+        };
+        let dirty = if same { self.changed(&screen) } else { self.all(&screen, size) };
+        self.dirty.clear();
+        self.shown.screen = Some(screen);
+        self.shown.size = size;
+        Picture { size, source, dirty }
+    }
+
+    /// When the picture changes by itself next, in the time of [`advance`](Self::advance): there is
+    /// text that blinks, or a cursor. Nothing else changes without the guest.
+    pub fn next_change(&self) -> Option<Duration> {
+        let registers = &self.registers;
+        let shape = registers.crtc.cursor_shape(registers.crtc.row_lines());
+        let blinks = shape.is_some() || registers.attribute.blinks();
+        let text = screen::kind(registers, self.model()) == Kind::Text;
+        (text && blinks).then(|| registers.blink.until())
+    }
+
+    /// Whether the chip draws all characters anew, because of a register that QEMU does not heed.
+    fn restyled(&self) -> bool {
+        let (style, was) = (screen::phase(&self.registers).style, self.shown.cells.style());
+        self.behaviour() == Behaviour::Hardware
+            && (style.line_graphics, style.blinks) != (was.line_graphics, was.blinks)
+    }
+
+    /// Everything is shown anew.
+    fn all(&mut self, screen: &Screen, size: Size) -> Vec<Range<u32>> {
+        if let Screen::Text(text) = screen {
+            let phase = screen::phase(&self.registers);
+            let mut cells = std::mem::take(&mut self.shown.cells);
+            cells.reload(text, phase, self.vram());
+            self.shown.cells = cells;
+        }
+        std::iter::once(0..size.height).collect()
+    }
+
+    /// The same screen as before: what of it changed.
+    fn changed(&mut self, screen: &Screen) -> Vec<Range<u32>> {
+        let mut lines: Vec<Range<u32>> = Vec::new();
+        let mut add = |range: Range<u32>| match lines.last_mut() {
+            Some(last) if last.end == range.start => last.end = range.end,
+            _ => lines.push(range),
+        };
+        match screen {
+            Screen::Blank => {}
+            Screen::Text(text) => {
+                let phase = screen::phase(&self.registers);
+                let mut cells = std::mem::take(&mut self.shown.cells);
+                cells.update(text, phase, (self.vram(), &self.dirty), add);
+                self.shown.cells = cells;
+            }
+            Screen::Graphic(graphic) if self.dirty.any() => {
+                for line in graphic.lines() {
+                    let (start, len) = (line.address % graphic.span, graphic.line_len());
+                    let end = start + len;
+                    let wrapped = end > graphic.span
+                        && self.dirty.touches(0..(end - graphic.span).min(graphic.span));
+                    if wrapped || self.dirty.touches(start..end.min(graphic.span)) {
+                        add(line.y..line.y + 1);
+                    }
+                }
+            }
+            Screen::Graphic(_) => {}
+        }
+        lines
+    }
+
+    /// Makes lines of the last [`picture`](Self::picture): each goes to `put` with its number, as one
+    /// pixel 0x00RRGGBB a word. The ranges go from the top down, as `Picture::dirty` has them.
+    ///
+    /// Works for every source; lines of a held picture are those of the last mode.
+    pub fn convert(&mut self, wanted: &[Range<u32>], mut put: impl FnMut(u32, &[u32])) {
+        let mut wanted = Wanted(wanted);
+        let Shown { screen, size, colours, cells, pixels, bytes } = &mut self.shown;
+        let width = usize::try_from(size.width).unwrap_or(0);
+        pixels.resize(2 * width + MARGIN, 0);
+        match screen {
+            None | Some(Screen::Blank) => {
+                pixels.fill(0);
+                let black = pixels.get(..width).unwrap_or_default();
+                (0..size.height).filter(|y| wanted.has(*y)).for_each(|y| put(y, black));
+            }
+            Some(Screen::Text(text)) => {
+                for band in cells.bands(text) {
+                    for (y, scan) in band.0.lines().zip(band.0.scans.clone()) {
+                        if wanted.has(y) {
+                            let first = cells.draw(text, band, scan, &colours.single, pixels);
+                            put(y, pixels.get(first..first + width).unwrap_or_default());
+                        }
+                    }
+                }
+            }
+            Some(Screen::Graphic(graphic)) => {
+                bytes.resize(usize::try_from(graphic.line_len()).unwrap_or(0), 0);
+                let mut made = None;
+                for line in graphic.lines().filter(|line| wanted.has(line.y)) {
+                    let key = (line.address, line.pan);
+                    let first = match made {
+                        // The same line once more, as it was.
+                        Some((same, first)) if same == key => first,
+                        _ => {
+                            fetch(&self.vram, graphic, line.address, bytes);
+                            lines::convert(graphic, line.pan, bytes, colours, pixels)
+                        }
+                    };
+                    made = Some((key, first));
+                    put(line.y, pixels.get(first..first + width).unwrap_or_default());
+                }
+            }
+        }
+    }
+
+    /// As [`convert`](Self::convert), into rows of `stride` pixels. Lines that do not fit are left
+    /// out.
+    pub fn convert_into(&mut self, wanted: &[Range<u32>], into: &mut [u32], stride: usize) {
+        self.convert(wanted, |y, pixels| {
+            let start = usize::try_from(y).ok().and_then(|y| y.checked_mul(stride));
+            let row = start.and_then(|start| into.get_mut(start..start + pixels.len()));
+            if let Some(row) = row {
+                row.copy_from_slice(pixels);
+            }
+        });
+    }
+}
+
+/// Copies a line's bytes, from the beginning again where the memory of the mode ends.
+fn fetch(vram: &impl Vram, graphic: &Graphic, address: u32, into: &mut [u8]) {
+    let mut address = address % graphic.span;
+    let mut rest = into;
+    while !rest.is_empty() {
+        let here = usize::try_from(graphic.span - address).unwrap_or(usize::MAX).min(rest.len());
+        let (now, later) = rest.split_at_mut(here);
+        vram.copy_out(address, now);
+        (address, rest) = (0, later);
+    }
+}
+
+/// Ranges of lines that are asked for from the top down.
+struct Wanted<'a>(&'a [Range<u32>]);
+
+impl Wanted<'_> {
+    fn has(&mut self, y: u32) -> bool {
+        while let Some((first, rest)) = self.0.split_first() {
+            if y < first.end {
+                return y >= first.start;
+            }
+            self.0 = rest;
+        }
+        false
+    }
+}

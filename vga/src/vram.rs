@@ -1,0 +1,157 @@
+//! Video memory, which belongs to the owner of the device.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Granularity of everything in video memory: one byte of each of the four planes.
+pub(crate) const CELL: u32 = 4;
+
+/// A view of video memory that the guest may have mapped and write at any time.
+///
+/// Every method takes `&self`, because nobody owns such memory alone: what is read is what was there
+/// at some time during the call. Addresses are bytes; byte `4 * n + p` is byte `n` of plane `p`. The
+/// device never passes an address outside [`len`](Vram::len); an implementation must stay inside of
+/// its memory all the same, and may then return zeros.
+pub trait Vram {
+    /// Bytes that there are.
+    fn len(&self) -> u32;
+
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// One byte.
+    fn load(&self, at: u32) -> u8;
+
+    /// Sets one byte.
+    fn store(&self, at: u32, value: u8);
+
+    /// The four bytes from `4 * cell` on, the first as the lowest.
+    fn load_cell(&self, cell: u32) -> u32;
+
+    /// Sets the four bytes from `4 * cell` on.
+    fn store_cell(&self, cell: u32, value: u32);
+
+    /// Copies bytes from `at` on.
+    fn copy_out(&self, at: u32, into: &mut [u8]);
+
+    /// Sets `len` bytes from `at` on to zero.
+    fn clear(&self, at: u32, len: u32);
+}
+
+impl<V: Vram + ?Sized> Vram for &V {
+    fn len(&self) -> u32 {
+        (**self).len()
+    }
+
+    fn load(&self, at: u32) -> u8 {
+        (**self).load(at)
+    }
+
+    fn store(&self, at: u32, value: u8) {
+        (**self).store(at, value);
+    }
+
+    fn load_cell(&self, cell: u32) -> u32 {
+        (**self).load_cell(cell)
+    }
+
+    fn store_cell(&self, cell: u32, value: u32) {
+        (**self).store_cell(cell, value);
+    }
+
+    fn copy_out(&self, at: u32, into: &mut [u8]) {
+        (**self).copy_out(at, into);
+    }
+
+    fn clear(&self, at: u32, len: u32) {
+        (**self).clear(at, len);
+    }
+}
+
+/// Video memory of this process, for tests and for machines that trap every access.
+pub struct Memory {
+    cells: Vec<AtomicU32>,
+}
+
+impl std::fmt::Debug for Memory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Memory").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+impl Memory {
+    /// So many bytes, all zero; rounded down to four.
+    #[must_use]
+    pub fn new(bytes: u32) -> Self {
+        Self { cells: (0..bytes / CELL).map(|_| AtomicU32::new(0)).collect() }
+    }
+
+    fn cell(&self, cell: u32) -> Option<&AtomicU32> {
+        self.cells.get(usize::try_from(cell).ok()?)
+    }
+}
+
+impl Vram for Memory {
+    fn len(&self) -> u32 {
+        u32::try_from(self.cells.len()).map_or(0, |cells| cells * CELL)
+    }
+
+    fn load(&self, at: u32) -> u8 {
+        let [low, ..] = (self.load_cell(at / CELL) >> (8 * (at % CELL))).to_le_bytes();
+        low
+    }
+
+    fn store(&self, at: u32, value: u8) {
+        let Some(cell) = self.cell(at / CELL) else { return };
+        let shift = 8 * (at % CELL);
+        let kept = cell.load(Ordering::Relaxed) & !(0xff << shift);
+        cell.store(kept | u32::from(value) << shift, Ordering::Relaxed);
+    }
+
+    fn load_cell(&self, cell: u32) -> u32 {
+        self.cell(cell).map_or(0, |cell| cell.load(Ordering::Relaxed))
+    }
+
+    fn store_cell(&self, cell: u32, value: u32) {
+        if let Some(cell) = self.cell(cell) {
+            cell.store(value, Ordering::Relaxed);
+        }
+    }
+
+    fn copy_out(&self, at: u32, into: &mut [u8]) {
+        let mut at = at;
+        let mut rest = into;
+        while !at.is_multiple_of(CELL) || rest.len() < CELL as usize {
+            let Some((first, tail)) = std::mem::take(&mut rest).split_first_mut() else { return };
+            *first = self.load(at);
+            (at, rest) = (at + 1, tail);
+        }
+        let start = usize::try_from(at / CELL).unwrap_or(usize::MAX);
+        let cells = self.cells.get(start..).unwrap_or_default();
+        let mut words = rest.chunks_exact_mut(CELL as usize);
+        let mut last = at;
+        for (word, cell) in words.by_ref().zip(cells) {
+            word.copy_from_slice(&cell.load(Ordering::Relaxed).to_le_bytes());
+            last += CELL;
+        }
+        for byte in words.into_remainder() {
+            *byte = self.load(last);
+            last += 1;
+        }
+    }
+
+    fn clear(&self, at: u32, len: u32) {
+        let end = at.saturating_add(len).min(self.len());
+        let mut at = at;
+        while at < end {
+            if at.is_multiple_of(CELL) && end - at >= CELL {
+                self.store_cell(at / CELL, 0);
+                at += CELL;
+            } else {
+                self.store(at, 0);
+                at += 1;
+            }
+        }
+    }
+}
