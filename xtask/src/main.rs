@@ -16,15 +16,17 @@ mod rig;
 mod setup;
 mod soak;
 mod test;
+mod vga_vectors;
 mod wlcs;
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use porthole_rig::progress::say;
 use porthole_rig::{Result, RigError};
+use porthole_vectors::{LoadError, Summary};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
@@ -48,6 +50,12 @@ enum Task {
     GpuVectors {
         /// The folder of the recorded scenarios
         #[arg(value_name = "DIR", default_value = "tests/vectors/virtio-gpu")]
+        folder: PathBuf,
+    },
+    /// Run recorded accesses to a VGA against our device; the last line is `N passed, N failed`
+    VgaVectors {
+        /// The folder of the recorded scenarios
+        #[arg(value_name = "DIR", default_value = "tests/vectors/vga")]
         folder: PathBuf,
     },
     /// Write the programs' manual pages
@@ -79,7 +87,8 @@ fn main() -> ExitCode {
         Task::Test(options) => test::run(&options),
         Task::Ci(options) => ci::run(&options),
         Task::Lint => lint::run(),
-        Task::GpuVectors { folder } => run_vectors(&folder),
+        Task::GpuVectors { folder } => show(gpu_vectors::run(&folder)),
+        Task::VgaVectors { folder } => show(vga_vectors::run(&folder)),
         Task::Man { folder } => man::run(&folder),
         Task::Completions { folder } => man::completions(&folder),
         Task::Wlcs(options) => wlcs::run(&options),
@@ -96,8 +105,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn run_vectors(folder: &Path) -> Result<()> {
-    let summary = gpu_vectors::run(folder).map_err(|error| RigError::failed(error.to_string()))?;
+fn show(summary: std::result::Result<Summary, LoadError>) -> Result<()> {
+    let summary = summary.map_err(|error| RigError::failed(error.to_string()))?;
     // A closed output hides the sum, but the exit status still tells.
     let _ = writeln!(std::io::stdout().lock(), "{summary}");
     if summary.failed.is_empty() { Ok(()) } else { Err(RigError::failed("some scenarios failed")) }

@@ -1,4 +1,5 @@
-//! Runs command sequences that were recorded from another virtio-gpu device against ours.
+//! Runs command sequences that were recorded from another virtio-gpu device against ours; and, in
+//! [`vga`], accesses that were recorded from another VGA.
 //!
 //! `virtio-gpu/FORMAT.md` beside this crate describes the files. Each scenario is run once for each
 //! way in which a compositor may treat buffers, since that must never change an answer or a pixel.
@@ -10,6 +11,7 @@ mod ram;
 mod run;
 mod scenario;
 mod screen;
+pub mod vga;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
