@@ -27,6 +27,7 @@ mod entries;
 mod error;
 mod fields;
 pub mod limits;
+mod quota;
 mod read;
 mod suggest;
 
@@ -35,6 +36,7 @@ mod tests;
 
 pub use changes::{Changes, Delta};
 pub use error::{ConfigError, ConfigErrors};
+pub use quota::{Budget, Limits, Quota, Standing};
 
 /// The whole configuration.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -46,6 +48,10 @@ pub struct Config {
     pub input: Input,
     /// How ports are drawn.
     pub render: Render,
+    /// What each socket may have where it does not say otherwise.
+    pub limits: Limits,
+    /// What all may have together.
+    pub budget: Budget,
     /// The outputs, in the order of the file, as are all lists here.
     pub ports: Vec<Port>,
     /// The virtual machines that may show something. Each has a socket of its name.
@@ -174,6 +180,8 @@ pub struct Guest {
     pub scanouts: u32,
     /// Who the guest's device processes run as; the service's own user when absent.
     pub owner: Option<Owner>,
+    /// How much it matters, and what it may have.
+    pub standing: Standing,
 }
 
 /// An XKB keyboard layout.
@@ -326,6 +334,8 @@ pub struct Socket {
     pub owner: Option<Owner>,
     /// What its clients may do beyond showing surfaces.
     pub rights: SocketRights,
+    /// How much they matter, and what they may have.
+    pub standing: Standing,
 }
 
 /// `[[program]]`: what the service starts once its sockets are there.
@@ -396,6 +406,19 @@ impl Config {
     #[must_use]
     pub fn socket(&self, name: &str) -> Option<&Socket> {
         self.sockets.iter().find(|socket| socket.name == *name)
+    }
+
+    /// How much a guest or the clients of a socket matter, and what they may have beside the rest.
+    #[must_use]
+    pub fn standing(&self, name: &str) -> Standing {
+        let guest = self.guest(name).map(|guest| guest.standing);
+        guest.or_else(|| self.socket(name).map(|socket| socket.standing)).unwrap_or_default()
+    }
+
+    /// What a guest or the clients of a socket may have, in all.
+    #[must_use]
+    pub fn quota(&self, name: &str) -> Quota {
+        Quota::new(self.standing(name).limits.or(self.limits))
     }
 
     /// This configuration with another size of one port: layers that fill the port go on filling it,

@@ -8,10 +8,13 @@
 //! by an all-or-nothing commit); the daemon lists a port's surfaces as a [`scene`]; a [`plan`] says
 //! which pixels of the next frame to paint from which surface; [`redraw`] says when. [`input`]
 //! decides who gets a key or a pointer, [`owner`] who may connect to a socket, and [`rights`] what
-//! its clients may ask for.
+//! its clients may ask for. [`budget`] says how much each may have, [`share`] who is served first,
+//! and [`account`] what each has used.
 
 #![forbid(unsafe_code)]
 
+pub mod account;
+pub mod budget;
 pub mod chord;
 pub mod color;
 pub mod config;
@@ -25,8 +28,10 @@ pub mod refresh;
 pub mod rights;
 pub mod scale;
 pub mod scene;
+pub mod share;
 
 pub use color::Color;
 pub use name::Name;
 pub use refresh::Refresh;
 pub use scale::Scale;
+pub use share::Priority;

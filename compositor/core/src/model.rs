@@ -220,6 +220,8 @@ pub struct Device {
     sources: BTreeMap<SourceId, Source>,
     masks: BTreeMap<MaskId, Mask>,
     ids: ids::Ids,
+    /// Pixels that all lit ports may draw in a second.
+    pixel_rate: Option<u64>,
 }
 
 impl Device {

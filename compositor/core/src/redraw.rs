@@ -33,6 +33,9 @@ mod tests;
 const SHIFT_EVERY: u32 = 16;
 const SHIFT_PART: u32 = 8;
 
+/// A port that was behind once counts as strained for so many frames.
+const STRAINED_FOR: u32 = 30;
+
 /// Where a port is in its redraw loop.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum State {
@@ -78,6 +81,8 @@ pub struct Redraw {
     last: Option<Duration>,
     /// Frames since the ticks were put off.
     since_shift: u32,
+    /// Frames for which it still counts as strained.
+    strain: u32,
 }
 
 impl Redraw {
@@ -85,7 +90,13 @@ impl Redraw {
     #[must_use]
     pub const fn new(refresh: Refresh) -> Self {
         let period = refresh.period();
-        Self { period, state: State::Idle, last: None, since_shift: SHIFT_EVERY }
+        Self { period, state: State::Idle, last: None, since_shift: SHIFT_EVERY, strain: 0 }
+    }
+
+    /// Whether a frame took longer than its period, or began a whole period late, not long ago.
+    #[must_use]
+    pub const fn is_strained(&self) -> bool {
+        self.strain > 0
     }
 
     /// Where the loop is.
@@ -157,6 +168,9 @@ impl Redraw {
                 // up; begin a new phase when a whole tick was missed.
                 let began = if now.saturating_sub(at) < self.period { at } else { now };
                 if draw {
+                    if began == now && at != now {
+                        self.strain = STRAINED_FOR;
+                    }
                     self.draw(began)
                 } else {
                     self.state = State::Idle;
@@ -174,6 +188,8 @@ impl Redraw {
     pub fn drawn(&mut self, now: Duration) -> Action {
         let State::Drawing { again, tick } = self.state else { return Action::None };
         self.state = State::Idle;
+        let behind = self.earliest().is_some_and(|next| now > next);
+        self.strain = if behind { STRAINED_FOR } else { self.strain.saturating_sub(1) };
         if again {
             // Through the timer even when the time is over: a port that cannot keep up gives the
             // event loop a turn between two frames.

@@ -22,6 +22,8 @@ pub enum Right {
     Power(Name),
     /// Watch signatures of this port's picture.
     Safety(Name),
+    /// Read the accounts of all guests and sockets.
+    Watch,
 }
 
 /// Why a text is not a [`Right`].
@@ -33,6 +35,9 @@ pub enum RightError {
     /// The word before the `:` is no right.
     #[error("there is no right '{0}'")]
     Unknown(String),
+    /// There is a `:` after a right that is for no port.
+    #[error("it is for the whole service, not for a port")]
+    NoPort,
     /// The word after the `:` is no name.
     #[error("'{0}' is not a port's name: {1}")]
     Port(String, NameError),
@@ -40,10 +45,10 @@ pub enum RightError {
 
 impl Right {
     /// The words that a right begins with.
-    pub const VERBS: [&str; 7] =
-        ["capture", "input", "clipboard", "resize", "layout", "power", "safety"];
+    pub const VERBS: [&str; 8] =
+        ["capture", "input", "clipboard", "resize", "layout", "power", "safety", "watch"];
 
-    /// Reads one of the [`Self::VERBS`] with a port: `capture:PORT`.
+    /// Reads one of the [`Self::VERBS`] with a port: `capture:PORT`; `watch` has none.
     ///
     /// # Errors
     /// Says which half is wrong. Whether the port exists is the configuration's check.
@@ -57,6 +62,8 @@ impl Right {
             "layout" => Self::Layout,
             "power" => Self::Power,
             "safety" => Self::Safety,
+            "watch" if verb.len() == text.len() => return Ok(Self::Watch),
+            "watch" => return Err(RightError::NoPort),
             _ => return Err(RightError::Unknown(verb.to_owned())),
         };
         if verb.len() == text.len() {
@@ -70,17 +77,18 @@ impl Right {
         matches!(self, Self::Capture(_) | Self::Layout(_) | Self::Power(_) | Self::Safety(_))
     }
 
-    /// The port that the right is for.
+    /// The port that the right is for; `None` for one that is for the whole service.
     #[must_use]
-    pub const fn port(&self) -> &Name {
+    pub const fn port(&self) -> Option<&Name> {
         match self {
+            Self::Watch => None,
             Self::Capture(port)
             | Self::Input(port)
             | Self::Clipboard(port)
             | Self::Resize(port)
             | Self::Layout(port)
             | Self::Power(port)
-            | Self::Safety(port) => port,
+            | Self::Safety(port) => Some(port),
         }
     }
 }
@@ -95,6 +103,7 @@ impl fmt::Display for Right {
             Self::Layout(port) => write!(f, "layout:{port}"),
             Self::Power(port) => write!(f, "power:{port}"),
             Self::Safety(port) => write!(f, "safety:{port}"),
+            Self::Watch => f.write_str("watch"),
         }
     }
 }
@@ -164,6 +173,12 @@ impl SocketRights {
         self.0.iter().any(|right| matches!(right, Right::Safety(_)))
     }
 
+    /// Whether the accounts of all guests and sockets may be read.
+    #[must_use]
+    pub fn may_account(&self) -> bool {
+        self.allows(&Right::Watch)
+    }
+
     /// Whether `port` may be controlled: its layout, or its power.
     #[must_use]
     pub fn may_control(&self, port: &str) -> bool {
@@ -179,7 +194,7 @@ impl SocketRights {
     /// Whether the state of `port` may be read: who sees its picture learns no more by it.
     #[must_use]
     pub fn may_observe(&self, port: &str) -> bool {
-        self.0.iter().any(|right| right.observes() && right.port() == port)
+        self.0.iter().any(|right| right.observes() && right.port().is_some_and(|p| p == port))
     }
 
     /// Whether any port's state may be read; decides whether the control global is shown at all.
@@ -230,10 +245,19 @@ mod tests {
 
     #[test]
     fn prints_what_it_reads() {
-        for verb in Right::VERBS {
+        for verb in Right::VERBS.into_iter().filter(|verb| *verb != "watch") {
             let text = format!("{verb}:left-2");
             assert_eq!(Right::parse(&text).unwrap().to_string(), text);
         }
+    }
+
+    #[test]
+    fn accounts_are_for_no_port() {
+        assert_eq!(Right::parse("watch"), Ok(Right::Watch));
+        assert_eq!(Right::Watch.to_string(), "watch");
+        assert_eq!(Right::parse("watch:main"), Err(RightError::NoPort));
+        let rights: SocketRights = [Right::Watch].into_iter().collect();
+        assert!(rights.may_account() && !rights.may_observe_any());
     }
 
     #[test]

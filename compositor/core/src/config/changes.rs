@@ -17,6 +17,8 @@ pub struct Changes {
     pub input: bool,
     /// Ports are to be drawn otherwise.
     pub render: bool,
+    /// What sockets may have, each or together, is something else.
+    pub limits: bool,
     /// Outputs.
     pub ports: Delta,
     /// Pictures on outputs.
@@ -48,6 +50,7 @@ impl Changes {
             splash: old.splash != new.splash,
             input: old.input != new.input,
             render: old.render != new.render,
+            limits: (old.limits, old.budget) != (new.limits, new.budget),
             ports: Delta::between(&old.ports, &new.ports),
             layers: Delta::between(&old.layers, &new.layers),
             guests: Delta::between(&old.guests, &new.guests),
@@ -111,6 +114,9 @@ impl fmt::Display for Changes {
         }
         if self.render {
             parts.push("render changed".to_owned());
+        }
+        if self.limits {
+            parts.push("limits changed".to_owned());
         }
         f.write_str(if parts.is_empty() { "nothing changed" } else { "" })?;
         f.write_str(&parts.join(", "))

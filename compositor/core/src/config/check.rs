@@ -6,11 +6,17 @@ use porthole_pixel::Rect;
 
 use super::entries::{Entries, Entry};
 use super::fields::{Report, Table};
-use super::{Config, Content, Input, Layer, Port, Render, limits, suggest};
+use super::{
+    Budget, Config, Content, Input, Layer, Limits, Port, Quota, Render, Standing, limits, suggest,
+};
 use crate::name::Name;
 
 /// Checks all entries together and takes them over.
-pub(super) fn all(report: &mut Report<'_>, mut found: Entries<'_>) -> Config {
+pub(super) fn all(
+    report: &mut Report<'_>,
+    mut found: Entries<'_>,
+    (limits, budget): (Limits, Budget),
+) -> Config {
     names(report, &found);
     memory(report, &found.ports);
     // Layers first get the rectangle that they were not given.
@@ -27,10 +33,14 @@ pub(super) fn all(report: &mut Report<'_>, mut found: Entries<'_>) -> Config {
     layers_together(report, &found);
     rights(report, &found);
     programs(report, &found);
+    reservations(report, &found, limits, budget);
+    pixel_rate(report, &found.ports, budget);
     Config {
         splash: None,
         input: Input::default(),
         render: Render::default(),
+        limits,
+        budget,
         ports: items(found.ports),
         guests: items(found.guests),
         layers: found.layers.into_iter().map(|entry| entry.item.0).collect(),
@@ -175,12 +185,53 @@ fn rights(report: &mut Report<'_>, found: &Entries<'_>) {
     let known = || found.ports.iter().map(|port| port.item.name.as_str());
     for entry in &found.sockets {
         for right in entry.item.rights.iter() {
-            let port = right.port();
+            let Some(port) = right.port() else { continue };
             if !known().any(|name| *port == *name) {
                 let what = format!("right '{right}' is for a port that does not exist");
                 let remedy = suggest::remedy(port.as_str(), known());
                 report.add(entry.table.at("rights"), what, remedy);
             }
+        }
+    }
+}
+
+/// What is set aside for one is within its quota, and for all within the budget.
+fn reservations(report: &mut Report<'_>, found: &Entries<'_>, all: Limits, budget: Budget) {
+    let guests = found.guests.iter().map(|e| (&e.item.name, e.item.standing, &e.table));
+    let sockets = found.sockets.iter().map(|e| (&e.item.name, e.item.standing, &e.table));
+    let mut sum = 0_u64;
+    for (name, Standing { reserve, limits, .. }, table) in guests.chain(sockets) {
+        let most = Quota::new(limits.or(all)).memory;
+        if reserve > most {
+            let what =
+                format!("'{name}' would have {reserve} bytes set aside, and may have {most}");
+            report.add(table.at("reserve"), what, "lower reserve, or raise its limits.memory");
+        }
+        sum = sum.saturating_add(reserve);
+        if let Some(most) = budget.memory.filter(|most| sum > *most) {
+            let what = format!(
+                "what is set aside up to '{name}' takes {sum} bytes, and the budget has {most}"
+            );
+            report.add(table.at("reserve"), what, "lower it, or raise memory of [budget]");
+            // Once is enough; those after it would all be told the same.
+            return;
+        }
+    }
+}
+
+fn pixel_rate(report: &mut Report<'_>, ports: &[Entry<'_, Port>], budget: Budget) {
+    let Some(most) = budget.pixels_per_second else { return };
+    let mut needed = 0_u64;
+    for entry in ports {
+        needed = needed.saturating_add(limits::pixel_rate(entry.item.size, entry.item.refresh));
+        if needed > most {
+            let what = format!(
+                "the ports up to '{}' draw {needed} pixels a second, and the budget has {most}",
+                entry.item.name
+            );
+            let remedy = "make ports smaller or slower, or raise pixels_per_second of [budget]";
+            report.add(entry.table.at("size"), what, remedy);
+            return;
         }
     }
 }

@@ -21,8 +21,10 @@ use crate::scale::Scale;
 use crate::scene::Transform;
 
 mod layer;
+mod quota;
 
 pub(super) use layer::layer;
+pub(super) use quota::{budget, limits, standing};
 
 /// An entry as far as it could be read.
 #[derive(Debug)]
@@ -69,7 +71,11 @@ pub(super) fn keys(kind: &str) -> (&'static str, &'static [&'static str]) {
                 "gamma",
             ],
         ),
-        "guest" => ("[[guest]]", &["name", "keymap", "scanouts", "owner"]),
+        "limits" => ("[limits]", quota::LIMITS),
+        "budget" => ("[budget]", &["memory", "pixels_per_second"]),
+        "guest" => {
+            ("[[guest]]", &["name", "keymap", "scanouts", "owner", "priority", "reserve", "limits"])
+        }
         "layer" => (
             "[[layer]]",
             &[
@@ -101,7 +107,9 @@ pub(super) fn keys(kind: &str) -> (&'static str, &'static [&'static str]) {
                 "keyboard",
             ],
         ),
-        "socket" => ("[[socket]]", &["name", "mode", "owner", "rights"]),
+        "socket" => {
+            ("[[socket]]", &["name", "mode", "owner", "rights", "priority", "reserve", "limits"])
+        }
         _ => ("[[program]]", &["name", "command", "socket", "restart", "env"]),
     }
 }
@@ -256,6 +264,7 @@ pub(super) fn guest(report: &mut Report<'_>, table: &Table<'_>) -> Option<Guest>
         keymap: keymap.unwrap_or_default(),
         scanouts: small(scanouts).unwrap_or(1),
         owner,
+        standing: standing(report, table),
     })
 }
 
@@ -305,6 +314,7 @@ pub(super) fn socket(report: &mut Report<'_>, table: &Table<'_>) -> Option<Socke
             Err(why) => {
                 let remedy = match &why {
                     RightError::Unknown(verb) => suggest::remedy(verb, Right::VERBS),
+                    RightError::NoPort => "write \"watch\"".to_owned(),
                     _ => format!("write \"{}:PORT\"", text.split(':').next().unwrap_or(text)),
                 };
                 report.add(at, format!("'{text}' is not a right: {why}"), remedy);
@@ -312,7 +322,8 @@ pub(super) fn socket(report: &mut Report<'_>, table: &Table<'_>) -> Option<Socke
         }
     }
     let rights: SocketRights = rights.into_iter().collect();
-    Some(Socket { name: name?, mode: mode.unwrap_or(0o700), owner, rights })
+    let standing = standing(report, table);
+    Some(Socket { name: name?, mode: mode.unwrap_or(0o700), owner, rights, standing })
 }
 
 pub(super) fn program(report: &mut Report<'_>, table: &Table<'_>) -> Option<Program> {

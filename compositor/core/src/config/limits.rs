@@ -4,6 +4,8 @@ use std::ops::RangeInclusive;
 
 use porthole_pixel::Size;
 
+use crate::refresh::Refresh;
+
 /// The `version` that this release reads.
 pub const VERSION: i64 = 1;
 /// A larger file is no configuration. In bytes.
@@ -32,3 +34,26 @@ pub const ENTRIES: usize = 256;
 pub const fn frame_bytes(size: Size) -> u64 {
     size.area().saturating_mul(4 * FRAMES_PER_PORT)
 }
+
+/// How many pixels a port of this size and rate draws in a second, when all of it changes.
+#[must_use]
+pub fn pixel_rate(size: Size, refresh: Refresh) -> u64 {
+    size.area().saturating_mul(u64::from(refresh.millihertz())).div_ceil(1000)
+}
+
+/// Connections of one socket. A desktop's programs are some ten; a guest has one.
+pub const CLIENTS: RangeInclusive<i64> = 1..=64;
+/// Objects of one client. A browser with many windows has some thousands.
+pub const OBJECTS: RangeInclusive<i64> = 64..=16_384;
+/// Surfaces of one client. A port shows 64 layers of up to 32 levels.
+pub const SURFACES: RangeInclusive<i64> = 1..=1024;
+/// Buffers of one client: three for each surface, and room for small ones.
+pub const BUFFERS: RangeInclusive<i64> = 2..=4096;
+/// Requests in a second of one client: a program that draws 60 frames each second with a thousand
+/// requests each sends 60 thousand.
+pub const REQUESTS: RangeInclusive<i64> = 100..=100_000;
+/// Pictures in a second of one client: sixteen scanouts at 240 Hz are 3840.
+pub const PICTURES: RangeInclusive<i64> = 1..=4000;
+/// Bytes of the pictures of a socket's clients, and of copies of these: 128 at 3840 x 2160, and more
+/// than one client alone may have.
+pub const MEMORY: u64 = 4 << 30;

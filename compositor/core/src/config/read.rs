@@ -14,8 +14,10 @@ use super::fields::{Report, Table, integer};
 use super::{Config, ConfigErrors, limits};
 
 /// The keys outside all tables of the file, and the names of these.
-pub(super) const KEYS: &[&str] =
-    &["version", "splash", "input", "render", "port", "guest", "layer", "socket", "program"];
+pub(super) const KEYS: &[&str] = &[
+    "version", "splash", "input", "render", "limits", "budget", "port", "guest", "layer", "socket",
+    "program",
+];
 
 /// Reads the file, up to the largest size that a configuration may have.
 pub(super) fn text(path: &Path) -> io::Result<String> {
@@ -60,7 +62,9 @@ fn checked(report: &mut Report<'_>, text: &str) -> Config {
         sockets: entries::list(report, &top, "socket", entries::socket),
         programs: entries::list(report, &top, "program", entries::program),
     };
-    let mut config = check::all(report, found);
+    let limits = entries::limits(report, &top).unwrap_or_default();
+    let budget = entries::budget(report, &top).unwrap_or_default();
+    let mut config = check::all(report, found, (limits, budget));
     config.splash = splash(report, &top);
     if let Some(input) = entries::input(report, &top) {
         config.input = input;

@@ -6,6 +6,7 @@ use crate::scene::{Filter, Fit, Lead, PixelAspect, Sampling};
 
 mod documents;
 mod mistakes;
+mod quotas;
 
 /// A right file to be made wrong, one thing at a time. The line numbers matter.
 const GOOD: &str = r##"version = 1

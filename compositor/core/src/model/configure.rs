@@ -30,11 +30,12 @@ impl Device {
     /// The changes that make this device show `config`. Objects that keep their names keep their
     /// ids, so what shows them goes on.
     ///
-    /// Only ids are taken from the device; nothing changes before the commit.
+    /// Only ids and the budget are taken; nothing else changes before the commit.
     ///
     /// # Errors
     /// When ids or a port's pipelines run out.
     pub fn prepare(&mut self, config: &Config, images: &Images) -> Result<Pending, CommitError> {
+        self.pixel_rate = config.budget.pixels_per_second;
         let mut pending = Pending::new();
         let gone: Vec<PortId> = self
             .ports()

@@ -185,6 +185,17 @@ pub enum CommitError {
     /// All pipelines of a port are bound.
     #[error("port '{0}' has no free pipeline")]
     NoPipeline(Name),
+    /// The ports would draw more than the budget has.
+    #[error(
+        "the ports would draw {needed} pixels a second, and the budget has {limit}: make one \
+         smaller or slower, or turn one off"
+    )]
+    PixelRate {
+        /// In a second.
+        needed: u64,
+        /// In a second.
+        limit: u64,
+    },
     /// The frames of all ports would take too much memory.
     #[error("the frames of all ports would take {needed} bytes, more than {limit}")]
     FrameMemory {
@@ -220,6 +231,7 @@ impl CommitError {
             | Self::Modeset(_)
             | Self::ScaleRange(_)
             | Self::SameStream { .. }
+            | Self::PixelRate { .. }
             | Self::FrameMemory { .. } => Status::NotSupported,
             Self::Denied(..) => Status::Denied,
         }
@@ -253,6 +265,7 @@ impl CommitError {
             | Self::NameTaken(_)
             | Self::PortSize(..)
             | Self::NoPipeline(_)
+            | Self::PixelRate { .. }
             | Self::FrameMemory { .. } => return None,
         })
     }

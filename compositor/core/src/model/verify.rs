@@ -26,6 +26,7 @@ impl Device {
         if needed > limits::FRAME_MEMORY {
             return Err(CommitError::FrameMemory { needed, limit: limits::FRAME_MEMORY });
         }
+        self.verify_pixel_rate()?;
         let mut streams = BTreeMap::new();
         for &id in self.pipelines.keys() {
             if let Some(stream) = self.stream_of(id)
@@ -46,6 +47,22 @@ impl Device {
             }
         }
         Ok(())
+    }
+
+    /// Pixels that the ports draw in a second, if all of them changes in each frame. One that is off
+    /// draws none.
+    #[must_use]
+    pub fn pixel_rate(&self) -> u64 {
+        let lit = self.ports.values().filter(|port| port.power.is_lit());
+        lit.fold(0, |sum: u64, port| {
+            sum.saturating_add(limits::pixel_rate(port.mode.size, port.mode.refresh))
+        })
+    }
+
+    fn verify_pixel_rate(&self) -> Result<(), CommitError> {
+        let Some(limit) = self.pixel_rate else { return Ok(()) };
+        let needed = self.pixel_rate();
+        if needed > limit { Err(CommitError::PixelRate { needed, limit }) } else { Ok(()) }
     }
 
     fn verify_pipeline(

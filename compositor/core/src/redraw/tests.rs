@@ -226,3 +226,35 @@ fn a_program_at_the_ports_rate_misses_little() {
     }
     assert!(missed <= 2, "{missed} of 1000 pictures were never shown");
 }
+
+#[test]
+fn a_port_that_was_behind_is_strained_for_some_frames() {
+    // A frame that takes longer than the period.
+    let mut redraw = run(&[(0, Damage, Draw), (25, Drawn, Nothing)]);
+    assert!(redraw.is_strained());
+    let mut now = 30;
+    while redraw.is_strained() {
+        assert_eq!(redraw.damage(ms(now)), Draw);
+        assert_eq!(redraw.drawn(ms(now + 1)), Nothing);
+        now += 10;
+        assert!(now < 1000);
+    }
+    assert_eq!(now, 30 + 10 * u64::from(STRAINED_FOR));
+    // One that begins a whole period late.
+    let redraw = run(&[
+        (0, Damage, Draw),
+        (1, Drawn, Nothing),
+        (2, Damage, ArmTimer(ms(10))),
+        (25, Timer, Draw),
+    ]);
+    assert!(redraw.is_strained());
+    // One that is in time, or only a little late.
+    let redraw = run(&[
+        (0, Damage, Draw),
+        (1, Drawn, Nothing),
+        (2, Damage, ArmTimer(ms(10))),
+        (12, Timer, Draw),
+        (14, Drawn, Nothing),
+    ]);
+    assert!(!redraw.is_strained());
+}

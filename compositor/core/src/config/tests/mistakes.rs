@@ -55,6 +55,26 @@ pub(super) const ALL: &[(&str, &str, &str)] = &[
     ),
     (
         "scanouts = 2",
+        "scanouts = 2\nreserve = \"64 MB\"",
+        "f.toml:13: 'reserve' cannot be this string; write an amount such as \"64 MiB\", in KiB, MiB or GiB",
+    ),
+    (
+        "scanouts = 2",
+        "scanouts = 2\nreserve = \"5 GiB\"",
+        "f.toml:13: 'ivi' would have 5368709120 bytes set aside, and may have 4294967296; lower reserve, or raise its limits.memory",
+    ),
+    (
+        "scanouts = 2",
+        "scanouts = 2\npriority = 10",
+        "f.toml:13: 'priority' cannot be this integer; use a whole number from 0 to 9",
+    ),
+    (
+        "scanouts = 2",
+        "scanouts = 2\nlimits = { memry = 5 }",
+        "f.toml:13: limits has no key 'memry'; did you mean 'memory'?",
+    ),
+    (
+        "scanouts = 2",
         "scanouts = 17",
         "f.toml:12: 'scanouts' cannot be this integer; use a whole number from 1 to 16",
     ),
@@ -137,7 +157,7 @@ pub(super) const ALL: &[(&str, &str, &str)] = &[
     (
         "\"capture:main\"",
         "\"record:main\"",
-        "f.toml:33: 'record:main' is not a right: there is no right 'record'; use 'capture', 'input', 'clipboard', 'resize', 'layout', 'power', 'safety'",
+        "f.toml:33: 'record:main' is not a right: there is no right 'record'; use 'capture', 'input', 'clipboard', 'resize', 'layout', 'power', 'safety', 'watch'",
     ),
     (
         "\"capture:main\"",
