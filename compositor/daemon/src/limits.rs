@@ -1,10 +1,8 @@
 //! What one client may have, in one place. Each number is far above what programs need and far
-//! below what would be felt by others; who goes beyond is disconnected and told why.
+//! below what would be felt by others; who goes beyond is disconnected and told why. The
+//! configuration lowers some of them for a socket (`porthole_core::config::Quota`).
 
 use crate::relay::Limits;
-
-/// Connections of one socket. A desktop's programs are some ten; a guest has one.
-pub(crate) const CLIENTS: usize = 64;
 
 /// Objects, looked at every few hundred requests. Everything that waits for an answer is an object.
 pub(crate) const OBJECTS: Limits = Limits {
@@ -69,6 +67,8 @@ pub(crate) const OBJECTS: Limits = Limits {
         ("wfd_pipeline_v1", 1024),
         // Each is looked at with every frame of its port.
         ("wfd_safety_region_v1", 64),
+        // Each is told of every account.
+        ("porthole_accounts_v1", 16),
         // One waits for its frame, or for a picture.
         ("wfd_commit_v1", 1024),
         // Those that are made are counted apart: a source outlives its object while it is shown.

@@ -6,6 +6,7 @@
 //! it, and the capture protocol hands it on. Input goes the other way through [`seats`]. All of that
 //! is one [`turn`].
 
+mod accounts;
 mod cli;
 mod clock;
 mod cursor;

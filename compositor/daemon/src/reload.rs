@@ -75,6 +75,7 @@ impl State {
         self.pictures.files = files;
         self.stop_forbidden_captures();
         self.stop_forbidden_watches();
+        self.stop_forbidden_accounts();
         self.end_forbidden_clipboards();
         self.supersede_held();
         self.set_device(device);

@@ -17,12 +17,17 @@ use smithay::{
 use crate::{
     clock,
     desktop::Desktop,
-    handlers::{output_management::ViewerSizes, wfd::Control},
+    handlers::{
+        accounts::{Telling, may_account},
+        output_management::ViewerSizes,
+        wfd::Control,
+    },
     layers::Layers,
     pictures::Pictures,
     ports::Ports,
     programs::Programs,
     protocols::{
+        accounts::AccountsState,
         capture::{CaptureState, CursorImage},
         foreign_toplevel::ForeignToplevels,
         output_management::OutputManagementState,
@@ -86,6 +91,7 @@ pub(crate) struct Globals {
     pub(crate) wfd: WfdState,
     pub(crate) feedback: SeatFeedbackState,
     pub(crate) safety: SafetyState,
+    pub(crate) accounts: AccountsState,
     _shm: ShmState,
     _viewporter: ViewporterState,
     _presentation: PresentationState,
@@ -125,6 +131,7 @@ impl Globals {
             wfd: WfdState::new::<State>(display, may_observe),
             feedback: SeatFeedbackState::new::<State>(display, may_input),
             safety: SafetyState::new::<State>(display, may_watch),
+            accounts: AccountsState::new::<State>(display, may_account),
             _shm: ShmState::new::<State>(display),
             _viewporter: ViewporterState::new::<State>(display),
             _presentation: PresentationState::new::<State>(display, clock::ID),
@@ -142,6 +149,8 @@ impl Globals {
 pub(crate) struct Statistics {
     /// Bytes copied into viewers' buffers.
     pub(crate) captured_bytes: u64,
+    /// When somebody is told of the accounts next.
+    pub(crate) telling: Telling,
 }
 
 impl State {
@@ -158,6 +167,7 @@ impl State {
             .collect();
         serde_json::json!({
             "ports": ports,
+            "accounts": self.account_statistics(),
             "captured_bytes": self.statistics.captured_bytes,
             "idle_inhibitors": self.shown_inhibitors(),
         })

@@ -147,14 +147,17 @@ pub(crate) fn place_children(parent: &WlSurface) {
     }
 }
 
+/// What came with a commit.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct News {
+    /// A picture.
+    pub(crate) picture: bool,
+    /// How long the picture before it had been there, if no frame ever showed that.
+    pub(crate) unseen: Option<Duration>,
+}
+
 /// Takes what the client committed. A buffer that cannot be read is the client's protocol error.
-///
-/// Answers how long the picture before it had been there, if no frame ever showed that.
-pub(crate) fn commit(
-    surface: &WlSurface,
-    states: &SurfaceData,
-    released: &Releases,
-) -> Option<Duration> {
+pub(crate) fn commit(surface: &WlSurface, states: &SurfaceData, released: &Releases) -> News {
     let mut guard = states.cached_state.get::<SurfaceAttributes>();
     let attributes = guard.current();
     let assignment = attributes.buffer.take();
@@ -185,7 +188,7 @@ pub(crate) fn commit(
         content.update_view(states, scale);
         let Some(pixels) = &content.pixels else {
             content.damage.change(|damage| *damage = Region::new());
-            return None;
+            return News { picture: false, unseen };
         };
         let all = Rect::from_size(pixels.layout().size());
         if before != (content.transform, content.source, content.size) {
@@ -214,7 +217,7 @@ pub(crate) fn commit(
             }
             content.damage.change(|damage| damage.simplify(MAX_DAMAGE_RECTS));
         }
-        unseen
+        News { picture: new_buffer, unseen }
     })
 }
 

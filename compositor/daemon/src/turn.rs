@@ -54,6 +54,7 @@ impl Turn {
             state.apply_held();
             state.refresh_ports();
             state.tell_control();
+            state.tell_accounts();
             state.refresh_feedback();
             state.released.send();
             if let Err(error) = self.display.flush_clients() {

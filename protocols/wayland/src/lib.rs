@@ -92,3 +92,8 @@ pub mod wfd {
 pub mod safety {
     protocol!("./wfd-safety-v1.xml");
 }
+
+/// `porthole_account_v1`: what each guest and each socket uses, and may use.
+pub mod account {
+    protocol!("./porthole-account-v1.xml");
+}

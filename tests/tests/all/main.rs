@@ -88,6 +88,8 @@ mod wayland_pacing;
 #[cfg(test)]
 mod wayland_popup;
 #[cfg(test)]
+mod wayland_quotas;
+#[cfg(test)]
 mod wayland_sandbox;
 #[cfg(test)]
 mod wayland_scene;

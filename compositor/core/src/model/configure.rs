@@ -35,7 +35,7 @@ impl Device {
     /// # Errors
     /// When ids or a port's pipelines run out.
     pub fn prepare(&mut self, config: &Config, images: &Images) -> Result<Pending, CommitError> {
-        self.pixel_rate = config.budget.pixels_per_second;
+        self.set_pixel_rate(config.budget.pixels_per_second);
         let mut pending = Pending::new();
         let gone: Vec<PortId> = self
             .ports()
@@ -51,6 +51,11 @@ impl Device {
         }
         pending.drop_unchanged(self);
         Ok(pending)
+    }
+
+    /// Sets how many pixels all ports that are on may draw in a second; counts from the next commit on.
+    pub const fn set_pixel_rate(&mut self, limit: Option<u64>) {
+        self.pixel_rate = limit;
     }
 
     /// The changes that give ports the sizes of `after` instead of those of `before`, which differ in

@@ -1,5 +1,6 @@
 //! Surfaces, their memory, and the small protocols around them.
 
+use porthole_core::account::Counter;
 use smithay::{
     delegate_presentation, delegate_viewporter,
     reexports::wayland_server::{
@@ -14,8 +15,26 @@ use smithay::{
 
 use super::pending::committed;
 use crate::{
-    scene::MAX_DEPTH, sockets::ClientState, state::State, surfaces, windows::picture_size,
+    scene::MAX_DEPTH,
+    sockets::ClientState,
+    state::State,
+    surfaces::{self, News},
+    windows::picture_size,
 };
+
+/// Counts a picture for its client, and one that nobody saw.
+fn count(surface: &WlSurface, &News { picture, unseen }: &News) {
+    let client = surface.client().filter(|_| picture || unseen.is_some());
+    let Some(data) = client.as_ref().and_then(|client| client.get_data::<ClientState>()) else {
+        return;
+    };
+    if picture {
+        data.party.picture();
+    }
+    if let Some(socket) = data.socket.as_ref().filter(|_| unseen.is_some()) {
+        socket.account.count(Counter::Dropped, 1);
+    }
+}
 
 /// What a client has that smithay did not give it: nothing can be asked of it.
 fn no_client_state() -> &'static CompositorClientState {
@@ -54,8 +73,8 @@ impl CompositorHandler for State {
         committed(surface);
         let observed = self.globals.wfd.is_observed();
         let before = observed.then(|| picture_size(surface));
-        let unseen =
-            with_states(surface, |states| surfaces::commit(surface, states, &self.released));
+        let news = with_states(surface, |states| surfaces::commit(surface, states, &self.released));
+        count(surface, &news);
         if before.is_some_and(|before| before != picture_size(surface)) {
             self.globals.wfd.changed();
         }
@@ -76,7 +95,7 @@ impl CompositorHandler for State {
         }
         let root = self.popup_root(root);
         self.toplevel_committed(&root);
-        if let Some(age) = unseen {
+        if let Some(age) = news.unseen {
             self.picture_missed(&root, age);
         }
     }

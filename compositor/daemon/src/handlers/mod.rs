@@ -1,5 +1,6 @@
 //! Policy: what this compositor answers to each protocol.
 
+pub(crate) mod accounts;
 mod capture;
 mod compositor;
 mod cursor_shape;

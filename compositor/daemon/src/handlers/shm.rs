@@ -27,7 +27,7 @@ impl ShmHandler for State {
     fn account(&self, client: &Client) -> Arc<Account> {
         // Every client comes through a socket of ours, which gives it this data.
         client.get_data::<ClientState>().map_or_else(
-            || Arc::new(Account::new(limits::POOL_BYTES, limits::COPIED_BYTES)),
+            || Arc::new(Account::new(limits::POOL_BYTES, limits::COPIED_BYTES, None)),
             |data| data.account.clone(),
         )
     }

@@ -1,6 +1,7 @@
 //! A port's frames: from damage to plan, from plan to picture, from picture to those who wait.
 
 use std::{
+    cmp::Reverse,
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -48,12 +49,22 @@ impl State {
     pub(crate) fn refresh_ports(&mut self) {
         // A frame that changes nothing is over at once, and a commit that waited for it may damage
         // the port again; it is drawn at the port's next tick, so that this ends.
-        while let Some(id) = self.ports.damaged.pop_first() {
+        while let Some(id) = self.next_damaged() {
             if let Some(port) = self.ports.get_mut(id) {
                 let action = port.redraw.damage(clock::now());
                 self.redraw_action(id, action);
             }
         }
+    }
+
+    /// Of the ports that were damaged, the one that matters most.
+    fn next_damaged(&mut self) -> Option<PortId> {
+        if self.ports.damaged.len() <= 1 {
+            return self.ports.damaged.pop_first();
+        }
+        let first = self.ports.damaged.iter().copied();
+        let id = first.min_by_key(|id| (Reverse(self.port_priority(*id)), *id))?;
+        self.ports.damaged.take(&id)
     }
 
     /// A picture of a toplevel was replaced at this age before a frame showed it.
@@ -140,6 +151,7 @@ impl State {
         if let Some(splash) = &splash {
             scene.add_splash(splash, model.area());
         }
+        let highest = self.port_priority(id);
         let mut snapshots = Vec::new();
         for (pipeline, layer) in pipelines {
             let mask = layer.mask.and_then(|mask| self.pictures.mask(mask));
@@ -151,7 +163,7 @@ impl State {
                     let scale = windows::scale_for(window.wl_surface(), scale).factor();
                     let popups = self.globals.xdg_shell.popup_surfaces();
                     let tree = (window.wl_surface(), popups);
-                    let keep = layers::is_kept(layer);
+                    let keep = layers::is_kept(layer) || self.priority_of(pipeline) < highest;
                     let shown = scene.add_layer((pipeline, layer), scale, mask, tree, keep);
                     snapshots.extend(shown.map(|snapshot| (pipeline, snapshot)));
                 }
@@ -184,6 +196,8 @@ impl State {
         } else {
             compose(&scene.elements, port.size, &painted)
         };
+        self.count_frame(id, &scene, &composition.draws);
+        let Some(port) = self.ports.get_mut(id) else { return };
         let draws = scene.draws(composition.draws);
         let held = direct.as_ref().map_or_else(Weak::new, |draw| Arc::downgrade(&draw.pixels));
         // The render thread holds what it shows directly until it is told of the next picture.
@@ -243,6 +257,8 @@ impl State {
         let mut captures = self.globals.capture.take_ready(SourceId::Port(id));
         let pointers = self.globals.capture.pointers(SourceId::Port(id));
         captures.extend(self.globals.screencopy.take_ready(id, size, &pointers));
+        // Who matters more has its copy made first.
+        captures.sort_by_key(|job| Reverse(job.into.priority()));
         captures
     }
 

@@ -1,5 +1,6 @@
 //! Outputs: each has a planner, a redraw loop and a render thread of its own.
 
+mod account;
 mod draw;
 
 use std::{
@@ -65,6 +66,8 @@ pub(crate) struct Port {
     stale: bool,
     /// Captures are being served from the last frame, between two frames.
     capturing: bool,
+    /// When the last frame was planned.
+    planned: Duration,
     /// Counts frames; the last one planned.
     serial: u64,
     /// Bytes written into the port's picture since it began.
@@ -154,6 +157,7 @@ impl Ports {
                 unpainted: Region::new(),
                 stale: true,
                 capturing: false,
+                planned: Duration::ZERO,
                 serial: 0,
                 composed_bytes: 0,
                 gpu_frames: 0,
@@ -182,6 +186,11 @@ impl Port {
     pub(crate) fn millimetres(&self) -> (u32, u32) {
         let size = self.output.physical_properties().size;
         (u32::try_from(size.w).unwrap_or(0), u32::try_from(size.h).unwrap_or(0))
+    }
+
+    /// Whether it was behind not long ago.
+    pub(crate) const fn is_strained(&self) -> bool {
+        self.redraw.is_strained()
     }
 
     /// The time from one frame to the next.

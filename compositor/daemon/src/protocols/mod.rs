@@ -2,6 +2,7 @@
 //! state that owns the global, and a handler trait for what the compositor must decide. Nothing here
 //! knows our `State`; policy is in `handlers`.
 
+pub(crate) mod accounts;
 pub(crate) mod alpha_modifier;
 pub(crate) mod capture;
 pub(crate) mod dmabuf;

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use porthole_core::config::Quota;
+
 /// A token bucket, kept as the moment at which it will be full again.
 ///
 /// Taking may go into debt: what was read cannot be given back, so the debt is waited off.
@@ -42,10 +44,11 @@ impl Bucket {
 const BYTES_PER_SECOND: u64 = 8 << 20;
 /// And at once, as programs do when they start or draw a new window.
 const BYTES_BURST: u64 = 256 << 10;
-/// The shortest request has 8 bytes, so bytes alone would allow a million of them.
-const REQUESTS_PER_SECOND: u64 = 100_000;
 /// As many as the shortest requests in a burst of bytes.
 const REQUESTS_BURST: u64 = BYTES_BURST / 8;
+/// Pictures at once: as many as come in a quarter of a second, and some for who has few.
+const PICTURES_PART: u64 = 4;
+const PICTURES_LEAST: u64 = 8;
 /// Microseconds of the thread's time that requests may take each second, so that dear ones, such as
 /// showing large pictures that must be copied, leave as much to others.
 const MICROS_PER_SECOND: u64 = 300_000;
@@ -55,44 +58,59 @@ const MICROS_BURST: u64 = 100_000;
 /// connections gets little more, and one that floods leaves the others of its socket something.
 const TOGETHER: u64 = 2;
 
-/// All that is counted.
+/// All that is counted. Of requests and pictures there are as many in a second as the quota says: the
+/// shortest request has 8 bytes, so bytes alone would allow a million.
 #[derive(Debug)]
 pub(super) struct Share {
     bytes: Bucket,
     requests: Bucket,
+    pictures: Bucket,
     micros: Bucket,
+}
+
+/// What was taken at once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Taken {
+    pub(super) bytes: usize,
+    pub(super) requests: usize,
+    pub(super) pictures: u64,
+    pub(super) took: Duration,
 }
 
 impl Share {
     /// What one client may do.
-    pub(super) fn of_one(now: Instant) -> Self {
-        Self::times(1, now)
+    pub(super) fn of_one(quota: &Quota, now: Instant) -> Self {
+        Self::times(1, quota, now)
     }
 
     /// What the clients of one socket may do together.
-    pub(super) fn of_all(now: Instant) -> Self {
-        Self::times(TOGETHER, now)
+    pub(super) fn of_all(quota: &Quota, now: Instant) -> Self {
+        Self::times(TOGETHER, quota, now)
     }
 
-    fn times(factor: u64, now: Instant) -> Self {
+    fn times(factor: u64, quota: &Quota, now: Instant) -> Self {
         let bucket = |rate: u64, burst: u64| Bucket::new(rate * factor, burst * factor, now);
+        let (requests, pictures) = (u64::from(quota.requests), u64::from(quota.pictures));
         Self {
             bytes: bucket(BYTES_PER_SECOND, BYTES_BURST),
-            requests: bucket(REQUESTS_PER_SECOND, REQUESTS_BURST),
+            requests: bucket(requests, REQUESTS_BURST.min(requests)),
+            pictures: bucket(pictures, (pictures / PICTURES_PART).max(PICTURES_LEAST)),
             micros: bucket(MICROS_PER_SECOND, MICROS_BURST),
         }
     }
 
-    /// Pays for bytes and requests, and for the time that they took.
-    pub(super) fn take(&mut self, bytes: usize, requests: usize, took: Duration, now: Instant) {
-        self.bytes.take(bytes as u64, now);
-        self.requests.take(requests as u64, now);
-        self.micros.take(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), now);
+    /// Pays for what was taken, and for the time that it took.
+    pub(super) fn take(&mut self, taken: Taken, now: Instant) {
+        self.bytes.take(taken.bytes as u64, now);
+        self.requests.take(taken.requests as u64, now);
+        self.pictures.take(taken.pictures, now);
+        self.micros.take(u64::try_from(taken.took.as_micros()).unwrap_or(u64::MAX), now);
     }
 
     /// When more can be done; `None` when it can be now.
     pub(super) fn wait(&self, now: Instant) -> Option<Instant> {
-        self.bytes.wait(now).max(self.requests.wait(now)).max(self.micros.wait(now))
+        let waits = [&self.bytes, &self.requests, &self.pictures, &self.micros];
+        waits.into_iter().filter_map(|bucket| bucket.wait(now)).max()
     }
 }
 
@@ -119,5 +137,24 @@ mod tests {
         let later = start + Duration::from_secs(3600);
         bucket.take(101, later);
         assert_eq!(bucket.wait(later).unwrap() - later, Duration::from_millis(1));
+    }
+
+    #[test]
+    fn pictures_have_a_rate_of_their_own() {
+        let start = Instant::now();
+        let quota = Quota { pictures: 60, ..Quota::default() };
+        let mut share = Share::of_one(&quota, start);
+        let one = Taken { bytes: 100, requests: 3, pictures: 1, took: Duration::from_micros(20) };
+        // Who is in time never waits.
+        for tick in 0..600 {
+            let now = start + Duration::from_nanos(tick * 16_666_667);
+            assert_eq!(share.wait(now), None, "{tick}");
+            share.take(one, now);
+        }
+        let now = start + Duration::from_secs(20);
+        (0..75).for_each(|_| share.take(one, now));
+        let wait = share.wait(now).unwrap() - now;
+        assert_eq!(wait.as_millis().div_ceil(10), 100);
+        assert_eq!(Share::of_all(&quota, start).wait(start), None);
     }
 }

@@ -1,5 +1,6 @@
 //! Counting a client's objects, every so often.
 
+use porthole_core::config::Quota;
 use smithay::reexports::wayland_server::backend::{ClientId, Handle};
 
 /// How many objects a client may have: of all kinds together, and of some interfaces.
@@ -36,6 +37,7 @@ impl Census {
         handle: &Handle,
         client: &ClientId,
         limits: &Limits,
+        quota: &Quota,
     ) -> Option<Excess> {
         self.requests += requests;
         if self.requests < SELDOM.max(self.objects / SHARE) {
@@ -53,10 +55,23 @@ impl Census {
                 *count += 1;
             }
         });
-        let each = limits.each.iter().zip(counts).find(|((_, most), count)| count > most);
-        if let Some(((what, most), _)) = each {
-            return Some(Excess { what, most: *most });
+        let most = |(what, most): &(&'static str, usize)| (*what, own(what, *most, quota));
+        let mut each = limits.each.iter().map(most).zip(counts);
+        if let Some(((what, most), _)) = each.find(|((_, most), count)| count > most) {
+            return Some(Excess { what, most });
         }
-        (self.objects > limits.all).then_some(Excess { what: "protocol", most: limits.all })
+        let most = own("protocol", limits.all, quota);
+        (self.objects > most).then_some(Excess { what: "protocol", most })
     }
+}
+
+/// The limit of a kind, or the lower one of the socket's own.
+fn own(what: &str, most: usize, quota: &Quota) -> usize {
+    let own = match what {
+        "protocol" => quota.objects,
+        "wl_surface" => quota.surfaces,
+        "wl_buffer" => quota.buffers,
+        _ => return most,
+    };
+    usize::try_from(own).map_or(most, |own| own.min(most))
 }

@@ -12,12 +12,13 @@ use std::{
     time::Instant,
 };
 
+use porthole_core::config::Quota;
 use rustix::event::epoll::EventFlags;
 use smithay::reexports::wayland_server::backend::{Backend, ClientId};
 
 use super::{
     CHUNK, Fault, Party,
-    bucket::Share,
+    bucket::{Share, Taken},
     census::{Census, Limits},
     descriptors,
     output::Output,
@@ -60,7 +61,10 @@ pub(super) struct Link {
     waited: usize,
     output: Output,
     share: Share,
+    quota: Quota,
     census: Census,
+    /// When it was served last, by the relay's count.
+    pub(super) served: u64,
     /// What the poll listens for now.
     pub(super) interest: EventFlags,
 }
@@ -73,6 +77,7 @@ impl Link {
         inner: UnixStream,
         now: Instant,
     ) -> Self {
+        let quota = party.quota();
         Self {
             client,
             party,
@@ -82,8 +87,10 @@ impl Link {
             descriptors: VecDeque::new(),
             waited: 0,
             output: Output::default(),
-            share: Share::of_one(now),
+            share: Share::of_one(&quota, now),
+            quota,
             census: Census::default(),
+            served: 0,
             interest: EventFlags::empty(),
         }
     }
@@ -137,11 +144,13 @@ impl Link {
         let start = Instant::now();
         let (outcome, requests) = self.pass_on(backend, state);
         let took = start.elapsed();
-        self.share.take(received.bytes, requests, took, now);
-        self.party.take(received.bytes, requests, took, now);
+        let (bytes, pictures) = (received.bytes, self.party.take_pictures());
+        let taken = Taken { bytes, requests, pictures, took };
+        self.share.take(taken, now);
+        self.party.take(taken, now);
         if outcome == Ok(Goes::On)
             && let Some(excess) =
-                self.census.note(requests, &backend.handle(), &self.client, limits)
+                self.census.note(requests, &backend.handle(), &self.client, limits, &self.quota)
         {
             return Err(Fault::Objects(excess));
         }

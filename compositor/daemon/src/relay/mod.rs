@@ -27,11 +27,12 @@ use std::{
     },
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
 
+use porthole_core::{Name, Priority, account::Counter, config::Quota, share::Turns};
 use rustix::{
     buffer::spare_capacity,
     event::{
@@ -48,7 +49,8 @@ use smithay::reexports::wayland_server::{
     },
 };
 
-use bucket::Share;
+use crate::accounts::SocketAccount;
+use bucket::{Share, Taken};
 use census::Excess;
 pub(crate) use census::Limits;
 use link::{Goes, Link};
@@ -63,6 +65,13 @@ const READY: usize = 64;
 const TO_READ: Duration = Duration::from_millis(500);
 /// So many at most, so that who comes back to be ended again holds no more.
 const PARTING: usize = 32;
+
+/// How often the log is told that the clients of a socket send too much.
+const TELL_AGAIN: Duration = Duration::from_secs(60);
+
+/// How long clients are served in one turn; who is left is served in the next one, in which others may
+/// have frames to draw meanwhile.
+const TURN: Duration = Duration::from_millis(3);
 
 /// Errors of `wl_display`, by the protocol's numbers.
 const INVALID_METHOD: u32 = 1;
@@ -90,13 +99,32 @@ enum Fault {
     Unread(usize),
 }
 
-/// What the clients of one socket may do together.
+/// What the clients of one socket may do together, and what they did.
 #[derive(Debug)]
-pub(crate) struct Group(Mutex<Share>);
+pub(crate) struct Group {
+    share: Mutex<Share>,
+    account: Option<Arc<SocketAccount>>,
+    /// When the log was last told that they send too much.
+    told: Mutex<Option<Instant>>,
+}
 
 impl Default for Group {
     fn default() -> Self {
-        Self(Mutex::new(Share::of_all(Instant::now())))
+        let share = Mutex::new(Share::of_all(&Quota::default(), Instant::now()));
+        Self { share, account: None, told: Mutex::default() }
+    }
+}
+
+impl Group {
+    /// The group of a socket's clients.
+    pub(crate) fn of(account: Arc<SocketAccount>) -> Self {
+        Self { account: Some(account), ..Self::default() }
+    }
+
+    /// Takes another quota; it begins anew.
+    pub(crate) fn set_quota(&self, quota: &Quota) {
+        *self.share.lock().unwrap_or_else(PoisonError::into_inner) =
+            Share::of_all(quota, Instant::now());
     }
 }
 
@@ -106,6 +134,8 @@ pub(crate) struct Party {
     group: Arc<Group>,
     left: AtomicBool,
     gone: AtomicBool,
+    /// Pictures that were committed since they were last counted.
+    pictures: AtomicU64,
 }
 
 impl Party {
@@ -114,13 +144,55 @@ impl Party {
         Self { group, ..Self::default() }
     }
 
-    fn take(&self, bytes: usize, requests: usize, took: Duration, now: Instant) {
-        let mut share = self.group.0.lock().unwrap_or_else(PoisonError::into_inner);
-        share.take(bytes, requests, took, now);
+    /// One client more has committed a picture.
+    pub(crate) fn picture(&self) {
+        self.pictures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn take_pictures(&self) -> u64 {
+        self.pictures.swap(0, Ordering::Relaxed)
+    }
+
+    /// What each client of its socket may have.
+    fn quota(&self) -> Quota {
+        self.group.account.as_ref().map(|account| account.quota()).unwrap_or_default()
+    }
+
+    /// Whose time is used, and how much its clients matter.
+    fn rank(&self) -> (Option<Name>, Priority) {
+        match &self.group.account {
+            Some(account) => (Some(account.name.clone()), account.priority()),
+            None => (None, Priority::default()),
+        }
+    }
+
+    fn take(&self, taken: Taken, now: Instant) {
+        self.group.share.lock().unwrap_or_else(PoisonError::into_inner).take(taken, now);
+        if let Some(account) = &self.group.account {
+            let nanos = u64::try_from(taken.took.as_nanos()).unwrap_or(u64::MAX);
+            account.count_all(&[
+                (Counter::Requests, taken.requests as u64),
+                (Counter::RequestBytes, taken.bytes as u64),
+                (Counter::BusyNanoseconds, nanos),
+                (Counter::Pictures, taken.pictures),
+            ]);
+        }
     }
 
     fn wait(&self, now: Instant) -> Option<Instant> {
-        self.group.0.lock().unwrap_or_else(PoisonError::into_inner).wait(now)
+        self.group.share.lock().unwrap_or_else(PoisonError::into_inner).wait(now)
+    }
+
+    /// Notes that a client is not read for a while; the log is told now and then.
+    fn paused(&self, now: Instant) {
+        let Some(account) = &self.group.account else { return };
+        account.count(Counter::Pauses, 1);
+        let mut told = self.group.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_none_or(|told| now.saturating_duration_since(told) >= TELL_AGAIN) {
+            *told = Some(now);
+            let socket = account.name.as_str();
+            tracing::warn!(socket, "a client sends more than it may, and is read more slowly");
+        }
     }
 
     /// Notes that the end was the client's own will, or the configuration's.
@@ -148,6 +220,10 @@ impl Party {
 pub(crate) struct Relay {
     limits: Limits,
     links: BTreeMap<u64, Link>,
+    /// Whose clients are served first.
+    turns: Turns<Option<Name>>,
+    /// How often any client was served.
+    serves: u64,
     next: u64,
     /// Clients' sockets: requests that came, and room for events.
     outside: OwnedFd,
@@ -164,6 +240,8 @@ impl Relay {
         Ok(Self {
             limits,
             links: BTreeMap::new(),
+            turns: Turns::default(),
+            serves: 0,
             next: 0,
             outside: make()?,
             inside: make()?,
@@ -195,19 +273,36 @@ impl Relay {
         Ok(())
     }
 
-    /// Serves each client that has sent something, once.
+    /// Serves the clients that have sent something, each once at most: those that matter most first, and
+    /// among equals those of the socket that has had least of the thread's time, of these the one that was
+    /// served longest ago.
     pub(crate) fn receive<D>(&mut self, display: &mut Display<D>, state: &mut D) {
         let now = Instant::now();
+        let mut waiting = Vec::new();
         for (key, flags) in ready(&self.outside) {
             let Some(link) = self.links.get_mut(&key) else { continue };
             if flags.contains(EventFlags::OUT) {
                 settle(display.backend(), link, Link::send);
             }
             if flags.intersects(EventFlags::IN | EventFlags::HUP | EventFlags::ERR) {
-                let backend = display.backend();
-                let outcome = link.receive(backend, state, &self.limits, now);
-                settle(backend, link, |_| outcome);
+                waiting.push((link.served, key, link.party.rank()));
             }
+        }
+        // The clients of one socket take turns.
+        waiting.sort_by_key(|(served, ..)| *served);
+        self.turns.order(&mut waiting, |(.., rank)| rank.clone());
+        for (_, key, (who, _)) in waiting {
+            let Some(link) = self.links.get_mut(&key) else { continue };
+            let start = Instant::now();
+            if start.saturating_duration_since(now) > TURN {
+                break;
+            }
+            self.serves += 1;
+            link.served = self.serves;
+            let backend = display.backend();
+            let outcome = link.receive(backend, state, &self.limits, now);
+            settle(backend, link, |_| outcome);
+            self.turns.spend(&who, start.elapsed());
         }
     }
 
@@ -258,6 +353,9 @@ impl Relay {
             let wanted = link.wanted(now);
             if wanted == link.interest {
                 continue;
+            }
+            if link.interest.contains(EventFlags::IN) && link.paused(now).is_some() {
+                link.party.paused(now);
             }
             let data = EventData::new_u64(*key);
             let listens = if wanted.is_empty() {

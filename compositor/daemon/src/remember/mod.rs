@@ -123,7 +123,10 @@ impl Memory {
             return anew(remembered.device.last_id());
         }
         let device = match Device::restore(&remembered.device) {
-            Ok(device) => device,
+            Ok(mut device) => {
+                device.set_pixel_rate(config.budget.pixels_per_second);
+                device
+            }
             Err(why) => {
                 let path = self.folder.file();
                 tracing::warn!(

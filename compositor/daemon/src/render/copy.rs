@@ -14,7 +14,11 @@ const ROWS: u8 = 16;
 
 /// Serves a capture.
 pub(super) fn capture(picture: View<'_>, job: &CaptureJob) -> Captured {
-    Captured { token: job.token, outcome: copy(picture, job) }
+    let outcome = copy(picture, job);
+    if let Ok(bytes) = &outcome {
+        job.into.count(*bytes);
+    }
+    Captured { token: job.token, outcome }
 }
 
 /// Copies what a capture wants into its buffer; returns the bytes copied.

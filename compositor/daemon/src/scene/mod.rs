@@ -185,6 +185,12 @@ impl Scene {
         elements.filter(|(e, _)| ids.contains(&e.id)).filter_map(|(_, layer)| *layer).collect()
     }
 
+    /// How many pixels of each layer a plan draws.
+    pub(crate) fn drawn(&self, planned: &[PlannedDraw]) -> Vec<(PipelineId, u64)> {
+        let layer = |index: usize| self.layers.get(index).copied().flatten();
+        planned.iter().filter_map(|d| Some((layer(d.element)?, d.clip.area()))).collect()
+    }
+
     /// What a plan draws of the elements.
     pub(crate) fn draws(&self, planned: Vec<PlannedDraw>) -> Vec<Draw> {
         let draw = |planned: PlannedDraw| {

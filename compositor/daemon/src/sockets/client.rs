@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use porthole_core::{Name, rights::SocketRights};
+use porthole_core::{Name, Priority, account::Counter, config::Quota, rights::SocketRights};
 use smithay::{
     reexports::wayland_server::{
         Client,
@@ -19,9 +19,10 @@ use smithay::{
 
 use super::access::Access;
 use crate::{
+    accounts::SocketAccount,
     limits,
     protocols::shm::Account,
-    relay::{Group, Party},
+    relay::{Group, NO_MEMORY, Party},
 };
 
 /// Who connects to a socket.
@@ -41,6 +42,8 @@ pub(crate) struct SocketInfo {
     access: Mutex<Access>,
     rights: Mutex<SocketRights>,
     clients: Arc<AtomicUsize>,
+    /// What they have used.
+    pub(crate) account: Arc<SocketAccount>,
     /// What they may do together.
     group: Arc<Group>,
     pub(super) sandboxes: AtomicUsize,
@@ -51,14 +54,20 @@ pub(crate) struct SocketInfo {
 }
 
 impl SocketInfo {
-    pub(super) fn new(name: &Name, kind: SocketKind, access: Access, rights: SocketRights) -> Self {
+    pub(super) fn new(
+        account: &Arc<SocketAccount>,
+        kind: SocketKind,
+        access: Access,
+        rights: SocketRights,
+    ) -> Self {
         Self {
-            name: name.clone(),
+            name: account.name.clone(),
             kind,
             access: Mutex::new(access),
             rights: Mutex::new(rights),
             clients: Arc::default(),
-            group: Arc::default(),
+            account: account.clone(),
+            group: Arc::new(Group::of(account.clone())),
             sandboxes: AtomicUsize::new(0),
             parent: None,
             app_id: None,
@@ -76,10 +85,23 @@ impl SocketInfo {
         *self.rights.lock().unwrap_or_else(PoisonError::into_inner) = rights;
     }
 
+    /// Takes what a configuration says of how much its clients matter, and what they may have.
+    pub(super) fn grant(&self, priority: Priority, quota: Quota) {
+        if (self.account.priority(), self.account.quota()) != (priority, quota) {
+            self.account.grant(priority, quota);
+            self.group.set_quota(&quota);
+        }
+    }
+
+    /// How many clients there are.
+    pub(crate) fn clients(&self) -> usize {
+        self.clients.load(Ordering::Relaxed)
+    }
+
     /// A socket of a sandbox: it is named and counted like the one it was made on, and has no rights.
     pub(super) fn sandboxed(parent: &Arc<Self>, app_id: Option<String>) -> Self {
         let none = SocketRights::default();
-        let made = Self::new(&parent.name, parent.kind, parent.access(), none);
+        let made = Self::new(&parent.account, parent.kind, parent.access(), none);
         let (clients, group) = (parent.clients.clone(), parent.group.clone());
         Self { clients, group, parent: Some(parent.clone()), app_id, ..made }
     }
@@ -132,18 +154,23 @@ impl Drop for ClientState {
 impl ClientState {
     /// Data of one more client of a socket; `None` when there are too many.
     pub(super) fn new(socket: &Arc<SocketInfo>) -> Option<Self> {
-        let more = |count: usize| (count < limits::CLIENTS).then_some(count + 1);
-        socket.clients.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
+        let most = usize::try_from(socket.account.quota().clients).unwrap_or(usize::MAX);
+        let more = |count: usize| (count < most).then_some(count + 1);
+        if socket.clients.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_err() {
+            socket.account.count(Counter::Refusals, 1);
+            return None;
+        }
         Some(Self::of(Some(socket.clone())))
     }
 
     fn of(socket: Option<Arc<SocketInfo>>) -> Self {
         let group = socket.as_ref().map(|socket| socket.group.clone()).unwrap_or_default();
+        let account = socket.as_ref().map(|socket| socket.account.clone());
         Self {
             compositor: CompositorClientState::default(),
             socket,
             party: Arc::new(Party::of(group)),
-            account: Arc::new(Account::new(limits::POOL_BYTES, limits::COPIED_BYTES)),
+            account: Arc::new(Account::new(limits::POOL_BYTES, limits::COPIED_BYTES, account)),
             waiting_commits: Arc::default(),
             clipboards: Clipboards::default(),
         }
@@ -189,6 +216,9 @@ impl ClientData for ClientState {
                 tracing::warn!(socket, "a client was disconnected: {why}");
             }
             DisconnectReason::ProtocolError(error) => {
+                if let Some(info) = self.socket.as_ref().filter(|_| error.code == NO_MEMORY) {
+                    info.account.count(Counter::Refusals, 1);
+                }
                 tracing::warn!(socket, "a client was disconnected: {error}");
             }
         }

@@ -16,7 +16,12 @@ use std::{
     sync::Arc,
 };
 
-use porthole_core::{Name, config::Config, owner::Owner, rights::SocketRights};
+use porthole_core::{
+    Name, Priority,
+    config::{Config, Quota, Standing},
+    owner::Owner,
+    rights::SocketRights,
+};
 use rustix::{
     fs::{FlockOperation, OFlags},
     net::UCred,
@@ -26,7 +31,10 @@ use smithay::reexports::{
     wayland_server::{DisplayHandle, backend::DisconnectReason},
 };
 
-use crate::{limits, state::State};
+use crate::{
+    accounts::{Memory, SocketAccount},
+    state::State,
+};
 use access::Access;
 pub(crate) use client::{ClientState, SocketInfo, SocketKind, socket_of};
 pub(crate) use keep::{HandedError, HandedOver};
@@ -75,6 +83,8 @@ pub(crate) struct Sockets {
     arrivals: Vec<(UnixStream, ClientState)>,
     /// What was there before the service, until a configuration claims it.
     handed: HandedOver,
+    /// What their clients have of it, together.
+    pub(crate) memory: Memory,
     /// Given up for a moment when descriptors are short.
     spare: Option<OwnedFd>,
     /// Held for as long as the service runs, so that a second one is told.
@@ -88,6 +98,8 @@ struct Wanted<'a> {
     kind: SocketKind,
     access: Access,
     rights: SocketRights,
+    priority: Priority,
+    quota: Quota,
 }
 
 /// Looks up the owners that a configuration names, and says which is missing.
@@ -103,15 +115,18 @@ fn wanted(config: &Config) -> Result<Vec<Wanted<'_>>, SocketError> {
             why,
         })
     };
+    let standing = |name: &Name| (config.standing(name.as_str()), config.quota(name.as_str()));
     let guests = config.guests.iter().map(|g| {
         let access = access(&g.name, g.owner.as_ref(), 0o700)?;
         let (kind, rights) = (SocketKind::Guest, SocketRights::default());
-        Ok(Wanted { name: &g.name, kind, access, rights })
+        let (Standing { priority, .. }, quota) = standing(&g.name);
+        Ok(Wanted { name: &g.name, kind, access, rights, priority, quota })
     });
     let sockets = config.sockets.iter().map(|s| {
         let access = access(&s.name, s.owner.as_ref(), s.mode)?;
         let (kind, rights) = (SocketKind::Programs, s.rights.clone());
-        Ok(Wanted { name: &s.name, kind, access, rights })
+        let (Standing { priority, .. }, quota) = standing(&s.name);
+        Ok(Wanted { name: &s.name, kind, access, rights, priority, quota })
     });
     guests.chain(sockets).collect()
 }
@@ -135,6 +150,7 @@ impl Sockets {
                 listening: Vec::new(),
                 arrivals: Vec::new(),
                 handed,
+                memory: Memory::default(),
                 spare: spare(),
                 _lock: lock,
             }),
@@ -179,7 +195,8 @@ impl Sockets {
                     give(there.origin, &there.path, &there.info.access(), &want.access)
                 }
                 None => {
-                    fresh.push(listen(&self.dir, &mut self.handed, handle, want)?);
+                    let account = Arc::new(SocketAccount::new(want.name, self.memory.clone()));
+                    fresh.push(listen(&self.dir, &mut self.handed, handle, (want, account))?);
                     Ok(())
                 }
             }
@@ -204,8 +221,24 @@ impl Sockets {
             keep.is_some()
         });
         self.listening.extend(fresh);
+        self.memory.apply(config);
+        for want in &wanted {
+            if let Some(there) = self.listening.iter().find(|l| l.info.name == *want.name) {
+                there.info.grant(want.priority, want.quota);
+            }
+        }
         self.handed.close_rest();
         Ok(())
+    }
+
+    /// What is known of each socket.
+    pub(crate) fn infos(&self) -> impl Iterator<Item = &SocketInfo> {
+        self.listening.iter().map(|l| &*l.info)
+    }
+
+    /// The account of the socket of a name.
+    pub(crate) fn account(&self, name: &Name) -> Option<&Arc<SocketAccount>> {
+        self.listening.iter().find(|l| l.info.name == *name).map(|l| &l.info.account)
     }
 
     /// Whether a socket is still one of the configuration's.
@@ -236,7 +269,7 @@ fn listen(
     dir: &Path,
     handed: &mut HandedOver,
     handle: &LoopHandle<'static, State>,
-    want: &Wanted<'_>,
+    (want, account): (&Wanted<'_>, Arc<SocketAccount>),
 ) -> Result<Listening, SocketError> {
     let name = want.name.as_str();
     let own = dir.join(name).join(place::FILE);
@@ -266,7 +299,7 @@ fn listen(
         );
     }
     listener.set_nonblocking(true).map_err(error)?;
-    let info = SocketInfo::new(want.name, want.kind, want.access, want.rights.clone());
+    let info = SocketInfo::new(&account, want.kind, want.access, want.rights.clone());
     let info = Arc::new(info);
     let of_clients = info.clone();
     let source = Generic::new(listener, Interest::READ, Mode::Level);
@@ -323,7 +356,7 @@ fn admit(stream: &UnixStream, info: &Arc<SocketInfo>) -> Result<(UCred, ClientSt
         return Err(format!("process {pid} of user {uid} is not the socket's owner"));
     }
     let data = ClientState::new(info);
-    let data = data.ok_or_else(|| format!("there are {} already", limits::CLIENTS))?;
+    let data = data.ok_or_else(|| format!("there are {} already", info.account.quota().clients))?;
     Ok((peer, data))
 }
 

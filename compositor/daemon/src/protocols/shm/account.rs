@@ -5,11 +5,17 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+use porthole_core::{Name, Priority, account::Counter, budget::Refused};
+
+use crate::accounts::SocketAccount;
+
 /// A client's memory, by what is done with it.
 #[derive(Debug)]
 pub(crate) struct Account {
     pools: Meter,
     copies: Meter,
+    /// That of all clients of its socket.
+    socket: Option<Arc<SocketAccount>>,
 }
 
 #[derive(Debug)]
@@ -27,13 +33,13 @@ pub(crate) enum Kind {
     Copy,
 }
 
-/// More than a client may have.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{what} would take {wanted} bytes; a client may have {most}")]
-pub(crate) struct OverLimit {
-    what: &'static str,
-    wanted: u64,
-    most: u64,
+/// More than a client, its socket, or all together may have.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub(crate) enum OverLimit {
+    #[error("{what} would take {wanted} bytes; a client may have {most}")]
+    Client { what: &'static str, wanted: u64, most: u64 },
+    #[error("pictures of socket '{socket}' {why}")]
+    Socket { socket: Name, why: Refused },
 }
 
 /// Bytes that are given back when they are no longer used.
@@ -46,11 +52,23 @@ pub(crate) struct Charge {
 
 impl Account {
     /// Nothing used, of so many bytes.
-    pub(crate) const fn new(pools: u64, copies: u64) -> Self {
+    pub(crate) const fn new(pools: u64, copies: u64, socket: Option<Arc<SocketAccount>>) -> Self {
         let used = AtomicU64::new(0);
         let pools = Meter { used, most: pools };
         let used = AtomicU64::new(0);
-        Self { pools, copies: Meter { used, most: copies } }
+        Self { pools, copies: Meter { used, most: copies }, socket }
+    }
+
+    /// Counts for the client's socket.
+    pub(super) fn count(&self, counter: Counter, count: u64) {
+        if let Some(socket) = &self.socket {
+            socket.count(counter, count);
+        }
+    }
+
+    /// How much its client matters.
+    pub(super) fn priority(&self) -> Priority {
+        self.socket.as_ref().map(|socket| socket.priority()).unwrap_or_default()
     }
 
     const fn meter(&self, kind: Kind) -> &Meter {
@@ -64,14 +82,26 @@ impl Account {
         let meter = self.meter(kind);
         let add = |used: u64| used.checked_add(bytes).filter(|sum| *sum <= meter.most);
         let taken = meter.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
-        taken.map(drop).map_err(|used| OverLimit {
+        taken.map_err(|used| OverLimit::Client {
             what: match kind {
                 Kind::Pool => "shared memory",
                 Kind::Copy => "pictures copied out of unsealed pools",
             },
             wanted: used.saturating_add(bytes),
             most: meter.most,
+        })?;
+        let Some(socket) = &self.socket else { return Ok(()) };
+        socket.take_memory(bytes).map_err(|why| {
+            meter.used.fetch_sub(bytes, Ordering::Relaxed);
+            OverLimit::Socket { socket: socket.name.clone(), why }
         })
+    }
+
+    fn give_back(&self, kind: Kind, bytes: u64) {
+        self.meter(kind).used.fetch_sub(bytes, Ordering::Relaxed);
+        if let Some(socket) = &self.socket {
+            socket.give_memory_back(bytes);
+        }
     }
 }
 
@@ -95,7 +125,7 @@ impl Charge {
 
 impl Drop for Charge {
     fn drop(&mut self) {
-        self.account.meter(self.kind).used.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.account.give_back(self.kind, self.bytes);
     }
 }
 
@@ -105,7 +135,7 @@ mod tests {
 
     #[test]
     fn what_is_given_back_can_be_had_again() {
-        let account = Arc::new(Account::new(100, 10));
+        let account = Arc::new(Account::new(100, 10, None));
         let mut first = Charge::new(&account, Kind::Pool, 60).unwrap();
         let error = Charge::new(&account, Kind::Pool, 41).unwrap_err();
         assert_eq!(error.to_string(), "shared memory would take 101 bytes; a client may have 100");
@@ -115,5 +145,24 @@ mod tests {
         Charge::new(&account, Kind::Copy, u64::MAX).unwrap_err();
         drop(first);
         Charge::new(&account, Kind::Pool, 100).unwrap();
+    }
+    #[test]
+    fn a_refusal_takes_nothing() {
+        let name = Name::new("ivi").unwrap();
+        let memory = crate::accounts::Memory::default();
+        memory.lock().set_limit(100);
+        let socket = Arc::new(SocketAccount::new(&name, memory.clone()));
+        let account = |most| Arc::new(Account::new(most, 10, Some(socket.clone())));
+        let (small, large) = (account(50), account(1000));
+        Charge::new(&small, Kind::Pool, 51).unwrap_err();
+        let held = Charge::new(&small, Kind::Pool, 50).unwrap();
+        let error = Charge::new(&large, Kind::Pool, 51).unwrap_err();
+        let text =
+            "pictures of socket 'ivi' would take 51 bytes more; of the budget 50 are free for it";
+        assert_eq!(error.to_string(), text);
+        assert_eq!(memory.lock().sums(), (50, 0));
+        drop(held);
+        Charge::new(&large, Kind::Pool, 100).unwrap();
+        assert_eq!(memory.lock().sums(), (0, 0));
     }
 }

@@ -10,6 +10,7 @@ mod pool;
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use porthole_core::{Priority, account::Counter};
 use porthole_pixel::{Format, Layout, LayoutError, Rect, Size};
 use smithay::reexports::wayland_server::{
     Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, New, Resource, WEnum,
@@ -120,6 +121,18 @@ impl BufferWriter {
     /// returns the bytes copied.
     pub(crate) fn write(&self, rect: Rect, from: &[u8], stride: usize) -> std::io::Result<u64> {
         self.pool.copy_in(&self.layout, rect, from, stride)
+    }
+
+    /// Counts a capture, and how much was copied for it, for the socket of the buffer's client.
+    pub(crate) fn count(&self, bytes: u64) {
+        let account = self.pool.account();
+        account.count(Counter::Captures, 1);
+        account.count(Counter::CapturedBytes, bytes);
+    }
+
+    /// How much the client matters whose buffer it is.
+    pub(crate) fn priority(&self) -> Priority {
+        self.pool.account().priority()
     }
 
     pub(crate) const fn layout(&self) -> &Layout {

@@ -11,6 +11,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use porthole_core::account::Counter;
 use porthole_pixel::{Layout, Rect};
 use rustix::fs::SealFlags;
 
@@ -45,7 +46,7 @@ struct Maps {
 }
 
 /// Why a pool cannot have another size.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub(crate) enum GrowError {
     #[error("resize to {len} bytes; a pool of {from} can only grow")]
     Shrinks { len: u64, from: u64 },
@@ -130,7 +131,8 @@ impl Pool {
                  seal the memfd with F_SEAL_SHRINK"
             )));
         }
-        let charge = Charge::new(&self.account(), Kind::Copy, total).map_err(io::Error::other)?;
+        let account = self.account();
+        let charge = Charge::new(&account, Kind::Copy, total).map_err(io::Error::other)?;
         let mut words = Vec::new();
         let mut row = vec![0_u8; row_words * 4];
         for y in 0..layout.size().height {
@@ -139,6 +141,7 @@ impl Pool {
             self.read_row(offset, bytes)?;
             words.extend(row.as_chunks::<4>().0.iter().map(|b| u32::from_ne_bytes(*b)));
         }
+        account.count(Counter::CopiedBytes, total);
         Ok((words, charge))
     }
 
@@ -209,7 +212,7 @@ mod tests {
     use super::*;
 
     fn pool(fd: OwnedFd, len: u64) -> Pool {
-        Pool::new(fd, len, &Arc::new(Account::new(1 << 20, 1 << 20))).unwrap()
+        Pool::new(fd, len, &Arc::new(Account::new(1 << 20, 1 << 20, None))).unwrap()
     }
 
     fn memfd(len: u64, seals: SealFlags) -> OwnedFd {
