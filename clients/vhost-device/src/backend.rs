@@ -1,6 +1,7 @@
 //! What each request of the front-end does.
 
 mod channels;
+mod transfer;
 
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
@@ -11,6 +12,8 @@ use porthole_vhost_user::{
 };
 
 pub(crate) use self::channels::{Channels, KEY_FRONT, KEY_GPU, KEY_QUEUE, KEY_REQUEST, KEY_WAKE};
+pub(crate) use self::transfer::KEY_STATE;
+use self::transfer::{NO_FD, Transfer};
 use crate::device::{Device, Shape};
 use crate::fault::Fault;
 use crate::memory::{MAX_SLOTS, TableError};
@@ -38,6 +41,8 @@ pub(crate) struct Backend {
     /// The device did something since its last reset.
     pub(crate) used: bool,
     memory_checked: bool,
+    /// The device's state on its way to or from another process.
+    pub(crate) transfer: Transfer,
     refused: u64,
 }
 
@@ -65,6 +70,7 @@ impl Backend {
             pending: vec![false; shape.queues.len()],
             used: false,
             memory_checked: false,
+            transfer: Transfer::Idle,
             refused: 0,
         }
     }
@@ -152,12 +158,36 @@ impl Backend {
                 self.channels.set_gpu(&self.epoll, first(fds))?;
                 DONE
             }
+            Request::SetDeviceStateFd { load } => number(self.begin_transfer(load, fds, device)),
+            Request::CheckDeviceState => {
+                let result = self.transfer.check(device);
+                number(self.outcome(&result))
+            }
             Request::GetInflightFd => Ok(Answer::Reply(Reply::NoInflight)),
             Request::SetLogBase | Request::SetLogFd => refuse("live migration is not supported"),
             Request::SetInflightFd => refuse("in-flight tracking is not supported"),
             Request::Unsupported(_) | Request::Unknown(_) => refuse("not known to this device"),
             ring => self.ring_request(&ring, fds, device),
         }
+    }
+
+    fn begin_transfer(&mut self, load: bool, fds: Vec<OwnedFd>, device: &dyn Device) -> u64 {
+        let busy = self.rings.rings.iter().any(Ring::is_started);
+        let begun = match first(fds) {
+            Some(_) if busy => Err("its queues have not stopped"),
+            Some(fd) => Transfer::begin(&self.epoll, fd, load, device),
+            None => Err("no pipe came along"),
+        };
+        let result = begun.map(|transfer| self.transfer = transfer).map_err(str::to_owned);
+        self.outcome(&result) | NO_FD
+    }
+
+    /// The number that tells the front-end how a part of a transfer went.
+    fn outcome(&self, result: &Result<(), String>) -> u64 {
+        if let Err(reason) = result {
+            tracing::warn!(device = self.shape.name, reason, "the state cannot be transferred");
+        }
+        u64::from(result.is_err())
     }
 
     fn set_features(&mut self, bits: u64) -> Verdict {

@@ -32,4 +32,23 @@ pub trait Device {
 
     /// The driver reset the device; its queues have stopped before.
     fn reset(&mut self);
+
+    /// The device's state, for another process to go on with. All queues have stopped. Nothing when this
+    /// device cannot be moved.
+    fn save(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Most bytes that a state of this device can have.
+    fn state_limit(&self) -> u64 {
+        0
+    }
+
+    /// Goes on from a state that another process saved. All queues have stopped.
+    ///
+    /// # Errors
+    /// When the bytes are no state of such a device; then it stays as it is.
+    fn restore(&mut self, _state: &[u8]) -> Result<(), String> {
+        Err("this device cannot be moved".to_owned())
+    }
 }

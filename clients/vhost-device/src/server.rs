@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 use rustix::io::{read, write};
 
-use crate::backend::{Backend, KEY_FRONT, KEY_GPU, KEY_QUEUE, KEY_REQUEST, KEY_WAKE};
+use crate::backend::{Backend, KEY_FRONT, KEY_GPU, KEY_QUEUE, KEY_REQUEST, KEY_STATE, KEY_WAKE};
 use crate::connection::{Connection, Read};
 use crate::device::{Device, Shape};
 use crate::endpoint::{Claim, Endpoint, State, accept};
@@ -132,6 +132,7 @@ impl Server {
                 KEY_WAKE => clear(&self.wake),
                 KEY_REQUEST => self.backend.channels.read_answers(self.backend.shape.name),
                 KEY_GPU => self.backend.channels.drain_gpu(),
+                KEY_STATE => self.backend.transfer.turn(),
                 key => self.kicked(key),
             }
         }

@@ -19,7 +19,21 @@ pub(crate) struct Watch {
 impl Watch {
     /// Watches `fd` for reading; its events come with `key`.
     pub(crate) fn new(epoll: &Rc<OwnedFd>, fd: OwnedFd, key: u64) -> io::Result<Self> {
-        epoll::add(epoll, &fd, epoll::EventData::new_u64(key), epoll::EventFlags::IN)?;
+        Self::with(epoll, fd, key, epoll::EventFlags::IN)
+    }
+
+    /// Watches `fd` for room to write.
+    pub(crate) fn for_writing(epoll: &Rc<OwnedFd>, fd: OwnedFd, key: u64) -> io::Result<Self> {
+        Self::with(epoll, fd, key, epoll::EventFlags::OUT)
+    }
+
+    fn with(
+        epoll: &Rc<OwnedFd>,
+        fd: OwnedFd,
+        key: u64,
+        what: epoll::EventFlags,
+    ) -> io::Result<Self> {
+        epoll::add(epoll, &fd, epoll::EventData::new_u64(key), what)?;
         Ok(Self { epoll: Rc::clone(epoll), fd })
     }
 }

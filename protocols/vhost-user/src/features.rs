@@ -46,10 +46,12 @@ pub mod protocol {
     pub const RESET_DEVICE: u64 = 1 << 13;
     /// `ADD_MEM_REG` and `REM_MEM_REG` exist: memory can be plugged region by region.
     pub const CONFIGURE_MEM_SLOTS: u64 = 1 << 15;
+    /// `SET_DEVICE_STATE_FD` and `CHECK_DEVICE_STATE` exist: the device's state can go to another process.
+    pub const DEVICE_STATE: u64 = 1 << 19;
     /// `SET_STATUS` and `GET_STATUS` exist. Not offered; the requests are understood.
     pub const STATUS: u64 = 1 << 16;
 
     /// What Porthole's devices offer.
     pub const OFFERED: u64 =
-        MQ | REPLY_ACK | BACKEND_REQ | CONFIG | RESET_DEVICE | CONFIGURE_MEM_SLOTS;
+        MQ | REPLY_ACK | BACKEND_REQ | CONFIG | RESET_DEVICE | CONFIGURE_MEM_SLOTS | DEVICE_STATE;
 }

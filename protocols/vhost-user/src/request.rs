@@ -92,6 +92,13 @@ pub enum Request {
     GetInflightFd,
     /// An in-flight buffer to use. Refused.
     SetInflightFd,
+    /// A pipe for the device's state. Rings are stopped.
+    SetDeviceStateFd {
+        /// The state comes in; else it goes out.
+        load: bool,
+    },
+    /// How the transfer went.
+    CheckDeviceState,
     /// Known to the protocol, of no meaning to a display or input device. Refused.
     Unsupported(RequestCode),
     /// Not known at all. Refused.
@@ -219,6 +226,14 @@ impl Request {
             RequestCode::GetStatus => Self::GetStatus,
             RequestCode::GetInflightFd => Self::GetInflightFd,
             RequestCode::SetInflightFd => Self::SetInflightFd,
+            RequestCode::SetDeviceStateFd => {
+                // Direction, and the phase: 0, stopped, is the only one.
+                match (bytes.u32()?, bytes.u32()?) {
+                    (direction @ (0 | 1), 0) => Self::SetDeviceStateFd { load: direction == 1 },
+                    _ => return None,
+                }
+            }
+            RequestCode::CheckDeviceState => Self::CheckDeviceState,
             other => Self::Unsupported(other),
         })
     }
@@ -234,6 +249,8 @@ impl Request {
             Self::SetBackendReqFd | Self::GpuSetSocket | Self::AddMemReg(_) => FdCount::Exactly(1),
             // The protocol says none; QEMU before 8.0 sent the region's descriptor along.
             Self::RemMemReg(_) => FdCount::AtMostOne,
+            // One that is missing is told in the reply.
+            Self::SetDeviceStateFd { .. } => FdCount::AtMostOne,
             Self::SetLogBase
             | Self::SetLogFd
             | Self::SetInflightFd

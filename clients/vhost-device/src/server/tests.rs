@@ -1,5 +1,7 @@
 //! A front-end and a driver of our own against the whole transport.
 
+mod transfer;
+
 use std::collections::VecDeque;
 
 use proptest::prelude::*;
@@ -321,7 +323,7 @@ fn config_space_is_padded_and_written() {
 fn refusals_are_acknowledged_as_failures() {
     let mut driver = Driver::started(SHAPE);
     let mut echo = Echo::default();
-    for request in [6u32, 7, 20, 28, 42, 60] {
+    for request in [6u32, 7, 20, 28, 60] {
         let reply = driver.request(request, &[0; 16], &mut echo);
         assert_eq!(reply[12..], 1u64.to_le_bytes(), "request {request}");
     }
