@@ -1,9 +1,12 @@
 //! The GPU core on the vhost-user transport.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use porthole_client::present::GuestState;
-use porthole_gpu_device::{Answer, BufferId, Event as Shown, Gpu, MAX_REQUEST, Token};
+use porthole_gpu_device::{
+    Answer, BufferId, Event as Shown, Gpu, MAX_REQUEST, Options, State, Token,
+};
 use porthole_pixel::Size;
 use porthole_trace::{Event, Tap};
 use porthole_vhost_device::{Buffer, Chain, Device, Rings, Shape};
@@ -34,6 +37,19 @@ pub(crate) struct GpuPort {
     /// Where everything is recorded.
     pub(crate) tap: Tap,
     waiting: Vec<Waiting>,
+    options: Options,
+    /// What the host wants of each display, as far as it has said so.
+    wishes: BTreeMap<usize, Wish>,
+    /// The driver must look at its displays again.
+    news: bool,
+}
+
+/// What the host wants of a display.
+#[derive(Clone, Copy, Debug, Default)]
+struct Wish {
+    visible: bool,
+    size: Option<Option<Size>>,
+    description: Option<(u32, (u32, u32))>,
 }
 
 #[derive(Debug)]
@@ -45,8 +61,10 @@ struct Waiting {
 }
 
 impl GpuPort {
-    pub(crate) fn new(gpu: Gpu, tap: Tap) -> Self {
-        Self { gpu, state: GuestState::Off, tap, waiting: Vec::new() }
+    pub(crate) fn new(options: Options, tap: Tap) -> Self {
+        let (gpu, wishes) = (Gpu::new(&options), BTreeMap::new());
+        let state = GuestState::Off;
+        Self { gpu, state, tap, waiting: Vec::new(), options, wishes, news: false }
     }
 
     /// What the presenter is to be told.
@@ -80,6 +98,7 @@ impl GpuPort {
     /// Whether somebody sees a display.
     pub(crate) fn set_visible(&mut self, index: usize, visible: bool) {
         self.tap.record(|| Event::Visible { scanout: small(index), visible });
+        self.wishes.entry(index).or_default().visible = visible;
         self.gpu.set_visible(index, visible);
     }
 
@@ -88,6 +107,7 @@ impl GpuPort {
         let scanout = small(index);
         let pair = size.map(|size| (size.width, size.height));
         self.tap.record(|| Event::Display { scanout, size: pair });
+        self.wishes.entry(index).or_default().size = Some(size);
         self.gpu.set_size(index, size)
     }
 
@@ -100,7 +120,23 @@ impl GpuPort {
     ) -> bool {
         let scanout = small(index);
         self.tap.record(|| Event::Describe { scanout, refresh_mhz, millimetres });
+        let wish = self.wishes.entry(index).or_default();
+        wish.description = Some((refresh_mhz, millimetres));
         self.gpu.describe(index, refresh_mhz, millimetres)
+    }
+
+    /// Whether the driver must be told of its displays, once.
+    pub(crate) fn take_news(&mut self) -> bool {
+        std::mem::take(&mut self.news)
+    }
+
+    /// Records the whole state where the trace has a hole before.
+    pub(crate) fn mend_trace(&self) {
+        if self.tap.wants_state() {
+            let fits = self.gpu.statistics().bytes < self.tap.state_limit() as u64;
+            let state = if fits { self.gpu.save().to_bytes() } else { None };
+            self.tap.state(state.as_deref());
+        }
     }
 
     /// When the first waiting answer must go out, presented or not.
@@ -197,115 +233,38 @@ impl Device for GpuPort {
         self.tap.record(|| Event::Reset);
         self.gpu.reset();
     }
+
+    fn save(&self) -> Option<Vec<u8>> {
+        self.gpu.save().to_bytes()
+    }
+
+    fn state_limit(&self) -> u64 {
+        self.gpu.snapshot_limit()
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), String> {
+        // Frames have numbers, which would begin again.
+        if self.gpu.statistics().frames > 0 {
+            return Err("this device has shown pictures of another guest".to_owned());
+        }
+        let saved = State::from_bytes(state).map_err(|error| error.to_string())?;
+        let gpu = Gpu::restore(&self.options, &saved).map_err(|error| error.to_string())?;
+        self.gpu = gpu;
+        self.state = GuestState::Suspended;
+        self.tap.state(Some(state));
+        // Displays are as this host has them, whatever they were where the guest comes from.
+        for (index, wish) in self.wishes.clone() {
+            self.set_visible(index, wish.visible);
+            if let Some(size) = wish.size {
+                self.news |= self.set_size(index, size);
+            }
+            if let Some((refresh_mhz, millimetres)) = wish.description {
+                self.news |= self.describe(index, refresh_mhz, millimetres);
+            }
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use porthole_gpu_device::Options;
-    use porthole_vhost_device::testing::{Driver, NEXT, WRITE};
-
-    use super::*;
-
-    const REQUEST: u64 = 0x8000;
-    const ANSWER: u64 = 0x9000;
-
-    fn started() -> (Driver, GpuPort) {
-        let gpu = Gpu::new(&Options { blob: true, ..Options::default() });
-        let driver = Driver::started(shape(&gpu));
-        (driver, GpuPort::new(gpu, Tap::default()))
-    }
-
-    /// Sends a command of little-endian words behind a header; returns the used elements so far.
-    fn command(
-        driver: &mut Driver,
-        port: &mut GpuPort,
-        (kind, flags): (u32, u32),
-        words: &[u32],
-    ) -> Vec<(u32, u32)> {
-        let header = [kind, flags, 77, 0, 0, 0];
-        let bytes: Vec<u8> =
-            header.iter().chain(words).flat_map(|word| word.to_le_bytes()).collect();
-        driver.write(REQUEST, &bytes);
-        let len = u32::try_from(bytes.len()).unwrap();
-        driver.descriptor(CONTROL, 0, (REQUEST, len, NEXT, 1));
-        driver.descriptor(CONTROL, 1, (ANSWER, 2048, WRITE, 0));
-        driver.make_available(CONTROL, 0);
-        driver.kick(CONTROL);
-        driver.turn(port).unwrap();
-        driver.used(CONTROL)
-    }
-
-    fn answer(driver: &Driver) -> u32 {
-        u32::from_le_bytes(driver.read(ANSWER, 4).try_into().unwrap())
-    }
-
-    /// A blob of guest memory on the screen, flushed with a fence.
-    fn fenced_flush(driver: &mut Driver, port: &mut GpuPort) -> usize {
-        let blob = [1, 1, 0, 1, 0, 0, 16384, 0, 0x2_0000, 0, 16384, 0];
-        command(driver, port, (0x10c, 0), &blob);
-        assert_eq!(answer(driver), 0x1100);
-        let mut scanout = [0; 18];
-        scanout[..12].copy_from_slice(&[0, 0, 64, 64, 0, 1, 64, 64, 2, 0, 256, 0]);
-        command(driver, port, (0x10d, 0), &scanout);
-        assert_eq!(answer(driver), 0x1100);
-        port.gpu.set_visible(0, true);
-        command(driver, port, (0x104, 1), &[0, 0, 64, 64, 1, 0]).len()
-    }
-
-    #[test]
-    fn display_info_is_answered() {
-        let (mut driver, mut port) = started();
-        let used = command(&mut driver, &mut port, (0x100, 0), &[]);
-        assert_eq!(used, [(0, 408)]);
-        assert_eq!(answer(&driver), 0x1101);
-        let width = u32::from_le_bytes(driver.read(ANSWER + 32, 4).try_into().unwrap());
-        assert_eq!(width, 1280);
-    }
-
-    #[test]
-    fn a_fence_waits_for_its_frame() {
-        let (mut driver, mut port) = started();
-        assert_eq!(fenced_flush(&mut driver, &mut port), 2);
-        assert!(port.deadline().is_some());
-        let Some(porthole_gpu_device::Event::Frame(frame)) =
-            port.gpu.take_events().into_iter().next()
-        else {
-            panic!("no frame");
-        };
-        port.gpu.presented(0, frame.serial);
-        driver.server.with_rings(|rings| port.complete_due(Instant::now(), rings));
-        assert_eq!(driver.used(CONTROL).len(), 3);
-        assert_eq!(driver.read(ANSWER, 12), [0, 0x11, 0, 0, 1, 0, 0, 0, 77, 0, 0, 0]);
-        assert!(port.deadline().is_none());
-    }
-
-    #[test]
-    fn a_fence_waits_two_periods_at_most() {
-        let (mut driver, mut port) = started();
-        assert_eq!(fenced_flush(&mut driver, &mut port), 2);
-        let later = Instant::now() + FENCE_LIMIT;
-        driver.server.with_rings(|rings| port.complete_due(later, rings));
-        assert_eq!(driver.used(CONTROL).len(), 3);
-        assert!(port.deadline().is_none());
-    }
-
-    #[test]
-    fn a_queue_that_stops_leaves_no_fence_behind() {
-        let (mut driver, mut port) = started();
-        assert_eq!(fenced_flush(&mut driver, &mut port), 2);
-        assert_eq!(driver.get_vring_base(0, &mut port), 3);
-        assert_eq!(driver.used(CONTROL).len(), 3);
-        assert!(port.deadline().is_none());
-    }
-
-    #[test]
-    fn a_cursor_command_has_no_answer() {
-        let (mut driver, mut port) = started();
-        driver.descriptor(CURSOR, 0, (REQUEST, 56, NEXT, 1));
-        driver.descriptor(CURSOR, 1, (ANSWER, 64, WRITE, 0));
-        driver.make_available(CURSOR, 0);
-        driver.kick(CURSOR);
-        driver.turn(&mut port).unwrap();
-        assert_eq!(driver.used(CURSOR), [(0, 0)]);
-    }
-}
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use porthole_input_device::{Device as Core, Event, Input, Kind, Leds};
+use porthole_input_device::{Device as Core, Event, Input, Kind, Leds, SNAPSHOT_LIMIT};
 use porthole_trace::{DeviceInfo, Event as Record, Input as Done, Tap};
 use porthole_vhost_device::{Buffer, Device, Rings, Shape};
 
@@ -38,6 +38,9 @@ pub(crate) fn info(kind: Kind, guest: &str) -> DeviceInfo {
 #[derive(Debug)]
 pub(crate) struct InputPort {
     core: Core,
+    kind: Kind,
+    name: String,
+    serial: String,
     /// At most as many as the ring has entries.
     lent: VecDeque<Buffer>,
     /// Whether a driver has used it.
@@ -50,7 +53,7 @@ impl InputPort {
     pub(crate) fn new(kind: Kind, guest: &str) -> Self {
         let (name, serial) = names(kind, guest);
         let core = Core::new(kind, &name, &serial);
-        Self { core, lent: VecDeque::new(), used: false, tap: Tap::default() }
+        Self { core, kind, name, serial, lent: VecDeque::new(), used: false, tap: Tap::default() }
     }
 
     /// Whether a driver reads what the device does.
@@ -139,6 +142,23 @@ impl Device for InputPort {
         self.lent.clear();
         self.tap.record(|| Record::Reset);
         self.core.reset();
+    }
+
+    fn save(&self) -> Option<Vec<u8>> {
+        self.core.save()
+    }
+
+    fn state_limit(&self) -> u64 {
+        SNAPSHOT_LIMIT as u64
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), String> {
+        let core = Core::restore(self.kind, &self.name, &self.serial, state);
+        self.core = core.map_err(|error| error.to_string())?;
+        self.tap.state(Some(state));
+        // Nobody here presses what was pressed there.
+        self.release_all();
+        Ok(())
     }
 }
 

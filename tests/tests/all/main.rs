@@ -24,6 +24,8 @@ mod layers_gone;
 #[cfg(test)]
 mod layers_port;
 #[cfg(test)]
+mod migration;
+#[cfg(test)]
 mod mouse;
 #[cfg(test)]
 mod portholectl;

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use calloop::channel::Sender;
 use porthole_client::present::{Display, Guest, GuestState, Lamps, Told, Touch};
-use porthole_gpu_device::{Event, Gpu, Options, Quotas};
+use porthole_gpu_device::{Event, Options, Quotas};
 use porthole_input_device::{Input, Kind, Leds};
 use porthole_trace::{Event as Record, Tap, Tracer};
 use porthole_vhost_device::{Address, Endpoint, Fault, Server, Turn};
@@ -92,9 +92,10 @@ impl Devices {
             blob: cli.blob,
             uuids: Some(random()?),
         };
-        let gpu = Gpu::new(&options);
+        let gpu_info = trace::gpu_info(&options);
+        let port = GpuPort::new(options, Tap::default());
         let server = match cli.gpu_address() {
-            Some(address) => serve(address, gpu::shape(&gpu))?,
+            Some(address) => serve(address, gpu::shape(&port.gpu))?,
             None => return Err(Failure::System("no socket", io::ErrorKind::InvalidInput.into())),
         };
         let (keyboard, tablet) = (&cli.keyboard_socket, &cli.tablet_socket);
@@ -109,11 +110,11 @@ impl Devices {
         }
         let present = inputs.iter().zip(KINDS).filter(|(input, _)| input.is_some());
         let infos = present.map(|(_, kind)| input::info(kind, &cli.guest));
-        let infos = std::iter::once(trace::gpu_info(&options)).chain(infos).collect();
+        let infos = std::iter::once(gpu_info).chain(infos).collect();
         let trace = trace::open(cli, infos).map_err(|error| Failure::System("--trace", error))?;
         Ok(Self {
             server,
-            port: GpuPort::new(gpu, Tap::default()),
+            port,
             inputs,
             presenter: Presenter::Null,
             desk: Desk::new(usize::from(cli.scanouts)),
@@ -175,11 +176,15 @@ impl Devices {
         self.report();
         let Self { server, port, .. } = self;
         server.with_rings(|rings| port.complete_due(now, rings));
+        if port.take_news() && !server.config_changed() {
+            tracing::debug!("the guest that came will see its displays when it starts");
+        }
         if let Some(tracer) = &self.tracer {
             let bits = server.features();
             if std::mem::replace(&mut self.features, bits) != bits {
                 port.tap.record(|| Record::Features { bits });
             }
+            port.mend_trace();
             tracer.flush();
         }
     }

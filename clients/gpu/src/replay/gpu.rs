@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use porthole_gpu_device::{Answer, BufferId, Event as Shown, Gpu, Options, Quotas, Token};
+use porthole_gpu_device::{Answer, BufferId, Event as Shown, Gpu, Options, Quotas, State, Token};
 use porthole_pixel::Size;
 use porthole_trace::{Event, ReadError};
 use serde_json::Value;
@@ -25,6 +25,16 @@ const FENCES: usize = 1 << 16;
 /// A GPU, and what its trace calls things.
 pub(super) struct GpuReplay {
     gpu: Gpu,
+    options: Options,
+    visible: BTreeMap<usize, bool>,
+    /// A whole state, as far as it has come.
+    state: Vec<u8>,
+    /// What our numbers are more than the trace's, of frames and of fences; another device began there.
+    ahead: (u64, u64),
+    /// The numbers are compared anew.
+    resumed: (bool, bool),
+    /// Things of before may come back.
+    moved: bool,
     /// Our buffers by the trace's numbers.
     buffers: BTreeMap<u64, BufferId>,
     /// What was shown and not seen in the trace yet.
@@ -46,15 +56,21 @@ impl GpuReplay {
             resources: usize::try_from(number("max_resources", MOST_THINGS)?).ok()?,
             entries: usize::try_from(number("max_entries", MOST_THINGS)?).ok()?,
         };
-        let gpu = Gpu::new(&Options {
+        let options = Options {
             name: options.get("name")?.as_str()?.to_owned(),
             scanouts: scanouts.iter().map(size).collect(),
             quotas,
             blob: options.get("blob")?.as_bool()?,
             uuids: options.get("uuids").and_then(Value::as_u64),
-        });
+        };
         Some(Self {
-            gpu,
+            gpu: Gpu::new(&options),
+            options,
+            visible: BTreeMap::new(),
+            state: Vec::new(),
+            ahead: (0, 0),
+            resumed: (false, false),
+            moved: false,
             buffers: BTreeMap::new(),
             shown: VecDeque::new(),
             screens: BTreeMap::new(),
@@ -104,7 +120,12 @@ impl GpuReplay {
             report.differs("the trace has no answer to this request");
             return Ok(());
         };
-        if then != token.map(Token::get) {
+        if let (Some(then), Some(token)) = (then, token)
+            && std::mem::take(&mut self.resumed.1)
+        {
+            self.ahead.1 = token.get().wrapping_sub(then);
+        }
+        if then.map(|then| then.wrapping_add(self.ahead.1)) != token.map(Token::get) {
             report.differs("what the answer waits for is not what it waited for");
         }
         if recorded != answer {
@@ -144,18 +165,24 @@ impl GpuReplay {
                 self.gpu.describe(usize::from(scanout), refresh_mhz, millimetres);
             }
             Event::Visible { scanout, visible } => {
+                self.visible.insert(usize::from(scanout), visible);
                 self.gpu.set_visible(usize::from(scanout), visible);
             }
             Event::Released { scanout, buffer, serial } => match self.buffers.get(&buffer) {
-                Some(buffer) => self.gpu.buffer_released(usize::from(scanout), *buffer, serial),
+                Some(buffer) => {
+                    let serial = serial.wrapping_add(self.ahead.0);
+                    self.gpu.buffer_released(usize::from(scanout), *buffer, serial);
+                }
+                None if self.moved => {}
                 None => report.differs("a buffer came back that was never shown"),
             },
             Event::Presented { scanout, serial } => {
-                self.gpu.presented(usize::from(scanout), serial);
+                self.gpu.presented(usize::from(scanout), serial.wrapping_add(self.ahead.0));
             }
             Event::Discarded { scanout, serial } => {
-                self.gpu.discarded(usize::from(scanout), serial);
+                self.gpu.discarded(usize::from(scanout), serial.wrapping_add(self.ahead.0));
             }
+            Event::State { last, bytes } => self.take_state(last, bytes, report, show),
             Event::End { summary } => report.summary(summary),
             _ => {}
         }
@@ -164,8 +191,9 @@ impl GpuReplay {
     /// A fence went out.
     fn fence(&mut self, number: u64, late: bool, report: &mut Report) {
         self.completed.extend(self.gpu.take_completed());
+        let number = number.wrapping_add(self.ahead.1);
         let Some(token) = self.waiting.remove(&number) else {
-            report.differs("a fence went out that nobody waits for");
+            report.check(self.moved, "a fence went out that nobody waits for");
             return;
         };
         let done = self.completed.remove(&token);
@@ -175,6 +203,42 @@ impl GpuReplay {
         self.gpu.expired(token);
         if self.waiting.is_empty() {
             self.completed.clear();
+        }
+    }
+
+    /// The whole state of the device, in pieces.
+    fn take_state(&mut self, last: bool, bytes: &[u8], report: &mut Report, show: &mut Show) {
+        if (self.state.len() + bytes.len()) as u64 > self.gpu.snapshot_limit() {
+            self.state.clear();
+            return report.differs("the trace has a state that is longer than any of its device");
+        }
+        self.state.extend_from_slice(bytes);
+        if !last {
+            return;
+        }
+        let bytes = std::mem::take(&mut self.state);
+        let restored = State::from_bytes(&bytes).map_err(|error| error.to_string());
+        let restored = restored.and_then(|state| {
+            Gpu::restore(&self.options, &state).map_err(|error| error.to_string())
+        });
+        match restored {
+            Err(error) => report.differs(&error),
+            Ok(gpu) => {
+                self.gpu = gpu;
+                for (scanout, visible) in &self.visible {
+                    self.gpu.set_visible(*scanout, *visible);
+                }
+                self.buffers.clear();
+                self.waiting.clear();
+                self.screens.clear();
+                (self.resumed, self.moved) = ((true, true), true);
+                report.whole_again();
+                for event in self.gpu.take_events() {
+                    if let Err(error) = self.look(&event, show) {
+                        report.differs(&format!("a picture cannot be shown: {error}"));
+                    }
+                }
+            }
         }
     }
 
@@ -199,7 +263,11 @@ impl GpuReplay {
             (Event::Frame { scanout, serial, buffer, size, damage }, Shown::Frame(frame)) => {
                 self.buffers.insert(*buffer, frame.buffer);
                 let same_size = *size == (frame.layout.size().width, frame.layout.size().height);
-                let same_place = usize::from(*scanout) == frame.scanout && *serial == frame.serial;
+                if std::mem::take(&mut self.resumed.0) {
+                    self.ahead.0 = frame.serial.wrapping_sub(*serial);
+                }
+                let expected = serial.wrapping_add(self.ahead.0);
+                let same_place = usize::from(*scanout) == frame.scanout && expected == frame.serial;
                 let rects = frame.damage.rects().iter().map(trace::numbers);
                 if !same_size || !same_place || !rects.eq(damage.iter().copied()) {
                     report.differs(&format!("frame {serial} is {:?}", frame.damage));
@@ -209,7 +277,8 @@ impl GpuReplay {
                 let ids: BTreeSet<_> =
                     buffers.iter().filter_map(|buffer| self.buffers.remove(buffer)).collect();
                 // Those that were never shown have no name in common.
-                if buffers.len() != ours.len() || !ids.iter().all(|id| ours.contains(id)) {
+                let known = self.moved || buffers.len() == ours.len();
+                if !known || !ids.iter().all(|id| ours.contains(id)) {
                     report.differs("other buffers are retired");
                 }
             }

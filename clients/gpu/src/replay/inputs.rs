@@ -11,6 +11,9 @@ const EVENTS: u8 = 0;
 /// An input device and the buffers that its driver lent.
 pub(super) struct InputReplay {
     device: Device,
+    kind: Kind,
+    name: String,
+    serial: String,
     lent: usize,
 }
 
@@ -25,7 +28,9 @@ impl InputReplay {
             _ => return None,
         };
         let text = |key: &str| options.get(key).and_then(Value::as_str).unwrap_or_default();
-        Some(Self { device: Device::new(kind, text("name"), text("serial")), lent: 0 })
+        let (name, serial) = (text("name").to_owned(), text("serial").to_owned());
+        let device = Device::new(kind, &name, &serial);
+        Some(Self { device, kind, name, serial, lent: 0 })
     }
 
     pub(super) fn apply(&mut self, event: &Event<'_>, report: &mut Report) {
@@ -54,6 +59,13 @@ impl InputReplay {
                 let same = packet.iter().map(|word| (word.kind, word.code, word.value));
                 if !same.eq(events.iter().copied()) {
                     report.differs(&format!("the driver got {packet:?} instead of {events:?}"));
+                }
+            }
+            // A state of such a device is no longer than one record.
+            Event::State { bytes, .. } => {
+                match Device::restore(self.kind, &self.name, &self.serial, bytes) {
+                    Ok(device) => self.device = device,
+                    Err(error) => report.differs(&error.to_string()),
                 }
             }
             Event::Stop { queue: EVENTS } => self.lent = 0,

@@ -26,6 +26,10 @@ pub(super) struct Report {
     /// What differs behind a hole of the trace, where nothing can be said.
     unsure: u64,
     lost: u64,
+    /// Something is missing since the device's whole state was known.
+    hole: bool,
+    /// The device did not begin as after power-on.
+    moved: bool,
     summary: Option<Value>,
     done: Value,
 }
@@ -43,18 +47,23 @@ impl Report {
             differences: 0,
             unsure: 0,
             lost: 0,
+            hole: false,
+            moved: false,
             summary: None,
             done: Value::Null,
         }
     }
 
-    /// Counts a record.
+    /// Counts a step: a request with all that belongs to it, or another record.
     pub(super) fn record(&mut self, time_us: u64, event: &Event<'_>) {
         self.records += 1;
         self.time_us = time_us;
         match event {
             Event::Request { .. } => self.requests += 1,
-            Event::Lost { records, .. } => self.lost = self.lost.saturating_add(*records),
+            Event::Lost { records, .. } => {
+                self.lost = self.lost.saturating_add(*records);
+                self.hole = true;
+            }
             Event::Frame { .. } | Event::Disabled { .. } | Event::CursorImage { .. } => {
                 *self.shown.entry(event.name()).or_default() += 1;
             }
@@ -74,14 +83,14 @@ impl Report {
 
     /// Something is not as recorded.
     pub(super) fn differs(&mut self, what: &str) {
-        if self.lost > 0 {
+        if self.hole {
             self.unsure += 1;
             return;
         }
         self.differences += 1;
         if self.differences <= TOLD {
             let (record, seconds) = (self.records, self.time_us as f64 / 1e6);
-            tracing::warn!("record {record} at {seconds:.6} s: {what}");
+            tracing::warn!("step {record} at {seconds:.6} s: {what}");
         }
     }
 
@@ -90,6 +99,12 @@ impl Report {
         if !same {
             self.differs(what);
         }
+    }
+
+    /// The device is as the trace has it again.
+    pub(super) const fn whole_again(&mut self) {
+        self.hole = false;
+        self.moved = true;
     }
 
     pub(super) const fn differences(&self) -> u64 {
@@ -109,7 +124,8 @@ impl Report {
             "frames": done.frames,
             "transferred_bytes": done.copies.transfer,
         });
-        if self.summary.as_ref().is_some_and(|summary| *summary != self.done) {
+        let all_seen = self.lost == 0 && !self.moved;
+        if all_seen && self.summary.as_ref().is_some_and(|summary| *summary != self.done) {
             let text = format!("in all it was {:?} and is {}", self.summary, self.done);
             self.differs(&text);
         }
@@ -133,7 +149,7 @@ impl Report {
                 "guest": self.guest,
                 "devices": self.kinds,
                 "seconds": self.time_us as f64 / 1e6,
-                "records": self.records,
+                "steps": self.records,
                 "requests": self.requests,
                 "commands": self.commands,
                 "shown": self.shown,
@@ -162,6 +178,6 @@ impl Report {
             let (lost, unsure) = (self.lost, self.unsure);
             writeln!(output, "{lost} records are missing; {unsure} differences behind that")?;
         }
-        writeln!(output, "{} records, {} differences", self.records, self.differences)
+        writeln!(output, "{} steps, {} differences", self.records, self.differences)
     }
 }
