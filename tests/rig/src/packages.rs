@@ -40,6 +40,7 @@ pub const TO_RUN: &[Needed] = &[
     needed("libegl1", "finds a GPU's driver, for the tests of the GPU renderer"),
     needed("libegl-mesa0", "a driver without a GPU"),
     needed("libgl1-mesa-dri", "GL without a GPU"),
+    needed("systemd", "checks our units"),
 ];
 
 /// Ordinary programs with windows that the longer tests show.

@@ -56,6 +56,8 @@ mod trace;
 #[cfg(test)]
 mod two_guests;
 #[cfg(test)]
+mod units;
+#[cfg(test)]
 mod viewer_sizes;
 #[cfg(test)]
 mod wayland_capture;
