@@ -37,6 +37,11 @@ pub(crate) struct Cli {
     #[arg(long, value_name = "N")]
     pub(crate) ready_fd: Option<i32>,
 
+    /// Keep all rights of this user, instead of giving up those that are not needed before the first
+    /// client is heard; for finding faults.
+    #[arg(long)]
+    pub(crate) no_sandbox: bool,
+
     /// What to log: error, warn, info, debug or trace, for all or by module (see RUST_LOG).
     #[arg(long, value_name = "LEVEL", default_value = "info", env = "PORTHOLE_LOG")]
     pub(crate) log: String,

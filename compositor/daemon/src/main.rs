@@ -9,6 +9,7 @@
 mod accounts;
 mod cli;
 mod clock;
+mod confine;
 mod cursor;
 mod cursor_theme;
 mod desktop;

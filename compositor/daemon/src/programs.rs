@@ -38,9 +38,21 @@ struct Running {
 #[derive(Debug, Default)]
 pub(crate) struct Programs {
     running: BTreeMap<String, Running>,
+    /// The service still has the right to start any.
+    can_start: bool,
 }
 
 impl Programs {
+    /// None yet.
+    pub(crate) fn new(can_start: bool) -> Self {
+        Self { running: BTreeMap::new(), can_start }
+    }
+
+    /// Whether these could be started.
+    pub(crate) fn can_run(&self, programs: &[Program]) -> bool {
+        self.can_start || programs.is_empty()
+    }
+
     /// Sends every program SIGTERM and waits for none: they end as their sockets close.
     pub(crate) fn stop_all(&mut self, handle: &LoopHandle<'static, State>) {
         for (_, mut running) in std::mem::take(&mut self.running) {

@@ -37,6 +37,10 @@ pub(crate) enum ApplyError {
     Socket(#[from] SocketError),
     #[error("a port's render thread cannot be started: {0}")]
     Thread(#[from] std::io::Error),
+    #[error(
+        "[[program]]: the service was started without programs and gave up the right to start any; start it again, or start them by units of their own"
+    )]
+    Programs,
 }
 
 impl State {
@@ -55,6 +59,9 @@ impl State {
 
     fn apply(&mut self, config: Config, text: &str) -> Result<(), ApplyError> {
         // Everything that can fail comes first and changes nothing that is seen.
+        if !self.programs.can_run(&config.programs) {
+            return Err(ApplyError::Programs);
+        }
         let splash = splash(&config)?;
         let files = Files::load(&config)?;
         let viewer_sizes = kept(&self.viewer_sizes, &config);

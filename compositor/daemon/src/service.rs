@@ -24,6 +24,7 @@ use smithay::{
 
 use crate::{
     cli::Cli,
+    confine::confine,
     cursor,
     handlers::wfd::Control,
     layers::Layers,
@@ -71,7 +72,8 @@ pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
     let runtime = runtime_dir(cli);
     let sockets = Sockets::new(&runtime, handed).map_err(ApplyError::from)?;
     let digest = Digest::of(&text, &images);
-    let mut memory = Memory::open(cli.state_dir.clone().unwrap_or_else(|| runtime.join(".state")));
+    let state_dir = cli.state_dir.clone().unwrap_or_else(|| runtime.join(".state"));
+    let mut memory = Memory::open(state_dir.clone());
     let start = memory.recall(&config, (digest, &images), cli.fresh).map_err(ApplyError::from)?;
     let Start { device, viewer_sizes } = start;
     pictures.follow(&device);
@@ -82,6 +84,8 @@ pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
         Signals::new(&[Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGTERM, Signal::SIGINT])?;
     let display: Display<State> =
         Display::new().map_err(|e| ServiceError::Display(e.to_string()))?;
+    // Threads inherit it as well.
+    let starts_programs = confine(cli, &config, &runtime, &state_dir);
     memory.start();
     let (answers, drawn) = channel::channel();
     let (wake, released) = make_ping().map_err(|e| ServiceError::Loop(e.into()))?;
@@ -102,7 +106,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
         layers: Layers::default(),
         pictures,
         sockets,
-        programs: Programs::default(),
+        programs: Programs::new(starts_programs),
         statistics: Statistics::default(),
         released: Releases::new(wake),
         arrow: cursor::arrow(),

@@ -35,11 +35,12 @@ const SAFE: [&str; 17] = [
 ];
 
 /// The only files with unsafe code: shared memory, descriptors that a parent passed down, a process that
-/// is forked, a C interface, the machine's GPU library, and blending: it reads rows of client memory by address and uses SIMD instructions.
-const UNSAFE: [&str; 18] = [
+/// is forked, a variable of the environment, a C interface, the machine's GPU library, and blending: it reads rows of client memory by address and uses SIMD instructions.
+const UNSAFE: [&str; 19] = [
     "clients/memory/src/memory.rs",
     "clients/program/src/connector.rs",
     "clients/program/src/inherit.rs",
+    "compositor/daemon/src/confine.rs",
     "compositor/daemon/src/protocols/shm/mapping.rs",
     "compositor/daemon/src/protocols/shm/pixels.rs",
     "compositor/daemon/src/render/canvas.rs",

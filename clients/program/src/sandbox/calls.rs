@@ -19,7 +19,7 @@ pub enum Calls {
     Accept,
     /// Makes Unix sockets, connects them, and hears of what comes into a folder.
     Connect,
-    /// Makes sockets that listen at a path, and sets owner and mode of their files.
+    /// Makes Unix sockets in pairs or to listen at a path, and sets owner and mode of their files.
     Listen,
     /// Opens, lists and removes files, where rules about files let it.
     Files,
@@ -124,7 +124,10 @@ fn narrow(groups: &[Calls]) -> Result<Vec<(c_long, Vec<SeccompRule>)>, FilterErr
     }
     if groups.iter().any(|group| matches!(group, Calls::Connect | Calls::Listen)) {
         let unix = one(0, equal(), u64::from(libc::AF_UNIX.unsigned_abs()))?;
-        narrow.push((libc::SYS_socket, vec![unix]));
+        narrow.push((libc::SYS_socket, vec![unix.clone()]));
+        if groups.contains(&Calls::Listen) {
+            narrow.push((libc::SYS_socketpair, vec![unix]));
+        }
     }
     if !groups.contains(&Calls::Files) {
         // What is open may be looked at. A path is looked at too, where it is given all the same.
