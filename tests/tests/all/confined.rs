@@ -259,6 +259,63 @@ fn a_vnc_server_opens_no_other_socket_and_no_file() -> Result<()> {
     guest.power_off()
 }
 
+#[test]
+fn the_service_writes_nowhere_else_and_starts_nothing() -> Result<()> {
+    let service = service()?;
+    let precious = service.folder().join("precious");
+    fs::write(&precious, "of somebody else")?;
+    let here = i64::from(libc::AT_FDCWD).cast_unsigned();
+    let to_write = libc::O_WRONLY.unsigned_abs().into();
+    let to_make = (libc::O_WRONLY | libc::O_CREAT).unsigned_abs().into();
+    let refused = answer_of(libc::EACCES);
+    for thread in threads(service.process.id())? {
+        let mut tracee = Tracee::stop(thread)?;
+        let mut path = precious.as_os_str().as_encoded_bytes().to_vec();
+        path.push(0);
+        let precious = tracee.bytes(&path)?;
+        let new = tracee.bytes(b"/tmp/of-the-intruder\0")?;
+        for (flags, path) in [(to_write, precious), (to_make, new)] {
+            let opened = tracee.call(libc::SYS_openat, [here, path, flags, 0o600, 0, 0])?;
+            assert_eq!(opened, refused);
+        }
+        for number in [libc::SYS_unlink, libc::SYS_rmdir] {
+            assert_eq!(tracee.call(number, [precious, 0, 0, 0, 0, 0])?, refused);
+        }
+        for family in [libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK, libc::AF_PACKET] {
+            let family = family.unsigned_abs().into();
+            assert_eq!(tracee.call(libc::SYS_socket, [family, 1, 0, 0, 0, 0])?, MISSING);
+        }
+        for number in [libc::SYS_execve, libc::SYS_fork, libc::SYS_kill, libc::SYS_ptrace] {
+            assert_eq!(tracee.call(number, [1, 0, 0, 0, 0, 0])?, MISSING);
+        }
+        // What a reload may name is readable.
+        let read = tracee.call(libc::SYS_openat, [here, precious, 0, 0, 0, 0])?;
+        assert!(read > 2, "{read}");
+        tracee.call(libc::SYS_close, [read.cast_unsigned(), 0, 0, 0, 0, 0])?;
+    }
+    assert_eq!(fs::read_to_string(&precious)?, "of somebody else");
+
+    let good = fs::read_to_string(service.configuration())?;
+    let program = "[[socket]]\nname = \"apps\"\n[[program]]\nname = \"p\"\nsocket = \"apps\"\ncommand = [\"true\"]\n";
+    service.reload(&format!("{good}\n{program}"))?;
+    wait_for_log(&service.process, "gave up the right to start any")?;
+    service.reload(&format!("{good}\n[[socket]]\nname = \"late\"\n"))?;
+    wait_for_log(&service.process, "the configuration was read again")?;
+    // The new socket is there, and works.
+    let late = service.socket("viewer")?.with_file_name("../late/wayland-0");
+    std::os::unix::net::UnixStream::connect(late)?;
+
+    let with_program = Service::start_with(&format!("{good}\n{program}"))?;
+    wait_for_log(&with_program.process, "no sandbox: the programs of the configuration")?;
+    assert_eq!(with_program.process.status("Seccomp")?, 0);
+    Ok(())
+}
+
+fn wait_for_log(process: &Process, line: &str) -> Result<()> {
+    let found = wait_until(line, SHORT, || Ok(process.log().contains(line).then_some(())));
+    found.map_err(|error| process.failure(&error.to_string()))
+}
+
 fn draw(pattern: Pattern) -> Order {
     Order::Draw { head: 0, pattern, seed: 1, area: None }
 }
