@@ -19,9 +19,10 @@ use crate::fault::Fault;
 use crate::memory::{MAX_SLOTS, TableError};
 use crate::ring::Ring;
 use crate::rings::Rings;
-use crate::watch::Watch;
+use crate::watch::{Watch, is_event};
 
 const NO_REGIONS: &str = "QEMU passed no memory that can be shared";
+const NO_EVENT: &str = "an eventfd is needed here";
 const BLANK: &str = "all that can be seen of it is zero, so the guest writes elsewhere";
 
 /// The state that a front-end sets up by its requests.
@@ -251,6 +252,11 @@ impl Backend {
                 _ => refuse("the device has no such queue"),
             };
         };
+        if matches!(request, Request::SetVringCall { .. } | Request::SetVringErr { .. })
+            && !fds.iter().all(is_event)
+        {
+            return refuse(NO_EVENT);
+        }
         let fine = match request {
             Request::SetVringNum(state) => ring.set_size(state.value),
             Request::SetVringBase(state) => ring.set_base(state.value),
@@ -300,6 +306,9 @@ impl Backend {
         let Some(kick) = kick else {
             return refuse("rings without a kick descriptor are not supported");
         };
+        if !is_event(&kick) {
+            return refuse(NO_EVENT);
+        }
         if self.rings.memory.is_empty() {
             return Err(Fault::PrivateMemory(NO_REGIONS));
         }

@@ -20,6 +20,12 @@ pub enum Fault {
          -object memory-backend-memfd,id=mem,size=SIZE,share=on -machine memory-backend=mem"
     )]
     Map(#[source] io::Error),
+    /// Memory went away that was mapped.
+    #[error(
+        "guest memory was taken away while in use: the front-end cut its file short, or no (huge) \
+         pages are left for it"
+    )]
+    MemoryLost,
     /// The front-end broke the protocol.
     #[error("the front-end does not speak vhost-user as expected")]
     Protocol(#[source] DecodeError),

@@ -9,7 +9,8 @@
 //! - messages a turn and chains a turn (`server.rs`), so that one guest queue cannot keep
 //!   the loop from the others;
 //! - bytes and descriptors of a chain (`chain.rs`), index jumps of a ring (`ring.rs`);
-//! - addresses: only memory that the front-end shared can be reached (`memory.rs`).
+//! - addresses: only memory that the front-end shared can be reached (`memory.rs`), also when it takes that
+//!   memory away meanwhile (`memory/guard.rs`).
 //!
 //! A ring that breaks the rules is stopped with a log line and stays stopped until the
 //! driver starts it again. A front-end that breaks the protocol ends the connection.

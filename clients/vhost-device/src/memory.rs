@@ -5,12 +5,15 @@
 //! device (CVE-2024-3446) or our own memory. Guests write to their RAM at any time; all
 //! reads copy, nothing is read twice.
 //!
-//! A front-end that cuts the file short after it was mapped ends this process (SIGBUS), and
-//! with it nothing but a device of its own guest.
+//! A front-end that cuts the file short after it was mapped does not end this process by SIGBUS:
+//! `guard.rs` notices, and the connection ends with a message.
+
+mod guard;
 
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use porthole_vhost_user::MemoryRegion;
 use thiserror::Error;
@@ -19,9 +22,13 @@ use vm_memory::{
     GuestMemoryRegion, GuestRegionMmap, Permissions,
 };
 
+use self::guard::Guard;
+
 /// Guest RAM at one moment: cheap to clone, and stays mapped while a clone lives.
 #[derive(Clone, Debug, Default)]
 pub struct GuestRam {
+    /// One for each region. INVARIANT: before the map, so that they are dropped first.
+    guards: Vec<Arc<Guard>>,
     map: GuestMemoryMmap,
 }
 
@@ -68,7 +75,7 @@ impl GuestRam {
     /// A mapping made elsewhere, for tests of devices.
     #[must_use]
     pub fn from_map(map: GuestMemoryMmap) -> Self {
-        Self { map }
+        Self { guards: Vec::new(), map }
     }
 
     /// Whether the lowest 16 MiB hold nothing but zeros. No running guest looks like that
@@ -127,18 +134,23 @@ impl Table {
         self.regions.is_empty()
     }
 
+    /// Whether some of the memory was taken away by the front-end while it was mapped.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.ram.guards.iter().any(|guard| guard.is_lost())
+    }
+
     /// Replaces all regions; on an error the old ones stay.
     pub(crate) fn replace(
         &mut self,
         regions: Vec<MemoryRegion>,
         fds: Vec<OwnedFd>,
     ) -> Result<(), TableError> {
-        let mut map = GuestMemoryMmap::new();
+        let mut ram = GuestRam::default();
         for (region, fd) in regions.iter().zip(fds) {
-            map = insert(&map, *region, fd)?;
+            ram = insert(&ram, *region, fd)?;
         }
         self.regions = regions;
-        self.ram = GuestRam { map };
+        self.ram = ram;
         Ok(())
     }
 
@@ -147,9 +159,8 @@ impl Table {
         if self.regions.len() >= MAX_SLOTS {
             return Err(TableError::Slots);
         }
-        let map = insert(&self.ram.map, region, fd)?;
+        self.ram = insert(&self.ram, region, fd)?;
         self.regions.push(region);
-        self.ram = GuestRam { map };
         Ok(())
     }
 
@@ -170,7 +181,9 @@ impl Table {
             .remove_region(GuestAddress(region.guest_address), region.size)
             .map_err(|_| TableError::Missing)?;
         self.regions.remove(position);
-        self.ram = GuestRam { map };
+        let mut guards = self.ram.guards.clone();
+        guards.remove(position);
+        self.ram = GuestRam { guards, map };
         Ok(())
     }
 
@@ -180,11 +193,8 @@ impl Table {
     }
 }
 
-fn insert(
-    map: &GuestMemoryMmap,
-    region: MemoryRegion,
-    fd: OwnedFd,
-) -> Result<GuestMemoryMmap, TableError> {
+/// The memory with one more region, whose guard is the last.
+fn insert(ram: &GuestRam, region: MemoryRegion, fd: OwnedFd) -> Result<GuestRam, TableError> {
     let size = usize::try_from(region.size)
         .map_err(|_| TableError::Map(io::ErrorKind::OutOfMemory.into()))?;
     let file = File::from(fd);
@@ -197,7 +207,11 @@ fn insert(
     let file = FileOffset::new(file, region.file_offset);
     let mapped = GuestRegionMmap::from_range(GuestAddress(region.guest_address), size, Some(file))
         .map_err(|error| TableError::Map(io::Error::other(error)))?;
-    map.insert_region(std::sync::Arc::new(mapped)).map_err(|_| TableError::Overlap)
+    let guard = Guard::new(mapped.as_ptr(), size).map_err(TableError::Map)?;
+    let map = ram.map.insert_region(Arc::new(mapped)).map_err(|_| TableError::Overlap)?;
+    let mut guards = ram.guards.clone();
+    guards.push(Arc::new(guard));
+    Ok(GuestRam { guards, map })
 }
 
 #[cfg(test)]

@@ -172,7 +172,8 @@ impl Rings {
         }
     }
 
-    fn fail(&mut self, queue: usize) {
+    /// Stops a queue that broke the rules.
+    pub(crate) fn fail(&mut self, queue: usize) {
         if let Some(ring) = self.rings.get_mut(queue)
             && ring.is_started()
         {

@@ -129,7 +129,9 @@ impl Server {
         for event in events {
             match event.data.u64() {
                 KEY_FRONT => disconnected |= self.front(device)?,
-                KEY_WAKE => clear(&self.wake),
+                KEY_WAKE => {
+                    clear(&self.wake);
+                }
                 KEY_REQUEST => self.backend.channels.read_answers(self.backend.shape.name),
                 KEY_GPU => self.backend.channels.drain_gpu(),
                 KEY_STATE => self.backend.transfer.turn(),
@@ -137,6 +139,9 @@ impl Server {
             }
         }
         self.process(device);
+        if self.backend.rings.memory.is_lost() {
+            return Err(Fault::MemoryLost);
+        }
         if disconnected {
             self.backend.stop_all(device);
             self.phase = Phase::Gone;
@@ -152,6 +157,10 @@ impl Server {
         rings.refill(CHAINS_OUTSIDE, None);
         let result = work(rings);
         rings.notify();
+        if rings.memory.is_lost() {
+            // The next turn says so.
+            let _ = write(&self.wake, &1u64.to_ne_bytes());
+        }
         result
     }
 
@@ -203,8 +212,12 @@ impl Server {
         let Some(queue) = queue else {
             return;
         };
-        if let Some(kick) = self.backend.rings.rings.get(queue).and_then(|r| r.kick()) {
-            clear(kick);
+        if let Some(kick) = self.backend.rings.rings.get(queue).and_then(|ring| ring.kick()) {
+            if !clear(kick) {
+                // It would be ready for ever.
+                self.backend.rings.fail(queue);
+                return;
+            }
             self.kicks = self.kicks.saturating_add(1);
         }
         if let Some(pending) = self.backend.pending.get_mut(queue) {
@@ -270,11 +283,14 @@ fn accept_from(listener: &Watch) -> Result<Option<OwnedFd>, Fault> {
     accept(listener).map_err(|error| Fault::System("accept", error))
 }
 
-/// Empties an eventfd.
-fn clear(event: &Watch) {
+/// Empties an eventfd; false when it cannot be emptied.
+fn clear(event: &Watch) -> bool {
     let mut counter = [0; 8];
-    // EAGAIN: somebody did already.
-    let _ = read(event, &mut counter);
+    match read(event, &mut counter) {
+        Ok(count) => count > 0,
+        // EAGAIN: somebody did already.
+        Err(error) => matches!(error, rustix::io::Errno::AGAIN | rustix::io::Errno::INTR),
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 
 use rustix::event::epoll;
+use rustix::fs::fstat;
+
+/// The bits of a mode that tell the file's type.
+const S_IFMT: u32 = 0o170_000;
 
 /// A descriptor with its place in an epoll set.
 ///
@@ -36,6 +40,13 @@ impl Watch {
         epoll::add(epoll, &fd, epoll::EventData::new_u64(key), what)?;
         Ok(Self { epoll: Rc::clone(epoll), fd })
     }
+}
+
+/// Whether a descriptor can be an eventfd. Sockets and pipes that have ended are ready for ever, and
+/// reading or writing a file of somebody's file system may never come back; none of them is one.
+pub(crate) fn is_event(fd: &OwnedFd) -> bool {
+    // An anonymous inode is of no type.
+    fstat(fd).is_ok_and(|stat| stat.st_mode & S_IFMT == 0)
 }
 
 impl AsFd for Watch {

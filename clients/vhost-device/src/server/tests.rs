@@ -127,6 +127,42 @@ fn broken_chains_go_back_unanswered() {
 }
 
 #[test]
+fn cve_2026_6425_indirect_tables_that_are_longer_than_they_are() {
+    let mut driver = Driver::started(SHAPE);
+    let mut echo = Echo::default();
+    // Entries that name each other past the end of the table.
+    driver.descriptor_at(0xa000, (0x8000, 4, NEXT, 2));
+    driver.descriptor_at(0xa010, (0x8000, 4, NEXT, 500));
+    driver.descriptor_at(0xa020, (0x8000, 4, 0, 0));
+    let lengths = [(16, 0), (32, 0), (17, 0), (48, 1), (0x10_0000, 1), (u32::MAX, 1)];
+    for (number, (length, seen)) in lengths.into_iter().enumerate() {
+        driver.descriptor(0, 0, (0xa000, length, INDIRECT, 0));
+        driver.make_available(0, 0);
+        driver.kick(0);
+        driver.turn(&mut echo).unwrap();
+        assert_eq!(driver.used(0).len(), number + 1, "{length}");
+        assert_eq!(echo.seen.len(), seen, "{length}");
+    }
+}
+
+/// What is handed over as an event may be a socket that has ended: it would be ready for ever.
+#[test]
+fn events_are_events() {
+    use std::os::fd::AsFd;
+    let mut driver = Driver::started(SHAPE);
+    let mut echo = Echo::default();
+    let (ended, peer) = std::os::unix::net::UnixStream::pair().unwrap();
+    drop(peer);
+    for request in [12, 13, 14] {
+        let index = 0u64.to_le_bytes();
+        let reply = driver.request_raw(request, &index, &[ended.as_fd()], &mut echo).unwrap();
+        assert_eq!(reply[12..], 1u64.to_le_bytes(), "request {request}");
+    }
+    driver.turn(&mut echo).unwrap();
+    assert!(!driver.is_readable());
+}
+
+#[test]
 fn nested_indirect_tables_are_refused() {
     let mut driver = Driver::started(SHAPE);
     let mut echo = Echo::default();
