@@ -36,3 +36,6 @@ pub use qemu::Leds;
 pub use security::{Password, vnc_auth_response};
 pub use server::{Config, Event, Server, Update};
 pub use spec::Encoding;
+
+#[cfg(test)]
+mod hostile_tests;

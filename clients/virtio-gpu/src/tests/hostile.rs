@@ -1,7 +1,7 @@
 //! Attacks that other devices fell for, by the number of the report where there is one.
 
 use super::bench::*;
-use crate::{Event, Gpu, Options};
+use crate::{Event, Gpu, Options, Quotas};
 
 #[test]
 fn cve_2016_10029_scanout_out_of_range() {
@@ -131,6 +131,70 @@ fn cve_2026_66021_blob_bounds_without_overflow() {
     assert_eq!(set([48, 48, 16, 16], [64, 64], [256, 0]), OK);
     assert_eq!(set([49, 48, 16, 16], [64, 64], [256, 0]), PARAMETER);
     assert_eq!(set([u32::MAX, 0, 16, 16], [64, 64], [256, 0]), PARAMETER);
+}
+
+#[test]
+fn cve_2017_5578_2016_9912_memory_is_given_once_and_goes_with_its_resource() {
+    let quotas = Quotas { entries: 4, ..Quotas::default() };
+    let mut bench = Bench::new(&Options { quotas, ..Options::default() });
+    for _ in 0..1000 {
+        assert_eq!(bench.create(1, 64, 64), OK);
+        assert_eq!(bench.attach(1, 0, 64 * 64 * 4), OK);
+        // Again and again: the first list stays, the others cost nothing.
+        assert_eq!(bench.attach(1, 0, 64 * 64 * 4), UNSPEC);
+        assert_eq!(bench.unref(1), OK);
+    }
+}
+
+#[test]
+fn cve_2021_3544_3546_requests_of_every_number_leave_nothing_and_say_nothing() {
+    let mut bench = Bench::all_features(1);
+    // Capability sets of any number, size and version, and 3D commands with any claims of length.
+    for kind in (0x108..=0x109).chain(0x200..=0x209) {
+        for words in [[0; 6], [u32::MAX; 6], [1, 0, u32::MAX, 0x7fff_ffff, 0, 1]] {
+            let answer = bench.answer(&request(kind, &words));
+            assert_eq!((kind_of(&answer), answer.len()), (UNSPEC, 24), "{kind:#x}");
+            assert!(answer[4..].iter().all(|byte| *byte == 0));
+        }
+    }
+    let statistics = bench.gpu.statistics();
+    assert_eq!((statistics.bytes, statistics.resources), (0, 0));
+}
+
+#[test]
+fn cve_2026_6426_a_blob_is_not_shown_after_its_memory_was_taken() {
+    let mut bench = Bench::all_features(1);
+    bench.ram.fill(0, 64 * 64 * 4, 7);
+    bench.create_blob(1, 64 * 64 * 4, 0, 64 * 64 * 4);
+    bench.show_blob(0, 1, [64, 64]);
+    bench.flush(1, [0, 0, 64, 64]);
+    bench.frame();
+    assert_eq!(bench.detach(1), OK);
+    bench.ram.reads.borrow_mut().clear();
+    bench.ram.fill(0, 64 * 64 * 4, 9);
+    bench.flush(1, [0, 0, 64, 64]);
+    assert!(bench.ram.reads.borrow().is_empty(), "read what the guest has back");
+    assert!(bench.frames().iter().all(|frame| pixel(frame, 0, 0) == 7));
+}
+
+#[test]
+fn cve_2021_4206_4207_cursors_whose_size_is_a_claim() {
+    let mut bench = Bench::all_features(1);
+    // Blobs have no size of their own: only one that holds 64 by 64 pixels is a cursor.
+    for (id, bytes) in [(1, 1), (2, 64 * 64 * 4 - 1), (3, 64 * 64 * 4), (4, 1 << 32)] {
+        bench.create_blob(id, bytes, 0, 64 * 64 * 4);
+    }
+    for hot in [0, 63, 64, u32::MAX] {
+        for id in 1..=4 {
+            bench.cursor(0x300, [0, u32::MAX, 1 << 31, 0, id, hot, hot, 0]);
+        }
+    }
+    for event in bench.events() {
+        if let Event::CursorImage { size, pixels, hot, .. } = event {
+            assert_eq!((size.area() * 4, pixels.len()), (16384, 16384));
+            assert!(hot.0 < 64 && hot.1 < 64);
+        }
+    }
 }
 
 #[test]
