@@ -8,6 +8,7 @@
 pub mod capture;
 pub mod demo;
 pub mod failure;
+pub mod front_end;
 pub mod guest;
 pub mod line;
 pub mod picture;

@@ -15,6 +15,15 @@ mod confined;
 mod copies;
 #[cfg(test)]
 mod death_compositor;
+mod hostile_commands;
+#[cfg(test)]
+mod hostile_memory;
+#[cfg(test)]
+mod hostile_messages;
+#[cfg(test)]
+mod hostile_rings;
+#[cfg(test)]
+mod hostile_viewers;
 #[cfg(test)]
 mod idle;
 #[cfg(test)]
