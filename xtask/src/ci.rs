@@ -5,7 +5,10 @@ use porthole_rig::progress::say;
 use porthole_rig::{Qemu, Result, cache, roots};
 
 use crate::cargo::Counts;
-use crate::{demo, lint, setup, test};
+use crate::{demo, fuzz, lint, setup, test};
+
+/// Each of a dozen targets is tried for so long.
+const FUZZ_SECONDS: u32 = 4;
 
 /// Which parts to run.
 #[derive(Args)]
@@ -28,6 +31,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     } else {
         test::run_tier(true, None, &mut counts)?;
     }
+    fuzz::briefly(FUZZ_SECONDS)?;
     demo::once(&cache::target().join("demo"))?;
     test::finish(counts)
 }

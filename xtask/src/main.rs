@@ -9,6 +9,7 @@ mod bench;
 mod cargo;
 mod ci;
 mod demo;
+mod fuzz;
 mod gpu_vectors;
 mod lint;
 mod man;
@@ -76,6 +77,8 @@ enum Task {
     Bench(bench::Options),
     /// Live with guests, viewers, layouts and kills for a while, and say whether anything grows
     Soak(soak::Options),
+    /// Try inputs that nobody thought of on every parser and state machine
+    Fuzz(fuzz::Options),
     /// Prepare or look at what test guests run on
     #[command(subcommand)]
     Rig(rig::Task),
@@ -94,6 +97,7 @@ fn main() -> ExitCode {
         Task::Wlcs(options) => wlcs::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Soak(options) => soak::run(&options),
+        Task::Fuzz(options) => fuzz::run(&options),
         Task::Rig(task) => rig::run(&task),
     };
     match result {

@@ -15,6 +15,7 @@ mod confined;
 mod copies;
 #[cfg(test)]
 mod death_compositor;
+#[cfg(test)]
 mod hostile_commands;
 #[cfg(test)]
 mod hostile_memory;

@@ -1,0 +1,14 @@
+//! One module a target.
+
+pub(crate) mod config;
+pub(crate) mod edid;
+pub(crate) mod gpu;
+pub(crate) mod input_device;
+pub(crate) mod keyboard;
+pub(crate) mod messages;
+pub(crate) mod model;
+pub(crate) mod queues;
+pub(crate) mod relay;
+pub(crate) mod server;
+pub(crate) mod updates;
+pub(crate) mod viewer;
