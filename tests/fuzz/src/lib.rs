@@ -105,6 +105,18 @@ pub const TARGETS: &[Target] = &[
         longest: 512,
         run: targets::keyboard::run,
     },
+    Target {
+        name: "trace",
+        promise: "a trace as a file: it is read up to where it is damaged, in memory that it does not choose",
+        longest: 2048,
+        run: targets::trace::run,
+    },
+    Target {
+        name: "snapshot",
+        promise: "a saved GPU as a file: refused, or a device within its quotas that is saved the same",
+        longest: 2048,
+        run: targets::snapshot::run,
+    },
 ];
 
 /// The target of a name.

@@ -10,5 +10,7 @@ pub(crate) mod model;
 pub(crate) mod queues;
 pub(crate) mod relay;
 pub(crate) mod server;
+pub(crate) mod snapshot;
+pub(crate) mod trace;
 pub(crate) mod updates;
 pub(crate) mod viewer;

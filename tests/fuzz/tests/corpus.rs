@@ -55,7 +55,8 @@ mod tests {
     }
 
     replay!(
-        gpu, queues, messages, input, viewer, server, updates, config, model, relay, edid, keyboard
+        gpu, queues, messages, input, viewer, server, updates, config, model, relay, edid,
+        keyboard, trace, snapshot
     );
 
     #[test]
