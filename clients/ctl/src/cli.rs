@@ -43,7 +43,7 @@ pub enum Task {
         #[arg(long)]
         all: bool,
     },
-    /// Show the guests and programs that layers can show
+    /// Show the guests and programs that layers can show, and with the right `watch` what each uses
     Guests,
     /// Show the scene as a tree, down to each surface
     Dump,
@@ -129,6 +129,9 @@ pub enum Task {
         /// End after so many changes
         #[arg(long, value_name = "N")]
         count: Option<u64>,
+        /// Also tell what guests and sockets use, once a second while it changes (right `watch`)
+        #[arg(long)]
+        accounts: bool,
     },
     /// Tell for each frame of a port when its pictures came, and when it was planned, drawn and told
     ///

@@ -72,9 +72,12 @@ impl Right {
         Name::new(port).map(make).map_err(|error| RightError::Port(port.to_owned(), error))
     }
 
-    /// Whether the state of the port may be read with it.
+    /// Whether the state of the port may be read with it; `Watch` sees that there is a device, and no port.
     const fn observes(&self) -> bool {
-        matches!(self, Self::Capture(_) | Self::Layout(_) | Self::Power(_) | Self::Safety(_))
+        matches!(
+            self,
+            Self::Capture(_) | Self::Layout(_) | Self::Power(_) | Self::Safety(_) | Self::Watch
+        )
     }
 
     /// The port that the right is for; `None` for one that is for the whole service.
@@ -257,7 +260,7 @@ mod tests {
         assert_eq!(Right::Watch.to_string(), "watch");
         assert_eq!(Right::parse("watch:main"), Err(RightError::NoPort));
         let rights: SocketRights = [Right::Watch].into_iter().collect();
-        assert!(rights.may_account() && !rights.may_observe_any());
+        assert!(rights.may_account() && !rights.may_observe("main") && rights.may_observe_any());
     }
 
     #[test]

@@ -19,6 +19,23 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// What it said to people.
+    pub(crate) fn said(&self) -> &str {
+        &self.said
+    }
+
+    /// A run that must succeed.
+    pub(crate) fn succeeded(&self) -> Result<()> {
+        assert_eq!(self.code, Some(0), "{}", self.complained);
+        Ok(())
+    }
+
+    /// What the service said to a run that it must refuse.
+    pub(crate) fn refused(&self) -> Result<String> {
+        assert_eq!(self.code, Some(1), "{} {}", self.said, self.complained);
+        Ok(self.complained.clone())
+    }
+
     /// The JSON of a run that went well.
     pub(crate) fn json(&self) -> Result<Value> {
         assert_eq!(self.code, Some(0), "{}", self.complained);
@@ -33,7 +50,7 @@ pub(crate) fn command(service: &Service, socket: &str, arguments: &[&str]) -> Re
     Ok(command)
 }
 
-fn ctl_on(service: &Service, socket: &str, arguments: &[&str]) -> Result<Answer> {
+pub(crate) fn ctl_on(service: &Service, socket: &str, arguments: &[&str]) -> Result<Answer> {
     let output = command(service, socket, arguments)?.output()?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
     Ok(Answer {

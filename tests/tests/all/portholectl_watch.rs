@@ -11,21 +11,25 @@ use crate::wayland_scene::{APP, show};
 use crate::wfd_control::service;
 
 /// A running `portholectl watch` or `trace`, which ends with the test.
-struct Watch {
+pub(crate) struct Watch {
     child: Child,
     lines: BufReader<std::process::ChildStdout>,
 }
 
 impl Watch {
     fn start(service: &Service, arguments: &[&str]) -> Result<Self> {
-        let mut command = command(service, "looker", arguments)?;
+        Self::start_on(service, "looker", arguments)
+    }
+
+    pub(crate) fn start_on(service: &Service, socket: &str, arguments: &[&str]) -> Result<Self> {
+        let mut command = command(service, socket, arguments)?;
         let mut child = command.stdout(Stdio::piped()).spawn()?;
         let out = child.stdout.take().ok_or_else(|| Failure::new("no output"))?;
         Ok(Self { child, lines: BufReader::new(out) })
     }
 
     /// The next line for which this is true.
-    fn wait(&mut self, is: impl Fn(&Value) -> bool) -> Result<Value> {
+    pub(crate) fn wait(&mut self, is: impl Fn(&Value) -> bool) -> Result<Value> {
         loop {
             let mut line = String::new();
             if self.lines.read_line(&mut line)? == 0 {

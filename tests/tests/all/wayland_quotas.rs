@@ -1,11 +1,13 @@
 //! What a guest or socket may have by its configuration, what all have together, and what the
 //! service counts of each.
 
+use std::time::Duration;
+
 use porthole_tests::{
     Result, Service,
     demo::statistics,
     program::{PoolMemory, Program},
-    wait::{SHORT, wait_until},
+    wait::{SHORT, pause, wait_until},
 };
 use serde_json::Value;
 use wayland_client::protocol::{
@@ -13,6 +15,8 @@ use wayland_client::protocol::{
     wl_shm_pool::WlShmPool,
 };
 
+use crate::portholectl::ctl_on;
+use crate::portholectl_watch::Watch;
 use crate::wayland_scene::APP;
 
 const MIB: u64 = 1 << 20;
@@ -247,4 +251,97 @@ fn captures_and_copies_are_counted_for_who_wants_them() -> Result<()> {
     program.roundtrip()?;
     assert_eq!(counted(&service, "viewer", "copied_bytes")?, 40 * 20 * 4);
     Ok(())
+}
+
+/// What `portholectl guests` knows of an account.
+fn account(service: &Service, name: &str) -> Result<Value> {
+    let all = ctl_on(service, "control", &["guests", "--json"])?.json()?;
+    let accounts = all["account"].as_array().cloned().unwrap_or_default();
+    let found = accounts.into_iter().find(|account| account["name"] == name);
+    Ok(found.unwrap_or_else(|| panic!("no account {name}")))
+}
+
+#[test]
+fn portholectl_shows_accounts_and_the_budget() -> Result<()> {
+    let top = "[budget]\nmemory = \"64 MiB\"\npixels_per_second = 1_000_000";
+    let guest = "reserve = \"24 MiB\"\npriority = 9\nlimits = { memory = \"32 MiB\" }";
+    let service = Service::start_with(&configuration(top, "", guest))?;
+    let mut device = Program::connect(&service.socket("ivi")?)?;
+    let toplevel = device.toplevel("porthole.scanout.0")?;
+    let _held = pool(&device, 8 * MIB)?;
+    let buffer = device.buffer((64, 48), Format::Xrgb8888, true)?;
+    let mark = device.log.len();
+    device.frame(&toplevel.surface);
+    toplevel.show(&buffer);
+    device.wait_for("a frame", mark, |line| line == "frame done")?;
+    let ivi = account(&service, "ivi")?;
+    assert_eq!((&ivi["kind"], &ivi["priority"]), (&"guest".into(), &9.into()));
+    assert_eq!(ivi["memory"]["used"], 8 * MIB + 64 * 48 * 4);
+    assert_eq!(
+        (&ivi["memory"]["most"], &ivi["memory"]["reserved"]),
+        (&(32 * MIB).into(), &(24 * MIB).into())
+    );
+    assert_eq!((&ivi["total"]["pictures"], &ivi["total"]["shown"]), (&1.into(), &1.into()));
+    assert_eq!(ivi["clients"]["now"], 1);
+    let all = ctl_on(&service, "control", &["guests", "--json"])?.json()?;
+    assert_eq!(all["budget"]["memory"]["limit"], 64 * MIB);
+    assert_eq!(all["budget"]["memory"]["set_aside"], 16 * MIB - 64 * 48 * 4);
+    assert_eq!(all["budget"]["pixels_per_second"]["used"], 2 * 64 * 48 * 60);
+    let table = ctl_on(&service, "control", &["guests"])?;
+    for words in ["ACCOUNT", "of 64 MiB used", "free", "pixels a second: 368640 of 1000000 used"] {
+        assert!(table.said().contains(words), "{words}: {}", table.said());
+    }
+    // Whoever has no right to them sees none.
+    let text = configuration(top, "", guest).replace(", \"watch\"]", "]");
+    service.reload(&text)?;
+    wait_until("the right to be gone", SHORT, || {
+        let all = ctl_on(&service, "control", &["guests", "--json"])?.json()?;
+        Ok(all["account"].is_null().then_some(()))
+    })
+}
+
+#[test]
+fn accounts_are_told_while_they_change_and_then_no_more() -> Result<()> {
+    let service = Service::start_with(&configuration("", "", ""))?;
+    let mut watch = Watch::start_on(&service, "control", &["watch", "--accounts"])?;
+    let state = watch.wait(|line| line["event"] == "state")?;
+    assert_eq!(state["account"].as_array().map(Vec::len), Some(3));
+    let mut program = Program::connect(&service.socket("viewer")?)?;
+    let toplevel = program.toplevel(APP)?;
+    let buffer = program.buffer((40, 20), Format::Xrgb8888, true)?;
+    toplevel.show(&buffer);
+    program.roundtrip()?;
+    let of_viewer = |line: &Value, what: &str, count: u64| {
+        let accounts = line["account"].as_array().cloned().unwrap_or_default();
+        accounts.iter().any(|a| a["name"] == "viewer" && a[what]["pictures"] == count)
+    };
+    watch.wait(|line| of_viewer(line, "total", 1))?;
+    // When it is over, the rates come to rest by themselves, and that is the last that is told.
+    watch.wait(|line| of_viewer(line, "per_second", 0))?;
+    wait_until("the service to rest", SHORT, || {
+        let before = service.process.wake_ups()?;
+        pause(Duration::from_millis(1500));
+        Ok((service.process.wake_ups()? == before).then_some(()))
+    })
+}
+
+#[test]
+fn a_mode_beyond_the_budget_fails_at_the_test() -> Result<()> {
+    let top = "[budget]\npixels_per_second = 800_000";
+    let service = Service::start_with(&configuration(top, "", ""))?;
+    let ctl = |arguments: &[&str]| ctl_on(&service, "control", arguments);
+    for arguments in
+        [&["resize", "main", "160x112@65", "--test"][..], &["resize", "main", "160x112@65"]]
+    {
+        let told = ctl(arguments)?.refused()?;
+        let why = "the ports would draw 1349120 pixels a second, and the budget has 800000";
+        assert!(told.contains(why) && told.contains("not_supported"), "{told}");
+    }
+    // What is off draws nothing, until it goes on.
+    ctl(&["power", "side", "off"])?.succeeded()?;
+    ctl(&["resize", "main", "128x96@60"])?.succeeded()?;
+    let told = ctl(&["power", "side", "on"])?.refused()?;
+    assert!(told.contains("turn one off"), "{told}");
+    ctl(&["resize", "main", "64x48@60"])?.succeeded()?;
+    ctl(&["power", "side", "on"])?.succeeded()
 }

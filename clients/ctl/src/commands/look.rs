@@ -12,7 +12,7 @@ use crate::{
     layout::find_port,
     picture::Picture,
     show::{
-        json,
+        accounts, json,
         screen::{Style, is_styled, say, say_json, width},
         table::Table,
         text, tree,
@@ -57,12 +57,28 @@ pub(super) fn layers(cli: &Cli, all: bool) -> Result<(), Failure> {
 }
 
 pub(super) fn streams(cli: &Cli) -> Result<(), Failure> {
-    let control = Control::open(cli.wayland.as_deref())?;
+    let mut control = Control::open(cli.wayland.as_deref())?;
+    // Who may not see accounts is shown the rest.
+    let accounts = control.has_accounts();
+    if accounts {
+        control.start_accounts(u32::MAX)?;
+    }
     let state = &control.told().state;
     if cli.json {
-        return say_json(&json!({ "stream": json::streams(state) }));
+        let mut all = json!({ "stream": json::streams(state) });
+        if let Some(map) = all.as_object_mut().filter(|_| accounts) {
+            map.insert("account".to_owned(), json!(accounts::json(&state.accounts)));
+            map.insert("budget".to_owned(), accounts::budget_json(&state.accounts));
+        }
+        return say_json(&all);
     }
-    say_table(&text::streams(state), NO_STREAMS)
+    say_table(&text::streams(state), NO_STREAMS)?;
+    if !accounts {
+        return Ok(());
+    }
+    say("")?;
+    say_table(&accounts::table(&state.accounts), NO_STREAMS)?;
+    accounts::budget(&state.accounts).iter().try_for_each(|line| say(line))
 }
 
 pub(super) fn state(cli: &Cli) -> Result<(), Failure> {

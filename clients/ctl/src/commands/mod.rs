@@ -38,7 +38,7 @@ fn one(cli: &Cli) -> Result<(), Failure> {
         Task::Source { layer, source, how } => change::source(cli, layer, source, how),
         Task::Power { port, mode } => change::power(cli, port, mode),
         Task::Resize { port, mode, test } => change::resize(cli, port, mode, *test),
-        Task::Watch { count } => watch::watch(cli, *count),
+        Task::Watch { count, accounts } => watch::watch(cli, *count, *accounts),
         Task::Trace { port, frames } => trace::trace(cli, port, *frames),
         Task::Screenshot { port, file, pointer } => look::screenshot(cli, port, file, *pointer),
     }

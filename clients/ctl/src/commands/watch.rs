@@ -6,15 +6,26 @@ use crate::{
     cli::Cli,
     control::{Control, now_ns},
     failure::Failure,
-    show::{difference, json, screen::say_line},
+    show::{accounts, difference, json, screen::say_line},
 };
 
+/// Accounts that change all the time are told so often.
+const INTERVAL_MS: u32 = 1000;
+
 /// Tells the state, then every change.
-pub(super) fn watch(cli: &Cli, count: Option<u64>) -> Result<(), Failure> {
+pub(super) fn watch(cli: &Cli, count: Option<u64>, with_accounts: bool) -> Result<(), Failure> {
     let mut control = Control::open(cli.wayland.as_deref())?;
     control.dump()?;
+    if with_accounts {
+        control.start_accounts(INTERVAL_MS)?;
+    }
     let mut before = control.told().state.clone();
-    say_line(&stamped("state", json::state(&before)))?;
+    let mut state = json::state(&before);
+    if let Some(map) = state.as_object_mut().filter(|_| with_accounts) {
+        map.insert("account".to_owned(), json!(accounts::json(&before.accounts)));
+        map.insert("budget".to_owned(), accounts::budget_json(&before.accounts));
+    }
+    say_line(&stamped("state", state))?;
     let mut left = count;
     while left != Some(0) {
         let after = control.next_change()?;

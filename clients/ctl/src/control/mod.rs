@@ -1,5 +1,6 @@
 //! The client side of `wfd_v1`: what the service tells, as typed state.
 
+pub(crate) mod accounts;
 mod change;
 mod dispatch;
 #[cfg(test)]
@@ -28,7 +29,8 @@ use crate::failure::Failure;
 use told::State;
 
 const NEEDS_RIGHTS: &str = ": the socket needs one of the rights 'layout:PORT', 'power:PORT', \
-                            'safety:PORT' and 'capture:PORT' in the service's configuration";
+                            'safety:PORT' and 'capture:PORT', or 'watch', in the service's \
+                            configuration";
 /// No dump is longer.
 const MAX_DUMP: u64 = 64 << 20;
 

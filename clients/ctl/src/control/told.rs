@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::words::Word;
+use super::{accounts::Accounts, words::Word};
 
 /// All that was told.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -10,6 +10,8 @@ pub(crate) struct State {
     pub(crate) ports: BTreeMap<u32, Port>,
     pub(crate) layers: BTreeMap<u32, Layer>,
     pub(crate) streams: BTreeMap<u32, Stream>,
+    /// As far as somebody asked for them.
+    pub(crate) accounts: Accounts,
 }
 
 /// How a picture is turned: flipped or mirrored first, then turned clockwise.

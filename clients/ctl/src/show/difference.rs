@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::json;
+use super::{accounts, json};
 use crate::control::told::State;
 
 /// Keys that tell an object from others, the first ones first.
@@ -17,6 +17,7 @@ pub(crate) fn between(before: &State, after: &State) -> Option<Value> {
         ("port", NAMES, json::ports(before), json::ports(after)),
         ("layer", NAMES, json::layers(before, true), json::layers(after, true)),
         ("stream", STREAM_NAMES, json::streams(before), json::streams(after)),
+        ("account", NAMES, accounts::json(&before.accounts), accounts::json(&after.accounts)),
     ] {
         let changed: Vec<Value> = after
             .iter()
@@ -31,6 +32,10 @@ pub(crate) fn between(before: &State, after: &State) -> Option<Value> {
         if !changed.is_empty() {
             all.insert(what.to_owned(), Value::Array(changed));
         }
+    }
+    let budget = accounts::budget_json(&after.accounts);
+    if budget != accounts::budget_json(&before.accounts) {
+        all.insert("budget".to_owned(), budget);
     }
     (!all.is_empty()).then_some(Value::Object(all))
 }

@@ -1,5 +1,6 @@
 //! What people and programs are shown.
 
+pub(crate) mod accounts;
 pub(crate) mod difference;
 pub(crate) mod json;
 pub(crate) mod screen;

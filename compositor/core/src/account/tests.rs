@@ -15,6 +15,17 @@ fn counters_have_the_numbers_of_their_places() {
 }
 
 #[test]
+fn counters_are_those_of_the_protocol() {
+    let file = "../../protocols/wayland/porthole-account-v1.xml";
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    let text = std::fs::read_to_string(file).unwrap();
+    for counter in Counter::ALL {
+        let entry = format!("<entry name=\"{}\" value=\"{}\"", counter.name(), counter.index());
+        assert!(text.contains(&entry), "{entry}");
+    }
+}
+
+#[test]
 fn a_steady_rate_is_that_rate_at_any_time() {
     let mut account = Account::default();
     for tick in 0..600 {
