@@ -34,6 +34,8 @@ mod layers_gone;
 #[cfg(test)]
 mod layers_port;
 #[cfg(test)]
+mod limits_table;
+#[cfg(test)]
 mod migration;
 #[cfg(test)]
 mod mouse;
@@ -41,6 +43,8 @@ mod mouse;
 mod portholectl;
 #[cfg(test)]
 mod portholectl_watch;
+#[cfg(test)]
+mod priority;
 #[cfg(test)]
 mod promises;
 #[cfg(test)]

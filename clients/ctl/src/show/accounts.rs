@@ -14,7 +14,7 @@ const NANOSECONDS: u64 = 1_000_000_000;
 pub(crate) fn bytes(bytes: u64) -> String {
     match bytes {
         0 => "0".to_owned(),
-        0..0x10_0000 => format!("{} KiB", bytes.div_ceil(1 << 10)),
+        1..0x10_0000 => format!("{} KiB", bytes.div_ceil(1 << 10)),
         0x10_0000..0x2_8000_0000 => format!("{} MiB", bytes.div_ceil(1 << 20)),
         _ => format!("{} GiB", bytes.div_ceil(1 << 30)),
     }
