@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{CommandFactory, Parser};
 
@@ -16,6 +16,8 @@ use crate::address::Address;
 /// the port through SSH:
 ///
 ///   ssh -L 5900:127.0.0.1:5900 HOST
+///
+/// Viewers stay connected while the display service is away: they see its last picture with a sign.
 ///
 /// Exit status: 0 when told to end, 1 when the port cannot be shown (any more), 2 for a wrong
 /// command line.
@@ -59,6 +61,11 @@ pub struct Cli {
     #[arg(long)]
     pub no_sandbox: bool,
 
+    /// How many seconds to wait for a display service that is not there (yet, or any more), before
+    /// giving up [default: for ever]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub wait: Option<Duration>,
+
     /// What to log: error, warn, info, debug or trace, for all or by module (see RUST_LOG)
     #[arg(long, value_name = "LEVEL", default_value = "info", env = "PORTHOLE_LOG")]
     pub log: String,
@@ -68,6 +75,12 @@ pub struct Cli {
 #[must_use]
 pub fn command() -> clap::Command {
     Cli::command()
+}
+
+/// A time from nothing to a day.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().filter(|seconds| (0.0..=86400.0).contains(seconds));
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| "use a number from 0 to 86400".to_owned())
 }
 
 #[cfg(test)]
@@ -88,5 +101,10 @@ mod tests {
         let error = Cli::try_parse_from(open).unwrap_err();
         assert_eq!(error.exit_code(), 2);
         assert!(error.to_string().contains("not encrypted"), "{error}");
+        let wait = |text| Cli::try_parse_from(["porthole-vnc", "--port", "main", "--wait", text]);
+        assert_eq!(wait("1.5").unwrap().wait, Some(Duration::from_millis(1500)));
+        for wrong in ["-1", "nan", "86401", "soon"] {
+            wait(wrong).unwrap_err();
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Why the program ends with status 1.
 
-use std::{io, path::PathBuf};
+use std::{io, path::PathBuf, time::Duration};
 
 use porthole_client::{capture::ViewError, connection::ConnectError};
 
@@ -41,9 +41,12 @@ pub enum Failure {
         /// Why.
         source: ViewError,
     },
-    /// The compositor has gone.
-    #[error("the compositor has gone; start it again, then start this program again")]
-    Gone,
+    /// The display service is not there.
+    #[error("there was no display service for {} s; start it, or wait longer with --wait", .0.as_secs_f64())]
+    Away(Duration),
+    /// There is no thread to look for the display service.
+    #[error("there is no thread to look for the display service")]
+    Thread(#[source] io::Error),
     /// The event loop cannot be set up.
     #[error("the event loop cannot be set up")]
     Loop(#[source] calloop::Error),

@@ -2,9 +2,11 @@
 //!
 //! A Wayland client like any other: it captures the port's picture and sends input to the port's
 //! seat. Viewers speak RFB ([`porthole_rfb`]) over TCP on this machine or a Unix socket. One
-//! thread does everything; what one viewer may cost is bounded in bytes, memory and time.
+//! thread does everything but looking for the service; what one viewer may cost is bounded in bytes,
+//! memory and time.
 
 pub mod address;
+mod away;
 pub mod cli;
 mod clock;
 mod confine;
@@ -16,6 +18,7 @@ mod listener;
 mod password;
 mod pointer;
 mod program;
+mod reach;
 mod ready;
 mod service;
 mod viewer;

@@ -2,26 +2,35 @@
 //!
 //! Each turn ends with [`Service::refresh`]: what the compositor told is passed on, viewers whose
 //! sockets are free get at most one update each, and viewers that have gone are forgotten. With
-//! nothing to say nothing wakes up: there is no timer but that of a handshake under way.
+//! nothing to say nothing wakes up: there is no timer but that of a handshake under way, and of
+//! `--wait` while the compositor is away.
 
+mod link;
 mod moves;
 mod viewers;
 
-use std::{collections::BTreeMap, os::fd::OwnedFd, rc::Rc};
+use std::{collections::BTreeMap, os::fd::OwnedFd, rc::Rc, time::Duration};
 
 use calloop::{
-    EventLoop, LoopHandle, LoopSignal, RegistrationToken,
+    EventLoop, LoopHandle, RegistrationToken,
+    channel::{self, Sender},
     signals::{Signal, Signals},
 };
-use calloop_wayland_source::WaylandSource;
 use porthole_client::capture::{Frame, Lamps, PersonId, PortView, ViewError, ViewEvent};
-use porthole_pixel::Region;
+use porthole_pixel::{Region, Size};
 use porthole_program::sandbox::Held;
 use porthole_rfb::{Encoding, Leds, Move, Password};
-use wayland_client::{Connection, EventQueue};
 
 use self::{moves::Search, viewers::Entry};
-use crate::{cursor::Cursor, failure::Failure, keymap::Keymap, listener::Listener, ready};
+use crate::{
+    away::Away,
+    cursor::Cursor,
+    failure::Failure,
+    keymap::Keymap,
+    listener::Listener,
+    reach::{Found, Target},
+    ready,
+};
 
 /// What the command line asks for.
 #[derive(Clone, Debug)]
@@ -33,6 +42,8 @@ pub(crate) struct Options {
     pub(crate) password: Option<Password>,
     pub(crate) max_viewers: usize,
     pub(crate) view_only: bool,
+    /// How long the compositor may be away; `None` is for ever.
+    pub(crate) patience: Option<Duration>,
 }
 
 /// Whom to tell of readiness, and what holds then.
@@ -43,8 +54,15 @@ pub(crate) type Ready = (OwnedFd, Option<Held>);
 pub(crate) struct Service {
     options: Options,
     handle: LoopHandle<'static, Self>,
-    signal: LoopSignal,
-    view: PortView,
+    /// The port, while the compositor is there, and its place in the loop.
+    view: Option<PortView>,
+    source: Option<RegistrationToken>,
+    /// What is seen while it is not, until the first frame of the next one.
+    away: Option<Away>,
+    target: Target,
+    tell: Sender<Result<Found, Failure>>,
+    /// Ends the waiting for the compositor.
+    timeout: Option<RegistrationToken>,
     /// The newest keymap and its text: most people's are the same.
     keymap: Option<(String, Rc<Keymap>)>,
     viewers: BTreeMap<u64, Entry>,
@@ -53,7 +71,8 @@ pub(crate) struct Service {
     starting: Option<(Listener, Option<Ready>)>,
     listening: Option<RegistrationToken>,
     search: Search,
-    failure: Option<Failure>,
+    /// How it ends, once it does.
+    end: Option<Result<(), Failure>>,
 }
 
 impl Service {
@@ -62,53 +81,65 @@ impl Service {
         options: Options,
         listener: Listener,
         ready: Option<Ready>,
-        view: PortView,
-        (connection, queue): (Connection, EventQueue<PortView>),
+        target: Target,
     ) -> Result<(), Failure> {
         let mut event_loop: EventLoop<'static, Self> =
             EventLoop::try_new().map_err(Failure::Loop)?;
         let handle = event_loop.handle();
+        // Before the thread that looks for the compositor, which leaves the signals to this source.
         let signals = Signals::new(&[Signal::SIGTERM, Signal::SIGINT]).map_err(Failure::Loop)?;
         handle
-            .insert_source(signals, |_, (), service| service.signal.stop())
+            .insert_source(signals, |_, (), service| service.end = Some(Ok(())))
             .map_err(|error| Failure::Loop(error.error))?;
+        let (tell, found) = channel::channel();
         handle
-            .insert_source(WaylandSource::new(connection, queue), |(), queue, service| {
-                queue.dispatch_pending(&mut service.view)
+            .insert_source(found, |event, (), service| {
+                if let channel::Event::Msg(found) = event {
+                    service.found(found);
+                }
             })
             .map_err(|error| Failure::Loop(error.error))?;
         let mut service = Self {
             options,
             handle,
-            signal: event_loop.get_signal(),
-            view,
+            view: None,
+            source: None,
+            away: None,
+            target,
+            tell,
+            timeout: None,
             keymap: None,
             viewers: BTreeMap::new(),
             next_viewer: 0,
             starting: Some((listener, ready)),
             listening: None,
             search: Search::default(),
-            failure: None,
+            end: None,
         };
-        // What came with the first round trips.
-        service.refresh();
-        event_loop.run(None, &mut service, Self::refresh).map_err(|error| {
-            // A broken pipe or the like, which says less than the fact.
-            tracing::debug!(%error, "the event loop ends");
-            Failure::Gone
-        })?;
-        service.failure.map_or(Ok(()), Err)
+        service.look()?;
+        loop {
+            if let Err(error) = event_loop.dispatch(None, &mut service) {
+                // A broken connection comes out of the loop as an error.
+                if service.view.is_none() {
+                    return Err(Failure::Loop(error));
+                }
+                service.lose(&error.to_string())?;
+            }
+            service.refresh();
+            if let Some(end) = service.end.take() {
+                return end;
+            }
+        }
     }
 
     fn fail(&mut self, failure: Failure) {
-        self.failure.get_or_insert(failure);
-        self.signal.stop();
+        self.end.get_or_insert(Err(failure));
     }
 
     /// The end of each turn; see the module's text.
     fn refresh(&mut self) {
         let mut frames = Vec::new();
-        while let Some(event) = self.view.next_event() {
+        while let Some(event) = self.view.as_mut().and_then(PortView::next_event) {
             match event {
                 ViewEvent::Frame(frame) => frames.push(frame),
                 event => self.view_event(event),
@@ -120,13 +151,21 @@ impl Service {
         }
         self.forget_closed();
         let watched = self.viewers.values().any(|entry| entry.viewer.server().is_ready());
-        self.view.want_frames(watched);
+        if let Some(view) = &mut self.view {
+            view.want_frames(watched);
+        }
         self.start();
+    }
+
+    /// The size of what viewers see.
+    fn size(&self) -> Option<Size> {
+        let of_port = self.view.as_ref().and_then(PortView::size);
+        of_port.or_else(|| self.away.as_ref().map(Away::size))
     }
 
     /// Lets viewers in once the size is known.
     fn start(&mut self) {
-        if self.view.size().is_none() {
+        if self.size().is_none() {
             return;
         }
         let Some((listener, ready)) = self.starting.take() else { return };
@@ -177,7 +216,8 @@ impl Service {
     }
 
     fn take_keymap(&mut self, PersonId(id): PersonId) {
-        let Some(told) = self.view.keymap(PersonId(id)) else { return };
+        let view = self.view.as_ref();
+        let Some(told) = view.and_then(|view| view.keymap(PersonId(id))) else { return };
         let known = self.keymap.as_ref().filter(|(text, _)| text == told.text());
         let keymap = match known {
             Some((_, keymap)) => Rc::clone(keymap),
@@ -220,6 +260,9 @@ impl Service {
     /// Tells viewers about new frames. A viewer that shows the frame before exactly may get a
     /// part of the new one as a move.
     fn show(&mut self, frames: &[Frame]) {
+        if !frames.is_empty() {
+            self.back();
+        }
         for (index, frame) in frames.iter().enumerate() {
             let only = frames.len() == 1;
             let mut moved: Option<Option<Move>> = None;
@@ -230,8 +273,8 @@ impl Service {
                 server.resize(frame.size);
                 server.damage(&frame.damage);
                 if current && server.offers(Encoding::CopyRect) && entry.viewer.may_update() {
-                    let found =
-                        *moved.get_or_insert_with(|| self.search.find(&self.view, &frame.damage));
+                    let (search, view) = (&mut self.search, self.view.as_ref());
+                    let found = *moved.get_or_insert_with(|| search.find(view?, &frame.damage));
                     self.serve(id, found);
                 }
             }

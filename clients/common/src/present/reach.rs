@@ -121,10 +121,10 @@ impl Stage {
         self.reach.watch.is_some()
     }
 
-    /// Stops all attempts.
+    /// Stops to watch. A timer that still runs finds nothing to do.
     fn rest(&mut self) {
         self.reach.stirred = false;
-        for token in [self.reach.timer.take(), self.reach.watch.take()].into_iter().flatten() {
+        if let Some(token) = self.reach.watch.take() {
             self.handle.remove(token);
         }
     }

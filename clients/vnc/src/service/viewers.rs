@@ -9,7 +9,7 @@ use calloop::{
 };
 use porthole_client::capture::PersonId;
 use porthole_pixel::Size;
-use porthole_rfb::{Config, Encoding, Event, Frame, Move, Server};
+use porthole_rfb::{Config, Encoding, Event, Frame, Leds, Move, Server};
 use rustix::io::Errno;
 
 use super::Service;
@@ -101,7 +101,7 @@ impl Service {
     fn add(&mut self, stream: OwnedFd) -> Result<(), Box<dyn std::error::Error>> {
         let id = self.next_viewer;
         self.next_viewer += 1;
-        let size = self.view.size().ok_or("the port has no size")?;
+        let size = self.size().ok_or("the port has no size")?;
         let security = password::security(self.options.password.as_ref())?;
         let server = Server::new(Config { security, name: self.options.name.clone(), size })?;
         let stream = Rc::new(stream);
@@ -167,14 +167,39 @@ impl Service {
         let PersonId(id) = person;
         let Some(entry) = self.viewers.get_mut(&id) else { return };
         entry.waiting = false;
-        if let Some(devices) = self.view.take_input(person) {
+        let Some(view) = &mut self.view else { return };
+        if let Some(devices) = view.take_input(person) {
             let mut input = Input::new(devices);
-            if let (Some(told), Some(keymap)) = (self.view.keymap(person), &entry.keymap) {
+            if let (Some(told), Some(keymap)) = (view.keymap(person), &entry.keymap) {
                 input.set_keymap(told, keymap);
             }
             entry.input = Some(input);
         }
         self.understand(id);
+    }
+
+    /// Gives a viewer that may act a seat, if there is a compositor to make one.
+    pub(super) fn seat(&mut self, id: u64) {
+        let (Some(entry), Some(view)) = (self.viewers.get_mut(&id), &mut self.view) else { return };
+        if !self.options.view_only {
+            entry.waiting = true;
+            view.add_person(PersonId(id));
+        }
+    }
+
+    /// The compositor has gone, and with it what the viewer had of it.
+    pub(super) fn unseat(&mut self, id: u64) {
+        let Some(entry) = self.viewers.get_mut(&id) else { return };
+        entry.waiting = false;
+        entry.input = None;
+        entry.keymap = None;
+        entry.cursor = Cursor::default();
+        let server = entry.viewer.server_mut();
+        server.set_leds(Leds::default());
+        server.set_relative(false);
+        if entry.wish.take().is_some() {
+            server.refuse_resize();
+        }
     }
 
     fn viewer_event(&mut self, id: u64, event: Event) {
@@ -186,14 +211,11 @@ impl Service {
                 if let Some(timeout) = entry.timeout.take() {
                     self.handle.remove(timeout);
                 }
-                if !self.options.view_only {
-                    entry.waiting = true;
-                    self.view.add_person(PersonId(id));
-                }
-                let server = entry.viewer.server_mut();
+                self.seat(id);
                 // The port may have changed since the connection was made.
-                if let Some(size) = self.view.size() {
-                    server.resize(size);
+                let size = self.size();
+                if let (Some(entry), Some(size)) = (self.viewers.get_mut(&id), size) {
+                    entry.viewer.server_mut().resize(size);
                 }
                 tracing::info!(viewer = id, "a viewer is shown the port");
             }
@@ -215,10 +237,13 @@ impl Service {
             (Event::ResizeWanted(_), _) if self.options.view_only => {
                 entry.viewer.server_mut().refuse_resize();
             }
-            (Event::ResizeWanted(wish), _) => {
-                entry.wish = Some(wish);
-                self.view.request_size(wish);
-            }
+            (Event::ResizeWanted(wish), _) => match &mut self.view {
+                Some(view) => {
+                    entry.wish = Some(wish);
+                    view.request_size(wish);
+                }
+                None => entry.viewer.server_mut().refuse_resize(),
+            },
             // Not even logged: it may be what somebody typed or copied.
             _ => {}
         }
@@ -247,12 +272,20 @@ impl Service {
             let server = entry.viewer.server_mut();
             let overlay =
                 if server.offers(Encoding::Cursor) { None } else { entry.cursor.overlay() };
-            let update = self.view.with_pictures(|size, bytes, _| {
-                let frame = Frame::new(size, size.width as usize * 4, bytes).ok()?;
+            let mut update = |frame: Frame<'_>| {
                 let frame = overlay.map_or(frame, |overlay| frame.with_overlay(overlay));
                 server.update(&frame, moved)
-            });
-            if let Some(Some(update)) = update {
+            };
+            let updated = match (&self.view, &self.away) {
+                (_, Some(away)) => away.frame().and_then(&mut update),
+                (Some(view), None) => view
+                    .with_pictures(|size, bytes, _| {
+                        update(Frame::new(size, size.width as usize * 4, bytes).ok()?)
+                    })
+                    .flatten(),
+                (None, None) => None,
+            };
+            if let Some(update) = updated {
                 tracing::trace!(viewer = id, ?update);
             }
             entry.viewer.write();
@@ -288,7 +321,9 @@ impl Service {
             }
             // Its devices release what they hold before their seat goes.
             drop(entry.input);
-            self.view.remove_person(PersonId(id));
+            if let Some(view) = &mut self.view {
+                view.remove_person(PersonId(id));
+            }
             tracing::info!(viewer = id, "a viewer has gone");
         }
     }
