@@ -168,6 +168,16 @@ impl fmt::Display for Held {
     }
 }
 
+/// Confines a tool that a person runs and that hears the service only: it reads and writes files as that
+/// person may, and has Unix sockets, but starts nothing, has no network, and looks at no other process.
+pub fn confine_tool() {
+    let everywhere = Path::new("/");
+    let calls = [Calls::Sockets, Calls::Connect, Calls::Files, Calls::Terminal];
+    let sandbox = calls.into_iter().fold(Sandbox::new(), Sandbox::calls);
+    let held = sandbox.connecting().write(everywhere).apply();
+    tracing::debug!("sandbox: {held}");
+}
+
 /// Says that a program runs with everything that its user may do.
 pub fn warn_of_no_sandbox() {
     tracing::warn!("--no-sandbox: whoever breaks into this process can do all that its user can");
