@@ -4,9 +4,12 @@ use std::process::Command;
 
 use clap::Args;
 use porthole_rig::command::visible;
-use porthole_rig::{Result, cache};
+use porthole_rig::{Result, cache, roots};
 
 use crate::{cargo, setup};
+
+/// The Debian release of which the newest QEMU is.
+const NEWEST: &str = "sid";
 
 /// What `porthole-soak` is told; its own help says what it takes.
 #[derive(Args)]
@@ -19,6 +22,8 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     setup::for_guests()?;
+    // One of the guests has the newest device, whose display changes its size while it runs.
+    roots::qemu(NEWEST)?;
     cargo::step("building the soak", &["build", "-p", "porthole-soak"])?;
     let program = cache::target().join("debug/porthole-soak");
     visible(Command::new(program).args(&options.arguments))

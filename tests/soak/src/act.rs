@@ -23,6 +23,8 @@ pub(crate) enum Act {
     Draw,
     /// A layout is committed.
     Layout,
+    /// A layer and its guest's display change their size.
+    Resize,
     /// The configuration is read again.
     Reload,
     /// A Wayland program shows a window and dies.
@@ -51,9 +53,10 @@ pub(crate) enum Act {
 
 impl Act {
     /// All of them.
-    pub(crate) const ALL: [Act; 14] = [
+    pub(crate) const ALL: [Act; 15] = [
         Act::Draw,
         Act::Layout,
+        Act::Resize,
         Act::Reload,
         Act::Program,
         Act::Come,
@@ -73,6 +76,7 @@ impl Act {
         match self {
             Act::Draw => "draw",
             Act::Layout => "layout",
+            Act::Resize => "resize",
             Act::Reload => "reload",
             Act::Program => "program",
             Act::Come => "come",
@@ -93,6 +97,7 @@ impl Act {
         match self {
             Act::Draw => "a guest draws a new picture",
             Act::Layout => "portholectl moves a layer",
+            Act::Resize => "a layer changes its size, and its guest's display follows",
             Act::Reload => "the service reads its configuration again",
             Act::Program => "a Wayland program shows a window and is killed",
             Act::Come => "a VNC viewer connects",
@@ -114,7 +119,7 @@ impl Act {
             Act::Draw => 8,
             Act::Layout | Act::Come => 4,
             Act::Leave | Act::Break => 3,
-            Act::Reload | Act::Program | Act::Noise => 2,
+            Act::Resize | Act::Reload | Act::Program | Act::Noise => 2,
             Act::Reboot
             | Act::Restart
             | Act::KillGuest
@@ -139,6 +144,10 @@ impl Act {
             Act::Layout => {
                 let place = (dice.u32(..world::FREE.0), dice.u32(..world::FREE.1));
                 world.place(guest, place)
+            }
+            Act::Resize => {
+                let size = dice.choice(world::SIZES).unwrap_or(world::SIZES[0]);
+                world.resize(size, dice.u32(..))
             }
             Act::Reload => world.reload(),
             Act::Program => world.program(dice.u32(..)),

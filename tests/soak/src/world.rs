@@ -28,6 +28,8 @@ const SIZE: (u32, u32) = (1280, 720);
 const GUEST_SIZE: (u32, u32) = (400, 300);
 /// How far to the right and down a guest's layer may be.
 pub(crate) const FREE: (u32, u32) = (SIZE.0 - GUEST_SIZE.0, SIZE.1 - GUEST_SIZE.1);
+/// The sizes that the last guest's display may have.
+pub(crate) const SIZES: [(u16, u16); 4] = [(400, 300), (320, 240), (360, 280), (400, 200)];
 /// The program's layer: where it is, and how large.
 const PROGRAM: (u32, u32, u32, u32) = (1200, 660, 64, 48);
 /// The program's name for its windows.
@@ -48,8 +50,10 @@ pub(crate) struct World {
     service: Service,
 }
 
-fn options() -> Options {
-    Options { qmp: true, reboots: true, ..Options::default() }
+/// How a guest of a number is built: the last one has a display that follows its layer's size.
+fn options(guest: usize, guests: usize) -> Options {
+    let usual = if guest + 1 == guests { Options::generic(1) } else { Options::default() };
+    Options { qmp: true, reboots: true, ..usual }
 }
 
 /// Each guest on a step of its own, from the bottom left up.
@@ -79,9 +83,10 @@ impl World {
         let vnc = service.vnc(PORT)?;
         let capture = Capture::start(&service.socket("viewer")?, PORT)?;
         let mut booted = Vec::new();
-        for layer in &scene.layers {
+        for (number, layer) in scene.layers.iter().enumerate() {
             say(&format!("* booting {}", layer.guest));
-            let mut guest = Guest::start(&service, &layer.guest, &options())?;
+            let how = options(number, scene.layers.len());
+            let mut guest = Guest::start(&service, &layer.guest, &how)?;
             let (pattern, seed) = (layer.pattern, layer.seed);
             guest.order(&Order::Draw { head: 0, pattern, seed, area: None })?;
             booted.push(guest);
@@ -138,16 +143,39 @@ impl World {
     /// Puts a guest's layer somewhere else.
     pub(crate) fn place(&mut self, guest: usize, (x, y): (u32, u32)) -> Result<()> {
         let Some(layer) = self.scene.layers.get_mut(guest) else { return Ok(()) };
-        let rect = format!("rect={}x{}+{x}+{y}", GUEST_SIZE.0, GUEST_SIZE.1);
+        let (_, _, width, height) = layer.rect;
+        layer.rect = (x, y, width, height);
+        self.set(guest)
+    }
+
+    /// Gives the last guest's layer another size, which the guest's display takes.
+    pub(crate) fn resize(&mut self, (width, height): (u16, u16), seed: u32) -> Result<()> {
+        let last = self.guests.len().saturating_sub(1);
+        let Some(layer) = self.scene.layers.get_mut(last) else { return Ok(()) };
+        (layer.rect.2, layer.rect.3) = (width.into(), height.into());
+        self.set(last)?;
+        let guest = self.guest(last)?;
+        guest.order(&Order::WaitSize { head: 0, width, height })?;
+        guest.order(&Order::Mode { head: 0, width, height })?;
+        self.draw(last, Pattern::Noise, seed)
+    }
+
+    /// Tells the service where a layer is now.
+    fn set(&self, guest: usize) -> Result<()> {
+        let Some(layer) = self.scene.layers.get(guest) else { return Ok(()) };
+        let (x, y, width, height) = layer.rect;
+        self.control(&["set", &layer.guest, &format!("rect={width}x{height}+{x}+{y}")])
+    }
+
+    fn control(&self, arguments: &[&str]) -> Result<()> {
         let mut command = Command::new(built("portholectl")?);
-        command.args(["set", &layer.guest, &rect]).arg("--wayland");
-        let output = command.arg(self.service.socket("viewer")?).output()?;
-        if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-            return Err(Failure::new(format!("portholectl: {said}")));
+        command.args(arguments).arg("--wayland").arg(self.service.socket("viewer")?);
+        let output = command.output()?;
+        if output.status.success() {
+            return Ok(());
         }
-        layer.rect = (x, y, GUEST_SIZE.0, GUEST_SIZE.1);
-        Ok(())
+        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        Err(Failure::new(format!("portholectl {}: {said}", arguments.join(" "))))
     }
 
     /// Writes where the layers are into the configuration, and has it read.
@@ -200,7 +228,8 @@ impl World {
             }
             world.guests.remove(guest).power_off()?;
             world.judge("powered-off")?;
-            Guest::start(&world.service, name, &options())
+            let how = options(guest, world.guests.len() + 1);
+            Guest::start(&world.service, name, &how)
         })?;
         self.guests.insert(guest, new);
         self.draw(guest, pattern, seed)
@@ -221,8 +250,9 @@ impl World {
 
     /// Starts a killed guest again.
     pub(crate) fn revive(&mut self, guest: usize, pattern: Pattern, seed: u32) -> Result<()> {
-        let new =
-            self.while_dead(guest, |world, name| Guest::start(&world.service, name, &options()))?;
+        let new = self.while_dead(guest, |world, name| {
+            Guest::start(&world.service, name, &options(guest, world.guests.len()))
+        })?;
         *self.guest(guest)? = new;
         self.draw(guest, pattern, seed)
     }
