@@ -7,6 +7,9 @@ use crate::failure::{Failure, Result};
 
 /// How often a condition is looked at again.
 const INTERVAL: Duration = Duration::from_millis(10);
+/// More time than this between two looks is time in which this process did not run: it was stopped, or
+/// the machine was.
+const STOPPED: Duration = Duration::from_secs(5);
 
 /// How long anything with a guest may take: guests may be emulated on a busy machine.
 pub const GUEST: Duration = Duration::from_secs(60);
@@ -22,15 +25,17 @@ pub fn wait_until<T>(
     deadline: Duration,
     mut look: impl FnMut() -> Result<Option<T>>,
 ) -> Result<T> {
-    let start = Instant::now();
+    let (mut last, mut waited) = (Instant::now(), Duration::ZERO);
     loop {
         if let Some(found) = look()? {
             return Ok(found);
         }
-        if start.elapsed() > deadline {
+        if waited > deadline {
             return Err(Failure::new(format!("{what}: not within {} s", deadline.as_secs())));
         }
         pause(INTERVAL);
+        waited += last.elapsed().min(STOPPED);
+        last = Instant::now();
     }
 }
 

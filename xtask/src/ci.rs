@@ -5,10 +5,14 @@ use porthole_rig::progress::say;
 use porthole_rig::{Qemu, Result, cache, roots};
 
 use crate::cargo::Counts;
-use crate::{demo, fuzz, lint, setup, test};
+use crate::{demo, fuzz, lint, setup, soak, test};
 
-/// Each of a dozen targets is tried for so long.
+/// Each of a dozen targets is tried for so long, and at night for so long.
 const FUZZ_SECONDS: u32 = 4;
+const NIGHTLY_FUZZ_SECONDS: u32 = 60;
+/// How long the soak lasts, and how long at night.
+const SOAK_MINUTES: u32 = 1;
+const NIGHTLY_SOAK_MINUTES: u32 = 10;
 
 /// Which parts to run.
 #[derive(Args)]
@@ -16,6 +20,9 @@ pub(crate) struct Options {
     /// Leave out what `cargo xtask test` does
     #[arg(long)]
     after_test: bool,
+    /// Fuzz and soak for longer: half an hour more
+    #[arg(long)]
+    nightly: bool,
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
@@ -31,7 +38,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     } else {
         test::run_tier(true, None, &mut counts)?;
     }
-    fuzz::briefly(FUZZ_SECONDS)?;
+    fuzz::briefly(if options.nightly { NIGHTLY_FUZZ_SECONDS } else { FUZZ_SECONDS })?;
+    soak::for_minutes(if options.nightly { NIGHTLY_SOAK_MINUTES } else { SOAK_MINUTES })?;
     demo::once(&cache::target().join("demo"))?;
     test::finish(counts)
 }

@@ -21,10 +21,19 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
+    soak(options.arguments.iter().map(String::as_str))
+}
+
+/// The usual soak, for so long.
+pub(crate) fn for_minutes(minutes: u32) -> Result<()> {
+    soak(["--minutes", &minutes.to_string()])
+}
+
+fn soak<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Result<()> {
     setup::for_guests()?;
     // One of the guests has the newest device, whose display changes its size while it runs.
     roots::qemu(NEWEST)?;
     cargo::step("building the soak", &["build", "-p", "porthole-soak"])?;
     let program = cache::target().join("debug/porthole-soak");
-    visible(Command::new(program).args(&options.arguments))
+    visible(Command::new(program).args(arguments))
 }
