@@ -93,9 +93,9 @@ fn live(
     dice: &mut fastrand::Rng,
     report: &mut Report,
 ) -> Result<()> {
-    let end = Instant::now() + Duration::from_secs(u64::from(arguments.minutes) * 60);
     let mut world = World::start(arguments.guests)?;
     world.rest(report)?;
+    let end = Instant::now() + Duration::from_secs(u64::from(arguments.minutes) * 60);
     while Instant::now() < end {
         for _ in 0..ACTS {
             let act = act::draw(acts, dice);

@@ -352,12 +352,11 @@ impl World {
         };
         ends(&mut self.vnc.process, "porthole-vnc")?;
         ends(&mut self.service.process, "porthole")?;
-        // Folders stay for the next start; a socket in one would lead nowhere.
+        // Folders stay for the next start, and what is remembered; a socket would lead nowhere.
         for folder in fs::read_dir(self.service.folder().join("run")).or_fail("list sockets")? {
-            let folder = folder?.path();
-            let mut left = fs::read_dir(&folder).into_iter().flatten().flatten();
-            if let Some(file) = left.next() {
-                return Err(Failure::new(format!("{} is left behind", file.path().display())));
+            let socket = folder?.path().join("wayland-0");
+            if socket.exists() {
+                return Err(Failure::new(format!("{} is left behind", socket.display())));
             }
         }
         Ok(())
