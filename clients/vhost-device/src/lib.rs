@@ -23,6 +23,7 @@ mod device;
 mod endpoint;
 mod fault;
 mod memory;
+mod patience;
 mod ring;
 mod rings;
 mod server;

@@ -13,6 +13,7 @@ use crate::connection::{Connection, Read};
 use crate::device::{Device, Shape};
 use crate::endpoint::{Claim, Endpoint, State, accept};
 use crate::fault::Fault;
+use crate::patience::Patience;
 use crate::rings::Rings;
 use crate::watch::Watch;
 
@@ -24,8 +25,6 @@ const CHAINS: usize = 64;
 const TURN: Duration = Duration::from_millis(4);
 /// Chains that a call of [`Server::with_rings`] may take.
 const CHAINS_OUTSIDE: usize = 1024;
-/// How long a queue that just had work is looked at again before its kick is waited for.
-const POLL: Duration = Duration::from_micros(50);
 
 /// How a turn left the device.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,6 +57,7 @@ pub struct Server {
     first: usize,
     /// How often the driver has kicked, at least: kicks that come together are one.
     kicks: u64,
+    patience: Patience,
 }
 
 impl AsFd for Server {
@@ -91,6 +91,7 @@ impl Server {
             phase,
             first: 0,
             kicks: 0,
+            patience: Patience::default(),
         })
     }
 
@@ -245,7 +246,7 @@ impl Server {
             }
             backend.used = true;
             backend.rings.mute(queue);
-            work(queue, &mut backend.rings, device);
+            work(queue, &mut backend.rings, device, &mut self.patience);
             // Muted until it is dry: the turn that comes back needs no kick.
             if backend.rings.cut_off || backend.rings.unmute(queue) {
                 backend.want(queue);
@@ -261,7 +262,7 @@ impl Server {
 
 /// Calls the device, and looks again for a short while: a driver that has just been answered
 /// often asks more at once, and a kick costs it a trip out of the guest.
-fn work(queue: usize, rings: &mut Rings, device: &mut dyn Device) {
+fn work(queue: usize, rings: &mut Rings, device: &mut dyn Device, patience: &mut Patience) {
     loop {
         device.process(queue, rings);
         if rings.cut_off {
@@ -269,12 +270,8 @@ fn work(queue: usize, rings: &mut Rings, device: &mut dyn Device) {
         }
         // The driver may be waiting for just this answer.
         rings.notify();
-        let deadline = Instant::now() + POLL;
-        while !rings.has_work(queue) {
-            if Instant::now() >= deadline {
-                return;
-            }
-            std::hint::spin_loop();
+        if !patience.look(|| rings.has_work(queue)) {
+            return;
         }
     }
 }
