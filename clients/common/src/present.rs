@@ -18,6 +18,7 @@ mod hands;
 mod link;
 mod lock;
 mod pointer;
+mod quiet;
 mod reach;
 mod seats;
 mod stage;
@@ -32,6 +33,8 @@ use std::thread::JoinHandle;
 use calloop::channel::{self, Sender};
 use porthole_memory::Memory;
 use porthole_pixel::{Layout, Region, Size};
+
+use self::quiet::Quiet;
 
 pub use self::stream::{Display, Guest, GuestState};
 pub use crate::lamps::Lamps;
@@ -236,6 +239,7 @@ pub enum Told {
 #[derive(Debug)]
 pub struct Presenter {
     show: Option<Sender<Show>>,
+    quiet: Quiet,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -247,13 +251,29 @@ impl Presenter {
     /// error.
     pub fn spawn(options: Options, tell: Sender<Told>) -> io::Result<Self> {
         let (show, shows) = channel::channel();
+        let quiet = Quiet::default();
+        let told = (tell, quiet.clone());
         let run = move || {
-            if let Err(error) = stage::run(options, tell, shows) {
+            if let Err(error) = stage::run(options, told, shows) {
                 tracing::error!("the presenter has stopped: {error}");
             }
         };
         let thread = std::thread::Builder::new().name("presenter".to_owned()).spawn(run)?;
-        Ok(Self { show: Some(show), thread: Some(thread) })
+        Ok(Self { show: Some(show), quiet, thread: Some(thread) })
+    }
+
+    /// Says whether the device takes news of its frames by itself, with [`Presenter::news`], whenever it
+    /// has something to do. Until it says so they are told at once, as all other news always are. A device
+    /// that waits for a frame takes it back before it gives that frame.
+    pub fn set_patient(&self, patient: bool) {
+        self.quiet.set(patient);
+    }
+
+    /// The news of frames that were kept: [`Told::Released`], [`Told::Presented`] and
+    /// [`Told::Discarded`].
+    #[must_use]
+    pub fn news(&self) -> Vec<Told> {
+        self.quiet.take()
     }
 
     /// Passes on what the device wants to be shown.

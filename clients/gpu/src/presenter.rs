@@ -64,6 +64,22 @@ impl Presenter {
         }
     }
 
+    /// News of frames that came since; they wake nobody up while no fence waits for a frame, which is to
+    /// be said before that frame is shown.
+    pub(crate) fn news(&self) -> Vec<Told> {
+        match self {
+            Self::Null => Vec::new(),
+            Self::Wayland { thread, .. } => thread.news(),
+        }
+    }
+
+    /// Says whether a fence waits for a frame; see [`Self::news`].
+    pub(crate) fn set_waiting(&self, waiting: bool) {
+        if let Self::Wayland { thread, .. } = self {
+            thread.set_patient(!waiting);
+        }
+    }
+
     /// Tells how the guest is.
     pub(crate) fn tell(&self, guest: present::Guest) {
         if let Self::Wayland { thread, .. } = self {

@@ -7,6 +7,7 @@ use calloop::channel::{Channel, Event, Sender};
 use calloop::{EventLoop, LoopHandle};
 
 use super::link::Link;
+use super::quiet::Quiet;
 use super::reach::Reach;
 use super::seats::Seats;
 use super::window::Window;
@@ -15,7 +16,8 @@ use super::{Guest, Options, Show, Told};
 /// All of the presenter's state.
 pub(super) struct Stage {
     pub(super) options: Options,
-    pub(super) tell: Sender<Told>,
+    tell: Sender<Told>,
+    quiet: Quiet,
     pub(super) windows: Vec<Window>,
     pub(super) seats: Seats,
     /// How the guest is.
@@ -30,7 +32,7 @@ pub(super) struct Stage {
 /// Runs until the device's end of the channel closes.
 pub(super) fn run(
     options: Options,
-    tell: Sender<Told>,
+    (tell, quiet): (Sender<Told>, Quiet),
     shows: Channel<Show>,
 ) -> calloop::Result<()> {
     let mut events: EventLoop<'static, Stage> = EventLoop::try_new()?;
@@ -44,6 +46,7 @@ pub(super) fn run(
     let mut stage = Stage {
         options,
         tell,
+        quiet,
         windows,
         seats: Seats::default(),
         guest: Guest::default(),
@@ -78,7 +81,7 @@ impl Stage {
     /// Tells the device something.
     pub(super) fn tell(&self, what: Told) {
         // A device that is gone has closed its channel too, which ends the loop.
-        if self.tell.send(what).is_err() {
+        if self.quiet.keep(what).is_some_and(|what| self.tell.send(what).is_err()) {
             tracing::debug!("the device is gone");
         }
     }

@@ -149,7 +149,12 @@ impl Devices {
     /// Lets a device work; false when its front-end has gone.
     pub(super) fn turn(&mut self, which: Which) -> Result<bool, Fault> {
         let turn = match which {
-            Which::Gpu => self.server.turn(&mut self.port)?,
+            Which::Gpu => {
+                for told in self.presenter.news() {
+                    self.told(told);
+                }
+                self.server.turn(&mut self.port)?
+            }
             Which::Input(index) => match self.inputs.get_mut(index).and_then(Option::as_mut) {
                 Some(InputDevice { server, port }) => server.turn(port)?,
                 None => Turn::Disconnected,
@@ -160,6 +165,7 @@ impl Devices {
 
     /// After each turn: frames go to the presenter, due answers and displays to the guest.
     pub(super) fn settle(&mut self) {
+        self.presenter.set_waiting(self.port.deadline().is_some());
         for event in self.port.take_events() {
             match &event {
                 Event::Frame(frame) => self.desk.set(frame.scanout, Some(frame.layout.size())),
