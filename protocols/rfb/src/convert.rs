@@ -56,6 +56,11 @@ impl Converter {
         Self { big_endian: big, tables, whole, compact }
     }
 
+    /// Whether a pixel of the viewer's is one of our words in our order.
+    pub(crate) const fn is_native(&self) -> bool {
+        self.tables.is_none() && !self.big_endian && self.whole.count == 4
+    }
+
     /// Bytes of one compact pixel.
     pub(crate) const fn compact_len(&self) -> usize {
         self.compact.count

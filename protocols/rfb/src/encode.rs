@@ -79,6 +79,13 @@ impl Encoder {
 const KEPT_TILES: usize = 256 * 1024;
 
 impl Source<'_> {
+    /// Whether the frame's own bytes are what the viewer wants: nothing is painted over them, and all
+    /// of the rectangle lies in the picture.
+    fn is_native(&self) -> bool {
+        let all = Rect::from_size(self.frame.size());
+        self.converter.is_native() && !self.frame.has_overlay() && all.contains_rect(self.rect)
+    }
+
     /// Replaces `values` by the pixel values of `area`.
     fn fetch(&self, area: Rect, values: &mut Vec<u32>) {
         self.frame.fetch(area, values);

@@ -18,7 +18,7 @@ use crate::wire::{Put, Reader};
 /// Longer names are cut; viewers show them in a title bar.
 const MAX_NAME: usize = 1024;
 
-/// Buffers above this are given back once they are empty.
+/// Buffers up to this are always kept.
 const KEPT_BUFFER: usize = 64 * 1024;
 
 /// What a connection starts with.
@@ -115,6 +115,8 @@ pub struct Server {
     output: Vec<u8>,
     /// Bytes of `output` that the caller took.
     sent: usize,
+    /// Bytes that an update had of late: each one that has less lets it shrink by a part.
+    usual: usize,
     screen: Screen,
     /// The viewer's format needs a colour map. It goes out with the next update, once, however
     /// often the viewer asks: its answer to a few bytes must not be a growing heap.
@@ -144,6 +146,7 @@ impl Server {
             skip: 0,
             output,
             sent: 0,
+            usual: 0,
             screen: Screen::new(config.size, cut_name(config.name)),
             colour_map_due: false,
         })
@@ -296,8 +299,13 @@ impl Server {
     pub fn consume(&mut self, count: usize) {
         self.sent = (self.sent + count).min(self.output.len());
         if self.sent == self.output.len() {
+            // A film's next picture takes as much again, and memory that is new each time costs more
+            // than filling it. What stays idle was a part of one picture, and becomes less soon.
+            self.usual = self.output.len().max(self.usual - self.usual / 4);
             self.output.clear();
-            self.output.shrink_to(KEPT_BUFFER);
+            if self.output.capacity() / 2 > self.usual.max(KEPT_BUFFER / 2) {
+                self.output.shrink_to(self.usual.max(KEPT_BUFFER));
+            }
             self.sent = 0;
         }
     }
