@@ -70,12 +70,16 @@ const EACH_DRAW: u64 = 2_000;
 const EACH_RECT: u64 = 100;
 
 impl FramePlan {
-    /// Whether handing it over is not worth it.
+    /// Whether handing it over is not worth it. Captures of what changed in a small picture are little
+    /// work too.
     fn is_little_work(&self) -> bool {
-        let work: u64 = self.draws.iter().map(Draw::work).sum();
-        let for_others =
-            !self.captures.is_empty() || !self.views.is_empty() || !self.to_sign.is_empty();
-        !for_others && self.gamma.is_none() && work + self.clear.area() <= LITTLE_WORK
+        let draws: u64 = self.draws.iter().map(Draw::work).sum();
+        let copies: Option<u64> = self.captures.iter().map(CaptureJob::little_work).sum();
+        let for_others = !self.views.is_empty() || !self.to_sign.is_empty();
+        let Some(copies) = copies.filter(|_| !for_others && self.gamma.is_none()) else {
+            return false;
+        };
+        draws + copies + self.clear.area() <= LITTLE_WORK
     }
 }
 
@@ -166,6 +170,16 @@ pub(crate) struct CaptureJob {
     pub(crate) region: Region,
     /// Pointers to paint over the copy: their pictures and where their top left corners are.
     pub(crate) cursors: Vec<(Arc<Pixels>, i32, i32)>,
+}
+
+impl CaptureJob {
+    /// How much work it is; none if it may be much, or if the client's memory must be written by calls
+    /// that may wait.
+    fn little_work(&self) -> Option<u64> {
+        let rects = EACH_RECT * self.region.rects().len() as u64;
+        let little = self.cursors.is_empty() && self.into.is_mapped();
+        little.then(|| EACH_DRAW + rects + self.region.area())
+    }
 }
 
 /// What became of a [`CaptureJob`].

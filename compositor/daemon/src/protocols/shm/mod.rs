@@ -138,6 +138,11 @@ impl BufferWriter {
     pub(crate) const fn layout(&self) -> &Layout {
         &self.layout
     }
+
+    /// Whether the client's memory is written directly.
+    pub(crate) fn is_mapped(&self) -> bool {
+        self.pool.is_mappable()
+    }
 }
 
 /// The code of `wl_shm`: the two oldest formats have numbers of their own.

@@ -94,6 +94,11 @@ impl Pool {
         self.maps.lock().unwrap_or_else(PoisonError::into_inner).charge.account().clone()
     }
 
+    /// Whether it can be mapped.
+    pub(crate) const fn is_mappable(&self) -> bool {
+        self.mappable
+    }
+
     /// The mapping, or nothing for a pool that must be copied.
     pub(crate) fn mapping(&self, access: Access) -> io::Result<Option<Arc<Mapping>>> {
         if !self.mappable {
