@@ -6,7 +6,7 @@ use porthole_rig::Result;
 
 use crate::compositor::Kind;
 use crate::measure::{self, Bench, Samples};
-use crate::path::Question;
+use crate::path::{Many, Question};
 use crate::scene::Scene;
 
 /// What the number of the service should be.
@@ -49,6 +49,8 @@ pub(crate) enum Work {
     Alone(fn(&Bench) -> Result<Samples>),
     /// From runs of a guest, which several rows share.
     Path(Question),
+    /// From so many guests on one port.
+    Many(usize, Many),
 }
 
 impl Benchmark {
@@ -57,6 +59,7 @@ impl Benchmark {
         match self.measure {
             Work::Alone(measure) => measure(bench),
             Work::Path(question) => crate::path::measure(bench, question),
+            Work::Many(count, many) => crate::path::measure_many(bench, count, many),
         }
     }
 }

@@ -1,7 +1,9 @@
 //! The whole way of a picture: from a guest through device, service and VNC server to a viewer, beside
 //! the same guest in a QEMU that does all of it by itself.
 
+mod crowd;
 mod line;
+mod parts;
 mod program;
 mod run;
 mod stamps;
@@ -14,6 +16,7 @@ use porthole_rfb::Encoding;
 use porthole_rig::progress::{Step, say};
 use porthole_rig::{Result, RigError};
 
+use self::crowd::{Crowd, Together};
 use self::run::Outcome;
 use self::system::{System, Who};
 use crate::measure::{Bench, Samples, milliseconds, number, quantile};
@@ -68,6 +71,8 @@ impl Coding {
 pub(crate) struct Path {
     systems: BTreeMap<Who, std::result::Result<System, String>>,
     runs: BTreeMap<(Load, Coding), Runs>,
+    crowd: Option<Crowd>,
+    crowds: BTreeMap<usize, Vec<Together>>,
     /// The number of the next run's first frame.
     next: u32,
 }
@@ -102,7 +107,92 @@ pub(crate) fn measure(bench: &Bench, question: Question) -> Result<Samples> {
     Ok(samples)
 }
 
+/// What is asked of many guests.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Many {
+    /// Milliseconds below which such a part of the first guest's frames was seen, or a newer one.
+    Latency(f64),
+    /// Milliseconds of processor time of service, devices and VNC server for each frame of any guest.
+    Cost,
+    /// MiB that only one process uses, for each guest.
+    Memory,
+    /// Milliseconds from the start of a service that takes the place of a dead one until all guests are
+    /// shown.
+    Restart,
+}
+
+/// The number of one process kind, of so many guests.
+pub(crate) fn measure_many(bench: &Bench, count: usize, many: Many) -> Result<Samples> {
+    let mut path = bench.path.borrow_mut();
+    let mut samples = Samples::default();
+    let name = Who::Porthole.name();
+    let path = &mut *path;
+    path.quiet();
+    let crowd = path.crowd(count)?;
+    match many {
+        Many::Memory => {
+            let (device, service) = crowd.memory();
+            samples.note(format!("{device:.2} MiB of the device, {service:.2} in the service"));
+            samples.add(name, device + service);
+        }
+        Many::Restart => {
+            for round in 1..=bench.rounds {
+                let time = crowd.restart()?;
+                say(&format!("  round {round}: {time:.1} ms"));
+                samples.add(name, time);
+            }
+        }
+        Many::Latency(_) | Many::Cost => {
+            for together in path.together(bench, count)? {
+                let Together { first, frames } = together;
+                if many == Many::Cost {
+                    samples.note(format!("{frames} frames: {}", shares(first, *frames)));
+                }
+                samples.add(
+                    name,
+                    match many {
+                        Many::Latency(part) => quantile(&first.latencies, part)?,
+                        _ => {
+                            let spent = first.spent.iter().map(|(_, spent)| *spent).sum();
+                            milliseconds(spent) / number((*frames).max(1) as u64)
+                        }
+                    },
+                );
+            }
+        }
+    }
+    Ok(samples)
+}
+
 impl Path {
+    /// So many guests on one port.
+    fn crowd(&mut self, count: usize) -> Result<&mut Crowd> {
+        if self.crowd.is_none() {
+            self.crowd = Some(Crowd::start()?);
+        }
+        let crowd = self.crowd.as_mut().ok_or_else(|| RigError::failed("there is no service"))?;
+        crowd.grow(count)?;
+        Ok(crowd)
+    }
+
+    /// The single guests are not needed any more.
+    fn quiet(&mut self) {
+        self.systems.clear();
+    }
+
+    fn together(&mut self, bench: &Bench, count: usize) -> Result<&Vec<Together>> {
+        if !self.crowds.contains_key(&count) {
+            let mut runs = Vec::new();
+            for _ in 0..bench.rounds {
+                let first = self.next;
+                self.next = self.next.wrapping_add(MOST_FRAMES) & 0xff_ffff;
+                runs.push(self.crowd(count)?.run(first, bench.span)?);
+            }
+            self.crowds.insert(count, runs);
+        }
+        self.crowds.get(&count).ok_or_else(|| RigError::failed("nothing was measured"))
+    }
+
     /// A system, started when it is first needed.
     fn system(&mut self, who: Who) -> std::result::Result<&mut System, String> {
         let system = self.systems.entry(who).or_insert_with(|| {
@@ -160,28 +250,29 @@ fn describe(who: Who, outcome: &std::result::Result<Outcome, String>) -> String 
         Err(error) => return format!("{} failed: {error}", who.name()),
     };
     let part = |part| quantile(&outcome.latencies, part).unwrap_or(f64::NAN);
-    let frames = number(outcome.seen.max(1) as u64);
-    let spent: Vec<String> = outcome
-        .spent
-        .iter()
-        .map(|(who, spent)| format!("{who} {:.2}", milliseconds(*spent) / frames))
-        .collect();
+    let frames = number(outcome.guest_frames.max(1));
+    let kicks = outcome.kicks.map(|kicks| format!(", {:.2} kicks", number(kicks) / frames));
     format!(
-        "{}: {:.2} ms in the middle, {:.2} of 99 in 100, {} of {} frames seen in {:.1} s, ms of CPU/frame: \
-         {}; {:.1} MB; guest: {:.1} frames/s, {:.2} interrupts and {} kicks a frame",
+        "{}: {:.2} ms in the middle, {:.2} of 99 in 100, {} of {} frames seen in {:.1} s, {:.1} MB; {}; \
+         guest: {:.1} frames/s, a frame has {:.2} interrupts{}",
         who.name(),
         part(0.5),
         part(0.99),
         outcome.seen,
         outcome.drawn,
         outcome.seconds,
-        spent.join(", "),
         number(outcome.bytes) / 1e6,
+        shares(outcome, outcome.seen),
         outcome.guest_rate,
-        number(outcome.interrupts) / number(outcome.guest_frames.max(1)),
-        outcome.kicks.map_or_else(
-            || "?".to_owned(),
-            |kicks| format!("{:.2}", number(kicks) / number(outcome.guest_frames.max(1)))
-        ),
+        number(outcome.interrupts) / frames,
+        kicks.unwrap_or_default(),
     )
+}
+
+/// The processor time of each frame, by who spent it.
+fn shares(outcome: &Outcome, frames: usize) -> String {
+    let frames = number(frames.max(1) as u64);
+    let share = |(who, spent): &(_, u64)| format!("{who} {:.2}", milliseconds(*spent) / frames);
+    let shares: Vec<String> = outcome.spent.iter().map(share).collect();
+    format!("ms of CPU/frame: {}", shares.join(", "))
 }

@@ -1,7 +1,7 @@
 //! The rows about the whole way from a guest to a viewer.
 
 use super::{Benchmark, Goal, Pick, Work};
-use crate::path::{Coding, Load, Metric, Question};
+use crate::path::{Coding, Load, Many, Metric, Question};
 
 const MIDDLE: Metric = Metric::Latency(0.5);
 const MOST: Metric = Metric::Latency(0.99);
@@ -51,7 +51,30 @@ pub(super) const ALL: &[Benchmark] = &[
         Metric::Interrupts,
     ),
     row("guest.draws.kicks", "guest's window moves", Load::Draws, Coding::Raw, Metric::Kicks),
+    many("guests.1.latency", "one guest of a small picture", 1, Many::Latency(0.5)),
+    many("guests.1.p99", "one guest of a small picture", 1, Many::Latency(0.99)),
+    many("guests.1.cpu", "one guest of a small picture", 1, Many::Cost),
+    many("guests.8.latency", "the first of eight guests", 8, Many::Latency(0.5)),
+    many("guests.8.p99", "the first of eight guests", 8, Many::Latency(0.99)),
+    many("guests.8.cpu", "eight guests on a port", 8, Many::Cost),
+    many("guests.8.memory", "each of eight guests", 8, Many::Memory),
+    many("guests.8.restart", "the service dies, eight guests are back", 8, Many::Restart),
+    many("guests.16.latency", "the first of sixteen guests", 16, Many::Latency(0.5)),
+    many("guests.16.p99", "the first of sixteen guests", 16, Many::Latency(0.99)),
+    many("guests.16.cpu", "sixteen guests on a port", 16, Many::Cost),
+    many("guests.16.memory", "each of sixteen guests", 16, Many::Memory),
+    many("guests.16.restart", "the service dies, sixteen guests are back", 16, Many::Restart),
 ];
+
+const fn many(id: &'static str, what: &'static str, count: usize, many: Many) -> Benchmark {
+    let (unit, goal, pick) = match many {
+        Many::Latency(_) => ("ms", Goal::Known, Pick::Median),
+        Many::Cost => (super::FRAME, Goal::Known, Pick::Least),
+        Many::Memory => ("MiB", Goal::Known, Pick::Median),
+        Many::Restart => ("ms", Goal::AtMost(500.0), Pick::Median),
+    };
+    Benchmark { id, unit, what, goal, pick, measure: Work::Many(count, many) }
+}
 
 const fn row(
     id: &'static str,

@@ -58,7 +58,7 @@ impl Load {
 }
 
 /// What a run brought.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Outcome {
     /// Seconds in which was counted.
     pub(crate) seconds: f64,
@@ -89,16 +89,16 @@ pub(crate) fn run(
 ) -> Result<Outcome> {
     system.draw(load.ground())?;
     let (motion, interval, spread) = load.order();
-    system.stamps.begin();
-    let film = Film { motion, first, stamps: system.stamps.clone() };
+    system.guest.stamps.begin();
+    let film = Film { motion, first, stamps: system.guest.stamps.clone(), part: None };
     let viewer = Viewer::start(&system.vnc, encoding, film).map_err(|e| system.explain(&e))?;
     let all = WARM_UP + span + COOL_DOWN;
     let milliseconds = u32::try_from(all.as_millis()).unwrap_or(u32::MAX);
     let order = Order::Animate { head: 0, motion, first, milliseconds, interval, spread };
     let kicks = kicks(system);
-    system.line.give(&order)?;
+    system.guest.line.give(&order)?;
     // The guest counts from when it begins, so do we.
-    if !wait_until(ECHO, || system.stamps.count() > 0) {
+    if !wait_until(ECHO, || system.guest.stamps.count() > 0) {
         return Err(RigError::failed("the guest draws nothing"));
     }
     let start = Instant::now() + WARM_UP;
@@ -107,30 +107,37 @@ pub(crate) fn run(
     pause_until(start + span);
     let after = system.spent();
     let end = Instant::now();
-    let answer = system.line.answer().map_err(|error| system.explain(&error))?;
+    let answer = system.guest.line.answer().map_err(|error| system.explain(&error))?;
     let kicks = kicks.zip(self::kicks(system)).map(|(before, after)| after.saturating_sub(before));
-    let stamps = system.stamps.take();
+    let stamps = system.guest.stamps.take();
     pause_until(Instant::now() + COOL_DOWN);
     let seen = viewer.finish()?;
-    let times = check(&stamps, first)?;
-    let counted = |time: &Instant| (start..end).contains(time);
-    let Seen { sights, bytes, .. } = seen;
     let [guest_frames, microseconds, interrupts] = numbers(&answer)?;
     #[expect(clippy::cast_precision_loss, reason = "counts of seconds are exact in a double")]
     let guest_rate = guest_frames as f64 * 1e6 / (microseconds.max(1)) as f64;
     let spent = before.iter().zip(&after);
     let spent = spent.map(|((who, before), (_, after))| (*who, after.since(*before).cpu));
+    let spent = spent.collect();
+    let outcome = outcome(&stamps, first, &seen, (start, end))?;
+    Ok(Outcome { spent, guest_rate, guest_frames, interrupts, kicks, ..outcome })
+}
+
+/// What stamps and sights tell of the frames between two moments.
+pub(crate) fn outcome(
+    stamps: &[(u8, Instant)],
+    first: u32,
+    seen: &Seen,
+    (start, end): (Instant, Instant),
+) -> Result<Outcome> {
+    let times = check(stamps, first)?;
+    let counted = |time: &Instant| (start..end).contains(time);
     Ok(Outcome {
         seconds: end.duration_since(start).as_secs_f64(),
-        latencies: latencies(&times, &sights, counted),
+        latencies: latencies(&times, &seen.sights, counted),
         drawn: times.iter().filter(|time| counted(time)).count(),
-        seen: sights.iter().filter(|(_, time)| counted(time)).count(),
-        spent: spent.collect(),
-        bytes,
-        guest_rate,
-        guest_frames,
-        interrupts,
-        kicks,
+        seen: seen.sights.iter().filter(|(_, time)| counted(time)).count(),
+        bytes: seen.bytes,
+        ..Outcome::default()
     })
 }
 

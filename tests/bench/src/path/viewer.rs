@@ -41,6 +41,8 @@ pub(crate) struct Film {
     pub(crate) motion: Motion,
     pub(crate) first: u32,
     pub(crate) stamps: Stamps,
+    /// The guest's size, if it is but the upper left part of the port.
+    pub(crate) part: Option<(u32, u32)>,
 }
 
 /// What a viewer saw.
@@ -182,7 +184,8 @@ fn is_shown(picture: &Picture, film: &Film, frame: usize) -> bool {
     let size = picture.size();
     let Ok(frame) = u32::try_from(frame) else { return false };
     let frame = film.first.wrapping_add(frame);
-    let area = film.motion.area(frame, size.width, size.height);
+    let (width, height) = film.part.unwrap_or((size.width, size.height));
+    let area = film.motion.area(frame, width, height);
     let (x, y) = (area.x + MARK / 2, area.y + MARK / 2);
     let [red, green, blue] = mark(frame);
     let value = picture.values().get(y as usize * size.width as usize + x as usize);
