@@ -315,9 +315,12 @@ fn accounts_are_told_while_they_change_and_then_no_more() -> Result<()> {
         let accounts = line["account"].as_array().cloned().unwrap_or_default();
         accounts.iter().any(|a| a["name"] == "viewer" && a[what]["pictures"] == count)
     };
-    watch.wait(|line| of_viewer(line, "total", 1))?;
-    // When it is over, the rates come to rest by themselves, and that is the last that is told.
-    watch.wait(|line| of_viewer(line, "per_second", 0))?;
+    let told = watch.wait(|line| of_viewer(line, "total", 1))?;
+    // When it is over, the rates come to rest by themselves, and that is the last that is told. A machine
+    // that is busy may tell of it when they have.
+    if of_viewer(&told, "per_second", 1) {
+        watch.wait(|line| of_viewer(line, "per_second", 0))?;
+    }
     wait_until("the service to rest", SHORT, || {
         let before = service.process.wake_ups()?;
         pause(Duration::from_millis(1500));
