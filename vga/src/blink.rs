@@ -1,4 +1,5 @@
-//! Blinking: the cursor turns every 266 ms, text that blinks with each second turn.
+//! Blinking: the cursor turns every 266 ms, text that blinks every 532 ms. A change of the kind of
+//! screen turns the cursor too.
 //!
 //! A phase ends at the first look at the screen after its time, as on QEMU: a machine that looks
 //! seldom blinks late, but never skips a phase.
@@ -21,8 +22,9 @@ pub(crate) enum Kind {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Blink {
     now: Duration,
-    /// When the phase ends.
+    /// When the cursor's phase ends, and the text's.
     until: Duration,
+    text_until: Duration,
     cursor: bool,
     text: bool,
     kind: Option<Kind>,
@@ -43,13 +45,21 @@ impl Blink {
         if kind == Kind::Text && self.now.as_millis() >= self.until.as_millis() {
             self.until = self.now + PHASE;
             self.cursor = !self.cursor;
-            self.text ^= self.cursor;
+        }
+        if kind == Kind::Text && self.now.as_millis() >= self.text_until.as_millis() {
+            self.text_until = self.now + 2 * PHASE;
+            self.text = !self.text;
         }
     }
 
-    /// When the next phase begins.
+    /// When the cursor's next phase begins.
     pub(crate) fn until(&self) -> Duration {
         self.until
+    }
+
+    /// When the text's next phase begins.
+    pub(crate) fn text_until(&self) -> Duration {
+        self.text_until
     }
 
     /// Whether the cursor shows.
@@ -71,6 +81,7 @@ impl Blink {
         let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         to.qword(nanoseconds(self.now));
         to.qword(nanoseconds(self.until));
+        to.qword(nanoseconds(self.text_until));
         to.flag(self.cursor);
         to.flag(self.text);
         to.byte(match self.kind {
@@ -84,12 +95,15 @@ impl Blink {
     pub(crate) fn load(from: &mut Reader<'_>) -> Result<Self, Bad> {
         let now = Duration::from_nanos(from.qword()?);
         let until = Duration::from_nanos(from.qword()?);
-        if until > now.saturating_add(PHASE) {
+        let text_until = Duration::from_nanos(from.qword()?);
+        let last = now.saturating_add(2 * PHASE);
+        if until > last || text_until > last {
             return Err(Bad::Value("blinking"));
         }
         Ok(Self {
             now,
             until,
+            text_until,
             cursor: from.flag("blinking")?,
             text: from.flag("blinking")?,
             kind: match from.byte()? {

@@ -142,7 +142,7 @@ impl Dispi {
                 Effect::Mode
             }
             BANK => {
-                let units = self.memory / UNIT / if self.is_planar() { 4 } else { 1 };
+                let units = self.memory / UNIT;
                 let value = value & low_word(u64::from(units)).wrapping_sub(1);
                 self.set(BANK, value);
                 self.bank = u32::from(value) * UNIT;

@@ -61,3 +61,6 @@ pub use picture::{Picture, Source};
 pub use snapshot::Bad;
 pub use vram::{Memory, Vram};
 pub use window::WINDOW_LEN;
+
+#[cfg(test)]
+mod tests;

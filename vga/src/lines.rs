@@ -27,6 +27,12 @@ impl Graphic {
             if self.hercules {
                 address = address & !0x8000 | (counted & 2) << 14;
             }
+            if self.format == Format::Halved {
+                // QEMU moves by single bytes where the line meets the end of the planes.
+                let inside = address.saturating_add(self.width / 2) < self.span;
+                let bytes = if inside { self.pan_bytes } else { 1 };
+                address = address.wrapping_add(pan / 2 * bytes);
+            }
             let line = Line { y, address, pan };
             left -= 1;
             if left == 0 {
@@ -134,25 +140,23 @@ pub(crate) fn convert(
             pan << usize::from(graphic.wide)
         }
         Format::Halved => {
-            let bytes = bytes.get(pan / 2..).unwrap_or_default();
             for (byte, out) in bytes.iter().zip(out.chunks_exact_mut(2)) {
                 out.fill(at(&colours.single, *byte));
             }
             0
         }
         Format::Indexed => {
-            let bytes = bytes.get(pan / 2..).unwrap_or_default();
             for (byte, out) in bytes.iter().zip(out) {
                 *out = at(&colours.single, *byte);
             }
             0
         }
         Format::Rgb15 => {
-            words(bytes, graphic.big_endian, out, rgb15);
+            words(bytes, graphic.big_endian, out, (five_bits, rgb15));
             0
         }
         Format::Rgb16 => {
-            words(bytes, graphic.big_endian, out, rgb16);
+            words(bytes, graphic.big_endian, out, (six_bits, rgb16));
             0
         }
         Format::Rgb24 => {
@@ -215,28 +219,44 @@ fn widen(graphic: &Graphic, out: &mut [u32]) {
     }
 }
 
-fn words(bytes: &[u8], big_endian: bool, out: &mut [u32], convert: impl Fn(u32) -> u32) {
+/// Converts words: of the two ways, the first is for those with the high byte first. QEMU fills the
+/// low bits only of the others.
+fn words(
+    bytes: &[u8],
+    big_endian: bool,
+    out: &mut [u32],
+    (plain, filled): (impl Fn(u32) -> u32, impl Fn(u32) -> u32),
+) {
     let words = bytes.as_chunks::<2>().0.iter().zip(out);
     if big_endian {
         for (word, out) in words {
-            *out = convert(u16::from_be_bytes(*word).into());
+            *out = plain(u16::from_be_bytes(*word).into());
         }
     } else {
         for (word, out) in words {
-            *out = convert(u16::from_le_bytes(*word).into());
+            *out = filled(u16::from_le_bytes(*word).into());
         }
     }
 }
 
+/// Five bits of each colour.
+fn five_bits(word: u32) -> u32 {
+    (word & 0x7c00) << 9 | (word & 0x03e0) << 6 | (word & 0x001f) << 3
+}
+
+/// Five, six and five bits.
+fn six_bits(word: u32) -> u32 {
+    (word & 0xf800) << 8 | (word & 0x07e0) << 5 | (word & 0x001f) << 3
+}
+
 /// Five bits of each colour, spread over eight by repeating the highest.
 fn rgb15(word: u32) -> u32 {
-    let high = (word & 0x7c00) << 9 | (word & 0x03e0) << 6 | (word & 0x001f) << 3;
+    let high = five_bits(word);
     high | high >> 5 & 0x0007_0707
 }
 
 /// Five, six and five bits, spread over eight by repeating the highest.
 fn rgb16(word: u32) -> u32 {
-    let red_blue = (word & 0xf800) << 8 | (word & 0x001f) << 3;
-    let green = (word & 0x07e0) << 5;
-    red_blue | red_blue >> 5 & 0x0007_0007 | green | green >> 6 & 0x0000_0300
+    let high = six_bits(word);
+    high | high >> 5 & 0x0007_0007 | high >> 6 & 0x0000_0300
 }

@@ -27,7 +27,7 @@ fn pieces(offset: u32, width: Width) -> impl Iterator<Item = Piece> {
     let mut done = 0;
     std::iter::from_fn(move || {
         let left = width.bytes() - done;
-        let here = offset.wrapping_add(done);
+        let here = offset.saturating_add(done);
         let widest = [Width::Dword, Width::Word].into_iter();
         let fits = |width: &Width| width.bytes() <= left && here % width.bytes() == 0;
         let width = widest.clone().find(fits).unwrap_or(Width::Byte);

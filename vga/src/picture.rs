@@ -120,10 +120,13 @@ impl<V: Vram> Vga<V> {
     /// text that blinks, or a cursor. Nothing else changes without the guest.
     pub fn next_change(&self) -> Option<Duration> {
         let registers = &self.registers;
-        let shape = registers.crtc.cursor_shape(registers.crtc.row_lines());
-        let blinks = shape.is_some() || registers.attribute.blinks();
-        let text = screen::kind(registers, self.model()) == Kind::Text;
-        (text && blinks).then(|| registers.blink.until())
+        if screen::kind(registers, self.model()) != Kind::Text {
+            return None;
+        }
+        let cursor = registers.crtc.cursor_shape(registers.crtc.row_lines());
+        let cursor = cursor.map(|_| registers.blink.until());
+        let text = registers.attribute.blinks().then(|| registers.blink.text_until());
+        cursor.into_iter().chain(text).min()
     }
 
     /// Whether the chip draws all characters anew, because of a register that QEMU does not heed.

@@ -8,6 +8,7 @@ use crate::crtc::CursorShape;
 use crate::graphics::Shift;
 use crate::model::{Behaviour, Model};
 use crate::registers::Registers;
+use crate::vram::CELL;
 
 /// Most characters of a text screen; more is no text mode that anybody has set.
 const MOST_CHARACTERS: u32 = 160 * 100;
@@ -40,6 +41,8 @@ pub(crate) struct Text {
     pub(crate) start: u32,
     /// Cells from one row to the next.
     pub(crate) pitch: u32,
+    /// Cells after which addresses begin again.
+    pub(crate) span: u32,
     pub(crate) line_compare: u32,
     /// The fonts' places in plane 2, in steps of 8 KiB.
     pub(crate) fonts: [u8; 2],
@@ -47,9 +50,10 @@ pub(crate) struct Text {
     pub(crate) first_doubled: u8,
     /// The line under characters whose attribute asks for it.
     pub(crate) underline: Option<u32>,
-    /// The chip's rules: first line of the first row, pixels to the left, and whether the split ends
-    /// them.
-    pub(crate) chip: Option<Panning>,
+    /// Fine scrolling. QEMU heeds nothing of it, but draws all anew when its registers change.
+    pub(crate) panning: Panning,
+    /// Whether the chip's rules hold.
+    pub(crate) chip: bool,
 }
 
 /// Fine scrolling.
@@ -134,7 +138,11 @@ pub(crate) struct Graphic {
     pub(crate) cga_bit: Option<u32>,
     /// Whether address bit 15 is bit 1 of the line, on the Hercules card.
     pub(crate) hercules: bool,
+    /// Pixels to the left.
     pub(crate) pan: u32,
+    /// Bytes for every two of them, where a byte is two pixels of the screen: QEMU moves by a byte of
+    /// each plane, the chip by one.
+    pub(crate) pan_bytes: u32,
     pub(crate) pan_to_split: bool,
     pub(crate) planes: u8,
     pub(crate) big_endian: bool,
@@ -183,8 +191,8 @@ impl Screen {
         match kind(registers, model) {
             Kind::Blank => Some(Screen::Blank),
             Kind::Text | Kind::Graphics if off => Some(Screen::Blank),
-            Kind::Text => text(registers, behaviour).map(Screen::Text),
-            Kind::Graphics => Some(Screen::Graphic(graphic(registers, memory))),
+            Kind::Text => text(registers, behaviour, memory).map(Screen::Text),
+            Kind::Graphics => Some(Screen::Graphic(graphic(registers, behaviour, memory))),
         }
     }
 
@@ -232,7 +240,7 @@ pub(crate) fn phase(registers: &Registers) -> Phase {
     }
 }
 
-fn text(registers: &Registers, behaviour: Behaviour) -> Option<Text> {
+fn text(registers: &Registers, behaviour: Behaviour, memory: u32) -> Option<Text> {
     let (crtc, attribute) = (&registers.crtc, &registers.attribute);
     let hardware = behaviour == Behaviour::Hardware;
     let (columns, cell_lines) = (crtc.columns(), crtc.row_lines());
@@ -248,11 +256,15 @@ fn text(registers: &Registers, behaviour: Behaviour) -> Option<Text> {
         9
     };
     let underline = (hardware && attribute.mono()).then(|| crtc.underline());
-    let chip = hardware.then(|| Panning {
-        lines: crtc.preset_row(),
-        pixels: pan_pixels(attribute.panning(), cell_width),
+    let panning = Panning {
+        lines: if hardware { crtc.preset_row() } else { 0 },
+        pixels: if hardware {
+            pan_pixels(attribute.panning(), cell_width)
+        } else {
+            attribute.panning().into()
+        },
         to_split: attribute.pans_to_split(),
-    });
+    };
     Some(Text {
         columns,
         rows,
@@ -261,12 +273,15 @@ fn text(registers: &Registers, behaviour: Behaviour) -> Option<Text> {
         cell_lines,
         start: crtc.start(),
         pitch: crtc.pitch() / 4,
+        // QEMU goes on behind the planes, into the memory of bochs modes.
+        span: if hardware { PLANES_LEN } else { memory } / CELL,
         line_compare: crtc.line_compare(),
         fonts: registers.sequencer.fonts(),
         // QEMU doubles from B0 on; the chip's line graphics begin at C0.
         first_doubled: if hardware { 0xc0 } else { 0xb0 },
         underline,
-        chip,
+        panning,
+        chip: hardware,
     })
 }
 
@@ -280,7 +295,7 @@ fn pan_pixels(value: u8, cell_width: u32) -> u32 {
     }
 }
 
-fn graphic(registers: &Registers, memory: u32) -> Graphic {
+fn graphic(registers: &Registers, behaviour: Behaviour, memory: u32) -> Graphic {
     let (crtc, dispi, attribute) = (&registers.crtc, &registers.dispi, &registers.attribute);
     let bochs = dispi.is_on();
     let format = match registers.graphics.shift() {
@@ -303,6 +318,7 @@ fn graphic(registers: &Registers, memory: u32) -> Graphic {
     };
     let half = registers.sequencer.half_clock();
     let doubled = u32::from(crtc.double_lines()) + 1;
+    let hardware = behaviour == Behaviour::Hardware;
     Graphic {
         format,
         width,
@@ -310,12 +326,14 @@ fn graphic(registers: &Registers, memory: u32) -> Graphic {
         height,
         start: if bochs { dispi.start() } else { crtc.start() } * 4,
         pitch: if bochs { dispi.pitch() } else { crtc.pitch() },
-        span: if bochs { memory } else { PLANES_LEN },
+        // The VGA's own formats never reach further, not even in a bochs mode of planes.
+        span: if format.bits() == 4 { PLANES_LEN } else { memory },
         line_compare: if bochs { NEVER } else { crtc.line_compare() },
         repeat: if crtc.cga_banks() { doubled } else { crtc.row_lines() * doubled },
         cga_bit: crtc.cga_banks().then(|| if crtc.counts_bytes() { 15 } else { 14 }),
         hercules: crtc.hercules_banks(),
-        pan: if format.bits() <= 8 { u32::from(attribute.panning() & 7) } else { 0 },
+        pan: if bochs { 0 } else { u32::from(attribute.panning() & 7) },
+        pan_bytes: if hardware { 1 } else { CELL },
         pan_to_split: attribute.pans_to_split(),
         planes: attribute.planes(),
         big_endian: registers.big_endian,

@@ -101,6 +101,11 @@ impl Sequencer {
         self.active(MEMORY_MODE) & CHAIN_4 != 0
     }
 
+    /// What the guest wrote for chain 4, whatever a bochs mode makes of it.
+    pub(crate) fn wrote_chain_4(&self) -> bool {
+        at(&self.registers, MEMORY_MODE) & CHAIN_4 != 0
+    }
+
     /// The two fonts, in steps of 8 KiB of plane 2: for attribute bit 3 clear, and set.
     pub(crate) fn fonts(&self) -> [u8; 2] {
         let map = self.active(FONTS);

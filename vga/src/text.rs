@@ -7,7 +7,7 @@ use crate::dirty::Dirty;
 use crate::screen::{PLANES_LEN, Phase, Style, Text};
 use crate::vram::{CELL, Vram};
 
-/// Cells after which addresses begin again.
+/// Cells of the planes, where fonts are.
 const CELLS: u32 = PLANES_LEN / CELL;
 /// Lines of a character in a font, used or not.
 const GLYPH: usize = 32;
@@ -62,11 +62,11 @@ impl Text {
 
     /// Cells of a band: one more than there are columns where panning may bring it in.
     pub(crate) fn band_cells(&self) -> u32 {
-        self.columns + u32::from(self.chip.is_some())
+        self.columns + u32::from(self.chip)
     }
 
     pub(crate) fn bands(&self) -> Vec<Band> {
-        if self.chip.is_some() { self.chip_bands() } else { self.rows() }
+        if self.chip { self.chip_bands() } else { self.rows() }
     }
 
     /// QEMU's rules: whole rows, and a split at the row that holds the line.
@@ -87,8 +87,8 @@ impl Text {
     /// The chip's rules: each line by itself.
     fn chip_bands(&self) -> Vec<Band> {
         let mut bands: Vec<Band> = Vec::new();
-        let (mut cell, mut scan) = (self.start, self.chip.map_or(0, |chip| chip.lines));
-        let mut pan = self.chip.map_or(0, |chip| chip.pixels);
+        let (mut cell, mut scan) = (self.start, self.panning.lines);
+        let mut pan = self.panning.pixels;
         let mut fresh = true;
         for y in 0..self.lines {
             match bands.last_mut() {
@@ -103,7 +103,7 @@ impl Text {
             }
             if y == self.line_compare {
                 (cell, scan, fresh) = (0, 0, true);
-                if self.chip.is_some_and(|chip| chip.to_split) {
+                if self.panning.to_split {
                     pan = 0;
                 }
             }
@@ -147,7 +147,8 @@ impl Cells {
         self.shown.clear();
         for band in &self.bands {
             let cells = band.cell..band.cell + text.band_cells();
-            let shown = cells.map(|cell| Shown { word: word(vram, cell), style: phase.style });
+            let shown =
+                cells.map(|cell| Shown { word: word(vram, text, cell), style: phase.style });
             self.shown.extend(shown);
         }
     }
@@ -166,7 +167,7 @@ impl Cells {
         let turned = phase.style.blinks && was.style.hidden != phase.style.hidden;
         let moved = (was.place, was.cursor) != (phase.place, phase.cursor);
         for (band, shown) in self.bands.iter().zip(self.shown.chunks_mut(columns)) {
-            let written = touches(dirty, band.cell, cells);
+            let written = touches(dirty, text, band.cell);
             let has = |place| (band.cell..band.cell + cells).contains(&place);
             let cursor = has(phase.place) || has(was.place);
             if !written && !turned && !cursor {
@@ -174,7 +175,7 @@ impl Cells {
             }
             let mut differs = moved && cursor;
             for (cell, shown) in (band.cell..).zip(shown) {
-                let new = Shown { word: word(vram, cell), style: phase.style };
+                let new = Shown { word: word(vram, text, cell), style: phase.style };
                 let blinks = turned && attribute(new.word) & BLINKING != 0;
                 let again = cell == phase.place || moved && cell == was.place;
                 if (new.word != shown.word || blinks || again) && new != *shown {
@@ -266,8 +267,8 @@ fn draw_cell(glyph: u8, doubled: bool, (fore, back): (u32, u32), out: &mut [u32]
     }
 }
 
-fn word(vram: &impl Vram, cell: u32) -> u16 {
-    low_word(vram.load_cell(cell % CELLS).into())
+fn word(vram: &impl Vram, text: &Text, cell: u32) -> u16 {
+    low_word(vram.load_cell(cell % text.span).into())
 }
 
 fn attribute(word: u16) -> u8 {
@@ -275,11 +276,12 @@ fn attribute(word: u16) -> u8 {
 }
 
 /// Whether cells were written, wherever addresses begin again.
-fn touches(dirty: &Dirty, cell: u32, cells: u32) -> bool {
-    let first = cell % CELLS;
+fn touches(dirty: &Dirty, text: &Text, cell: u32) -> bool {
+    let (cells, span) = (text.band_cells(), text.span);
+    let first = cell % span;
     let end = first + cells;
-    dirty.touches(first * CELL..end.min(CELLS) * CELL)
-        || end > CELLS && dirty.touches(0..(end - CELLS) * CELL)
+    dirty.touches(first * CELL..end.min(span) * CELL)
+        || end > span && dirty.touches(0..(end - span) * CELL)
 }
 
 const _: () = assert!(FONT == 8192);

@@ -123,8 +123,9 @@ impl<V: Vram> Vga<V> {
         } else {
             graphics.read_map()
         };
-        let Some(cell) = self.cell(address, graphics.odd_even()) else { return CLOSED };
-        if chain_4 {
+        let Some(cell) = self.cell_of(address, graphics.odd_even()) else { return CLOSED };
+        // QEMU asks the guest's own register here, in bochs modes of planes too.
+        if chain_4 || registers.sequencer.wrote_chain_4() {
             return self.vram().load(cell * CELL + u32::from(plane));
         }
         let latch = self.vram().load_cell(cell);
@@ -140,7 +141,7 @@ impl<V: Vram> Vga<V> {
     }
 
     /// The cell of an address, if there is memory.
-    fn cell(&self, address: u32, odd_even: bool) -> Option<u32> {
+    fn cell_of(&self, address: u32, odd_even: bool) -> Option<u32> {
         let (sequencer, crtc) = (&self.registers.sequencer, &self.registers.crtc);
         let cell = if sequencer.chain_4() {
             if sequencer.map_mask() == ALL {
@@ -168,7 +169,7 @@ impl<V: Vram> Vga<V> {
         }
         let Some(address) = self.decode(offset) else { return };
         let sequencer = &self.registers.sequencer;
-        let Some(cell) = self.cell(address, sequencer.odd_even()) else { return };
+        let Some(cell) = self.cell_of(address, sequencer.odd_even()) else { return };
         let map = sequencer.map_mask();
         if sequencer.chain_4() {
             let plane = address & 3;
