@@ -3,14 +3,19 @@
 //! `vga/README.md` beside this crate describes the files.
 
 mod archive;
+mod differential;
 mod model;
+mod modes;
+mod qtest;
 mod run;
 mod scenario;
 
 use std::path::{Path, PathBuf};
 
 pub use archive::inflate;
+pub use differential::compare;
 pub use model::{Model, edid};
+pub use qtest::Qemu;
 pub use run::{Pixels, Space, Target};
 
 use crate::{LoadError, Summary};

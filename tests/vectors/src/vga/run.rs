@@ -169,7 +169,7 @@ fn same(what: &str, got: u64, want: u64) -> Result<(), String> {
     if got == want { Ok(()) } else { Err(format!("{what}: {got:#x} instead of {want:#x}")) }
 }
 
-fn unhex(text: &str) -> Result<Vec<u8>, String> {
+pub(super) fn unhex(text: &str) -> Result<Vec<u8>, String> {
     let digit =
         |digit: &u8| char::from(*digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();
@@ -231,7 +231,7 @@ fn compare(have: &Pixels, file: &Path, seen: &Path) -> Result<(), String> {
     ))
 }
 
-fn save(
+pub(super) fn save(
     seen: &Path,
     what: &str,
     pixels: &Pixels,
