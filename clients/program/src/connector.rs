@@ -8,6 +8,7 @@
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use nix::unistd::{ForkResult, fork};
@@ -25,6 +26,8 @@ use crate::sandbox::{Calls, Sandbox};
 pub struct Connector {
     /// Held from a question to its answer.
     socket: Mutex<OwnedFd>,
+    /// The process was found to be gone, and the log says so.
+    gone: AtomicBool,
 }
 
 impl Connector {
@@ -42,7 +45,9 @@ impl Connector {
         // SAFETY: This process has one thread (see above), so that the copy may go on as if it were
         // this process; it leaves through `end` and never returns into its caller.
         match unsafe { fork() }.map_err(io::Error::from)? {
-            ForkResult::Parent { .. } => Ok(Self { socket: Mutex::new(ours) }),
+            ForkResult::Parent { .. } => {
+                Ok(Self { socket: Mutex::new(ours), gone: AtomicBool::new(false) })
+            }
             ForkResult::Child => {
                 let _ = rustix::thread::set_name(c"connector");
                 close_all_but(&theirs);
@@ -60,7 +65,9 @@ impl Connector {
     /// What the process met, or that it is gone.
     pub fn ask(&self, request: u8) -> io::Result<OwnedFd> {
         let socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
-        send(&*socket, &[request], SendFlags::NOSIGNAL)?;
+        if send(&*socket, &[request], SendFlags::NOSIGNAL).is_err() {
+            return Err(self.gone());
+        }
         let mut number = [0; 4];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
@@ -72,13 +79,23 @@ impl Connector {
             }
         };
         if length != number.len() {
-            return Err(io::Error::new(io::ErrorKind::BrokenPipe, "the connector is gone"));
+            return Err(self.gone());
         }
         let received = control.drain().find_map(|message| match message {
             RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
             _ => None,
         });
         received.ok_or_else(|| io::Error::from_raw_os_error(i32::from_ne_bytes(number)))
+    }
+
+    /// Somebody has ended the process; who gave up its rights cannot start another one.
+    fn gone(&self) -> io::Error {
+        if !self.gone.swap(true, Ordering::Relaxed) {
+            tracing::error!(
+                "the process that connects for this one is gone: only a new start of this program connects it again"
+            );
+        }
+        io::Error::new(io::ErrorKind::BrokenPipe, "the connector is gone")
     }
 }
 

@@ -2,14 +2,17 @@
 //! in every way that leads out of them, and go on working afterwards.
 
 use std::fs;
+use std::process::Command;
 
 use nix::libc;
 use porthole_guest::Pattern;
 use porthole_guest::commands::Command as Order;
 use porthole_tests::guest::Options;
+use porthole_tests::process::built;
 use porthole_tests::tracee::{MISSING, Tracee, answer_of, threads};
 use porthole_tests::wait::{GUEST, SHORT, wait_until};
 use porthole_tests::{Capture, Guest, Process, Result, Scene, Service, Viewer};
+use rustix::process::{Pid, Signal, kill_process};
 
 const PICTURE: (u32, u32, u32, u32) = (0, 0, 640, 480);
 /// The bit that makes a number one of x86's x32 interface.
@@ -225,7 +228,7 @@ fn a_device_process_opens_no_other_socket_and_no_file() -> Result<()> {
     guest.order(&draw(Pattern::Bars))?;
     capture.expect("confined-after", &scene(Pattern::Bars).picture(), GUEST)?;
     drop(capture);
-    service.process.signal(rustix::process::Signal::KILL)?;
+    service.process.signal(Signal::KILL)?;
     service.process.wait_end(SHORT)?;
     service.start_again(&[], None)?;
     let capture = Capture::start(&service.socket("viewer")?, "main")?;
@@ -309,6 +312,29 @@ fn the_service_writes_nowhere_else_and_starts_nothing() -> Result<()> {
     wait_for_log(&with_program.process, "no sandbox: the programs of the configuration")?;
     assert_eq!(with_program.process.status("Seccomp")?, 0);
     Ok(())
+}
+
+#[test]
+fn a_connector_that_is_killed_ends_no_device() -> Result<()> {
+    let mut service = service()?;
+    let mut command = Command::new(built("porthole-gpu")?);
+    command.args(["--guest", "ivi", "--socket"]).arg(service.folder().join("gpu.sock"));
+    command.arg("--wayland").arg(service.socket("ivi")?);
+    let (mut device, _) = Process::start_ready("device", service.folder(), &mut command)?;
+    let mut server = service.vnc("main")?;
+    wait_for_log(&device, "connected to the compositor")?;
+    for process in [&device, &server.process] {
+        let child = i32::try_from(connector(process)?).ok().and_then(Pid::from_raw);
+        kill_process(child.unwrap(), Signal::KILL).map_err(std::io::Error::from)?;
+    }
+    service.process.signal(Signal::KILL)?;
+    service.process.wait_end(SHORT)?;
+    // A VNC server has nobody who depends on it: it ends and its unit starts it again.
+    let status = server.process.wait_end(SHORT)?;
+    assert_eq!(status.code(), Some(1), "{}", server.process.log());
+    // A guest depends on its device, picture or not.
+    wait_for_log(&device, "the process that connects for this one is gone")?;
+    device.must_run()
 }
 
 fn wait_for_log(process: &Process, line: &str) -> Result<()> {
