@@ -2,7 +2,7 @@
 //!
 //! | BAR2 | `Vga` | `Bochs` | `VirtioVga` | `Acrn` |
 //! |---|---|---|---|---|
-//! | EDID | 000–17F | 000–17F | none, reads 00 | 000–3FF |
+//! | EDID | 000–17F | 000–0FF | none, reads 00 | 000–3FF |
 //! | VGA ports 3C0–3DF | 400–41F | none, reads FF | 400–41F | 400–41F |
 //! | bochs words | 500–515 | 500–515 | 500–515 | 500–515 |
 //! | 600 size, 604 byte order | yes | yes | yes | none, reads 00 |
@@ -10,8 +10,10 @@
 //! | anything else | reads FF | reads FF | reads 00 | reads 00 |
 //! | size | 4 KiB | 4 KiB | 16 KiB | 16 KiB |
 //!
-//! Writes to nothing are dropped. `Vga` and `Bochs` are QEMU's `VGA` and `bochs-display`,
-//! `VirtioVga` is its `virtio-vga`, and `Acrn` is the adapter of ACRN's device model.
+//! Writes to nothing are dropped. `Vga` and `VirtioVga` are QEMU's `VGA` and `virtio-vga`, and `Acrn` is
+//! laid out as the adapter of ACRN's device model. `Bochs` is laid out as QEMU's `bochs-display`; its words
+//! are put right and clear the memory as those of the others do, which QEMU's device leaves to the
+//! driver.
 
 use std::ops::Range;
 
@@ -67,7 +69,7 @@ const VGA: &[(Range<u32>, Region)] = &[
     (EXTENDED, Region::Extended),
 ];
 const BOCHS: &[(Range<u32>, Region)] =
-    &[(0x000..0x180, Region::Edid), (DISPI, Region::Dispi), (EXTENDED, Region::Extended)];
+    &[(0x000..0x100, Region::Edid), (DISPI, Region::Dispi), (EXTENDED, Region::Extended)];
 const VIRTIO_VGA: &[(Range<u32>, Region)] = &[
     (PORTS, Region::Ports),
     (DISPI, Region::Dispi),

@@ -158,22 +158,30 @@ pub fn compare(
     folder: &Path,
 ) -> Result<Summary, String> {
     let mut summary = Summary::default();
+    // Several runs may be under way.
+    let scratch = folder.join(format!("run-{}", std::process::id()));
     for round in seed..seed + rounds {
-        let ours = Model::new("VGA", 16)?;
-        let judge = Qemu::start(qemu(), "VGA,vgamem_mb=16", folder)?;
+        let mut random = Random(round);
+        let megabytes = random.of(&[16, 4, 1]).unwrap_or(16);
+        let ours = Model::new("VGA", megabytes)?;
+        let judge = Qemu::start(qemu(), &format!("VGA,vgamem_mb={megabytes}"), &scratch)?;
         let mut pair = Pair { ours, judge, done: Vec::new() };
-        match play(&mut pair, &mut Random(round), &folder.join(format!("round-{round}"))) {
+        match play(&mut pair, &mut random, &folder.join(format!("round-{round}"))) {
             Ok(()) => summary.passed += 1,
             Err(why) => {
                 let file = folder.join(format!("round-{round}.json"));
                 let steps = pair.done.join(",\n");
-                let text = format!("{{\"name\":\"round-{round}\",\"steps\":[\n{steps}\n]}}\n");
+                let device = format!("{{\"type\":\"VGA\",\"vram_mb\":{megabytes}}}");
+                let name = format!("\"name\":\"round-{round}\"");
+                let text = format!("{{{name},\"device\":{device},\"steps\":[\n{steps}\n]}}\n");
                 std::fs::write(&file, text).map_err(|error| error.to_string())?;
                 let why = format!("{why} (step {}, see {})", pair.done.len(), file.display());
                 summary.failed.push((format!("seed {round}"), why));
             }
         }
     }
+    // What is left there is of no use to anybody.
+    let _ = std::fs::remove_dir_all(&scratch);
     Ok(summary)
 }
 
@@ -255,7 +263,8 @@ const CRTC: &[u8] = &[
 ];
 
 fn act(pair: &mut Pair, random: &mut Random) -> Result<(), String> {
-    match random.below(17) {
+    match random.below(18) {
+        17 => pair.out(0x3c2, Width::Byte, u32::from(random.byte() | 1)),
         0 => {
             let index = random.of(&[1, 2, 2, 3, 4, 4, 0]).unwrap_or(0);
             indexed(pair, 0x3c4, index, random.byte())
