@@ -10,6 +10,7 @@ use wayland_client::{
     globals::{BindError, GlobalList},
 };
 
+use crate::arrival::{Absence, Pauses};
 use crate::errand;
 
 /// Why there is no connection to a compositor.
@@ -49,6 +50,11 @@ impl ConnectError {
             _ => false,
         }
     }
+
+    /// Whether somebody listens, who is stopped or just starts.
+    fn is_full(&self) -> bool {
+        matches!(self, Self::Socket { source, .. } if source.kind() == io::ErrorKind::WouldBlock)
+    }
 }
 
 /// The socket that is meant: `path`, or what the environment says as every Wayland program
@@ -83,6 +89,34 @@ pub fn connect(path: Option<&Path>) -> Result<Connection, ConnectError> {
     let stream = errand::connect(&path)
         .map_err(|source| ConnectError::Socket { path: path.clone(), source })?;
     Connection::from_socket(stream).map_err(|_| ConnectError::Setup { path })
+}
+
+/// Connects as [`connect`] does, once somebody listens there. Before it waits it calls `absent` with the
+/// socket's path.
+///
+/// # Errors
+/// [`ConnectError`] where waiting does not help.
+pub fn connect_when_there(
+    path: Option<&Path>,
+    absent: impl FnOnce(&Path),
+) -> Result<Connection, ConnectError> {
+    let path = socket_path(path)?;
+    let (mut absent, mut absence, mut pauses) =
+        (Some(absent), Absence::default(), Pauses::default());
+    loop {
+        match connect(Some(&path)) {
+            Err(error) if error.is_absence() => {
+                if let Some(absent) = absent.take() {
+                    absent(&path);
+                }
+                // One that is there and takes nobody makes no noise when it does.
+                if error.is_full() || !absence.wait(&path) {
+                    pauses.pause();
+                }
+            }
+            end => return end,
+        }
+    }
 }
 
 /// A global that the compositor lacks, or has in too old a version.

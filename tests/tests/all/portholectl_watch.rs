@@ -79,6 +79,21 @@ fn a_watcher_is_told_each_change_once_and_whole() -> Result<()> {
 }
 
 #[test]
+fn a_watcher_says_that_the_service_is_away_and_begins_again() -> Result<()> {
+    let mut service = service()?;
+    let mut watch = Watch::start(&service, &["watch"])?;
+    watch.wait(|line| line["event"] == "state")?;
+    for _ in 0..2 {
+        service.kill()?;
+        watch.wait(|line| line["event"] == "away")?;
+        service.start_again(&[], None)?;
+        let state = watch.wait(|line| line["event"] == "state")?;
+        assert_eq!(state["port"][0]["name"], "main");
+    }
+    Ok(())
+}
+
+#[test]
 fn a_trace_follows_a_picture_from_its_commit_to_its_frame() -> Result<()> {
     let service = service()?;
     let (mut program, buffer) = app(&service)?;

@@ -12,9 +12,28 @@ use crate::{
 /// Accounts that change all the time are told so often.
 const INTERVAL_MS: u32 = 1000;
 
-/// Tells the state, then every change.
+/// Tells the state, then every change. When the service goes it says so, and begins again when the
+/// service is back.
 pub(super) fn watch(cli: &Cli, count: Option<u64>, with_accounts: bool) -> Result<(), Failure> {
     let mut control = Control::open(cli.wayland.as_deref())?;
+    let mut left = count;
+    loop {
+        match watch_on(&mut control, &mut left, with_accounts) {
+            Err(Failure::Lost(_)) => {
+                say_line(&stamped("away", json!({})))?;
+                control = Control::open_when_there(cli.wayland.as_deref())?;
+            }
+            end => return end,
+        }
+    }
+}
+
+/// The same until the service goes, or enough was told.
+fn watch_on(
+    control: &mut Control,
+    left: &mut Option<u64>,
+    with_accounts: bool,
+) -> Result<(), Failure> {
     control.dump()?;
     if with_accounts {
         control.start_accounts(INTERVAL_MS)?;
@@ -26,12 +45,11 @@ pub(super) fn watch(cli: &Cli, count: Option<u64>, with_accounts: bool) -> Resul
         map.insert("budget".to_owned(), accounts::budget_json(&before.accounts));
     }
     say_line(&stamped("state", state))?;
-    let mut left = count;
-    while left != Some(0) {
+    while *left != Some(0) {
         let after = control.next_change()?;
         if let Some(changed) = difference::between(&before, &after) {
             say_line(&stamped("changed", changed))?;
-            left = left.map(|left| left - 1);
+            *left = left.map(|left| left - 1);
         }
         before = after;
     }

@@ -11,7 +11,10 @@ pub(crate) mod words;
 
 use std::{collections::VecDeque, io::Read, path::Path};
 
-use porthole_client::connection::{bind, connect};
+use porthole_client::{
+    arrival::Pauses,
+    connection::{bind, connect, connect_when_there},
+};
 use porthole_wayland::wfd::client::{
     wfd_device_v1::WfdDeviceV1,
     wfd_manager_v1::{Access, WfdManagerV1},
@@ -105,7 +108,22 @@ pub(crate) struct Control {
 impl Control {
     /// Connects, and reads all that the socket may see.
     pub(crate) fn open(path: Option<&Path>) -> Result<Self, Failure> {
-        let connection = connect(path)?;
+        Self::on(connect(path)?)
+    }
+
+    /// The same once the service is there, however long that takes.
+    pub(crate) fn open_when_there(path: Option<&Path>) -> Result<Self, Failure> {
+        let mut pauses = Pauses::default();
+        loop {
+            match connect_when_there(path, |_| ()).map_err(Failure::from).and_then(Self::on) {
+                // It went again meanwhile.
+                Err(Failure::Lost(_) | Failure::Globals(_)) => pauses.pause(),
+                end => return end,
+            }
+        }
+    }
+
+    fn on(connection: Connection) -> Result<Self, Failure> {
         let (globals, queue) = registry_queue_init::<Told>(&connection)?;
         let handle = queue.handle();
         let manager: WfdManagerV1 = bind(&globals, &handle, 1..=1, NEEDS_RIGHTS)?;
