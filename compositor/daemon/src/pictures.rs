@@ -104,6 +104,11 @@ impl Pictures {
         self.masks.get(&id).map(|masking| &masking.shown.1)
     }
 
+    /// A mask as it was given.
+    pub(crate) fn whole_mask(&self, id: MaskId) -> Option<Arc<Coverage>> {
+        self.masks.get(&id).map(|masking| masking.mask.clone())
+    }
+
     /// Keeps the pixels of a controller's image.
     pub(crate) fn add_image(&mut self, id: SourceId, pixels: Arc<Pixels>) {
         self.images.insert(id, pixels);

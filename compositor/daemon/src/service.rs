@@ -74,7 +74,8 @@ pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
     let digest = Digest::of(&text, &images);
     let state_dir = cli.state_dir.clone().unwrap_or_else(|| runtime.join(".state"));
     let mut memory = Memory::open(state_dir.clone());
-    let start = memory.recall(&config, (digest, &images), cli.fresh).map_err(ApplyError::from)?;
+    let start =
+        memory.recall(&config, (digest, &mut pictures), cli.fresh).map_err(ApplyError::from)?;
     let Start { device, viewer_sizes } = start;
     pictures.follow(&device);
 

@@ -11,7 +11,7 @@ use porthole_tests::wait::{GUEST, SHORT, wait_until};
 use porthole_tests::{Capture, Guest, Result, Scene, Service};
 use porthole_wayland::wfd::client::wfd_device_v1::CommitFlags;
 use porthole_wayland::wfd::client::wfd_manager_v1::Access;
-use porthole_wayland::wfd::client::wfd_pipeline_v1::Transparency;
+use porthole_wayland::wfd::client::wfd_pipeline_v1::{Transition, Transparency};
 use porthole_wayland::wfd::client::wfd_port_v1::PowerMode;
 use wayland_client::protocol::wl_shm::Format;
 
@@ -71,6 +71,56 @@ fn a_killed_service_comes_back_with_the_same_scene_and_ids() -> Result<()> {
     // Who wants the configuration back says so.
     service.reload(&configuration(""))?;
     service.remembers("\"rect\":[8,4,40,20]")
+}
+
+/// A picture and a mask that only a controller had.
+#[test]
+fn what_a_controller_gave_is_shown_again() -> Result<()> {
+    let mut service = service()?;
+    let (mut hand, device, _, pipelines) = controller(&service)?;
+    let layer = hand.wfd_pipeline(&device, pipelines[1]);
+    let given = hand.buffer((16, 8), Format::Xrgb8888, true)?;
+    given.paint(|x, y| x << 16 | y << 8 | 7)?;
+    let weights = hand.buffer((16, 8), Format::Argb8888, true)?;
+    weights.paint(|x, _| if x < 8 { 0xff00_0000 } else { 0 })?;
+    let (source, mask) = (hand.wfd_image(&layer, &given), hand.wfd_mask(&layer, &weights));
+    layer.bind_source(Some(&source), Transition::AtVsync, 0);
+    layer.bind_mask(Some(&mask), Transition::AtVsync);
+    layer.set_transparency(Transparency::Mask);
+    layer.set_layer(5);
+    layer.set_destination_rectangle(2, 30, 16, 8);
+    assert_eq!(hand.wfd_commit(&device, DEVICE, MODESET)?, "presented");
+    let (_program, _toplevel) = shown(&service)?;
+    let want = |x: u32, y: u32| {
+        if (2..10).contains(&x) && (30..38).contains(&y) {
+            (x - 2) << 16 | (y - 30) << 8 | 7
+        } else if in_layer(x, y) {
+            pattern(x - 8, y - 4)
+        } else {
+            BACK
+        }
+    };
+    expect(&look(&service)?, want);
+    service.remembers("\"rect\":[2,30,16,8]")?;
+    drop(hand);
+    for _ in 0..2 {
+        let log = again(&mut service)?;
+        assert!(log.contains("going on as before"), "{log}");
+        let (_program, _toplevel) = shown(&service)?;
+        expect(&look(&service)?, want);
+    }
+    // One that is gone or changed is missed.
+    service.kill()?;
+    let folder = service.remembered();
+    let folder = folder.parent().into_iter().flat_map(fs::read_dir).flatten().flatten();
+    let pictures = folder.map(|entry| entry.path());
+    let picture = pictures.filter(|path| path.to_string_lossy().contains("picture-")).max();
+    fs::write(picture.unwrap(), b"porthole-picture 1 16 8 128 0\n")?;
+    service.start_again(&[], None)?;
+    assert!(service.process.log().contains("are lost"), "{}", service.process.log());
+    let (_program, _toplevel) = shown(&service)?;
+    expect(&look(&service)?, |x, y| if in_layer(x, y) { pattern(x - 8, y - 4) } else { BACK });
+    Ok(())
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The file: whole or not there. Its first line says version, length and check sum of what follows.
 
 use std::{
+    collections::BTreeSet,
     fs::File,
     io::{self, Read, Write},
     os::{fd::OwnedFd, unix::fs::DirBuilderExt},
@@ -8,7 +9,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{CWD, FileType, Mode, OFlags, fstat, openat, renameat},
+    fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, openat, renameat, unlinkat},
     io::Errno,
     process::geteuid,
 };
@@ -32,8 +33,8 @@ pub(super) enum ReadError {
     Io(#[from] io::Error),
     #[error("it is not a file of this user")]
     Foreign,
-    #[error("it is larger than {MOST} bytes")]
-    Large,
+    #[error("it is larger than {0} bytes")]
+    Large(u64),
     #[error("it is of version {0}, and this release reads version {VERSION}")]
     Version(String),
     #[error("it was cut short, or changed")]
@@ -74,6 +75,11 @@ impl Folder {
 
     /// What was remembered; `None` when nothing ever was.
     pub(super) fn read(&self) -> Result<Option<Remembered>, ReadError> {
+        self.get(FILE, MOST)?.map(|bytes| parse(&bytes)).transpose()
+    }
+
+    /// The bytes of a file of at most so many; `None` when it is not there.
+    pub(super) fn get(&self, name: &str, most: u64) -> Result<Option<Vec<u8>>, ReadError> {
         let folder = match self.open() {
             Ok(folder) => folder,
             Err(Errno::NOENT) => return Ok(None),
@@ -81,7 +87,7 @@ impl Folder {
         };
         // A pipe in its place must not make us wait.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = match openat(&folder, FILE, flags, Mode::empty()) {
+        let file = match openat(&folder, name, flags, Mode::empty()) {
             Ok(file) => file,
             Err(Errno::NOENT) => return Ok(None),
             Err(error) => return Err(io::Error::from(error).into()),
@@ -96,11 +102,11 @@ impl Folder {
             return Err(ReadError::Foreign);
         }
         let mut bytes = Vec::new();
-        let read = File::from(file).take(MOST + 1).read_to_end(&mut bytes)?;
-        if read as u64 > MOST {
-            return Err(ReadError::Large);
+        let read = File::from(file).take(most + 1).read_to_end(&mut bytes)?;
+        if read as u64 > most {
+            return Err(ReadError::Large(most));
         }
-        parse(&bytes).map(Some)
+        Ok(Some(bytes))
     }
 
     /// Puts a new file in the place of the old one, which stays until the new one is on the disk.
@@ -109,19 +115,44 @@ impl Folder {
         if text.len() as u64 > MOST {
             return Err(io::Error::other(format!("more than {MOST} bytes")));
         }
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.0)?;
-        let folder = self.open()?;
-        match rustix::fs::unlinkat(&folder, UNFINISHED, rustix::fs::AtFlags::empty()) {
+        self.put(FILE, &text)
+    }
+
+    /// The same for any file.
+    pub(super) fn put(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let folder = self.make()?;
+        match unlinkat(&folder, UNFINISHED, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => {}
             Err(error) => return Err(error.into()),
         }
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let file = openat(&folder, UNFINISHED, flags, Mode::RUSR | Mode::WUSR)?;
         let mut file = File::from(file);
-        file.write_all(&text)?;
+        file.write_all(bytes)?;
         file.sync_data()?;
-        renameat(&folder, UNFINISHED, &folder, FILE)?;
+        renameat(&folder, UNFINISHED, &folder, name)?;
         Ok(rustix::fs::fsync(&folder)?)
+    }
+
+    /// Removes a file.
+    pub(super) fn remove(&self, name: &str) -> io::Result<()> {
+        Ok(unlinkat(self.make()?, name, AtFlags::empty())?)
+    }
+
+    /// The names of files that begin so.
+    pub(super) fn names_of(&self, beginning: &str) -> io::Result<BTreeSet<String>> {
+        self.make()?;
+        let names = std::fs::read_dir(&self.0)?.filter_map(|entry| {
+            let name = entry.ok()?.file_name().into_string().ok()?;
+            name.starts_with(beginning).then_some(name)
+        });
+        Ok(names.collect())
+    }
+
+    /// The folder, made if it is not there.
+    fn make(&self) -> io::Result<OwnedFd> {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.0)?;
+        Ok(self.open()?)
     }
 }
 
@@ -207,7 +238,7 @@ mod tests {
         fs::remove_file(temporary.path().join(FILE)).unwrap();
         let file = fs::File::create(temporary.path().join(FILE)).unwrap();
         file.set_len(1 << 40).unwrap();
-        assert!(matches!(folder.read(), Err(ReadError::Large)));
+        assert!(matches!(folder.read(), Err(ReadError::Large(_))));
         // A link in the place of the unfinished file is not followed.
         let outside = temporary.path().join("outside");
         symlink(&outside, temporary.path().join(UNFINISHED)).unwrap();

@@ -1,10 +1,11 @@
 //! What was changed while the service ran, kept for its next start.
 //!
-//! The whole device with its ids, and the sizes that viewers chose. A start under the same configuration
+//! The whole device with its ids, the sizes that viewers chose, and pictures that controllers gave. A start under the same configuration
 //! goes on with it. Under another one the configuration has the last word, as at a reload. What cannot be
 //! read costs only what was changed: the service starts as the configuration says.
 
 mod file;
+mod pictures;
 mod writer;
 
 use std::{
@@ -16,13 +17,14 @@ use std::{
 use porthole_core::{
     Name,
     config::Config,
-    model::{CommitError, Device, Flags, Images, Saved, Scope, SourceKind},
+    model::{CommitError, Device, Flags, Images, Saved, Scope},
 };
 use porthole_pixel::Size;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     handlers::output_management::ViewerSizes,
+    pictures::Pictures,
     reload::{kept, sized},
     state::State,
 };
@@ -101,10 +103,11 @@ impl Memory {
     pub(crate) fn recall(
         &mut self,
         config: &Config,
-        (digest, images): (Digest, &Images),
+        (digest, pictures): (Digest, &mut Pictures),
         fresh: bool,
     ) -> Result<Start, CommitError> {
         self.digest = digest;
+        let images = &pictures.files.sizes();
         let remembered = match self.folder.read() {
             Ok(Some(remembered)) => remembered,
             Ok(None) => return configured(Device::new(), config, images),
@@ -138,7 +141,7 @@ impl Memory {
         };
         let viewer_sizes = kept(&remembered.sizes(&device), config);
         if remembered.configuration == format!("{:016x}", digest.0) && has_ports(&device, config) {
-            if !has_lost_pictures(&device) {
+            if pictures::read(&self.folder, &device, pictures) {
                 tracing::info!("going on as before");
                 return Ok(Start { device, viewer_sizes });
             }
@@ -182,7 +185,12 @@ impl State {
         if std::mem::take(&mut self.memory.changed)
             && let Some(writer) = &self.memory.writer
         {
-            writer.write(self.device.clone(), self.viewer_sizes.clone(), self.memory.digest);
+            writer.write(writer::State {
+                device: self.device.clone(),
+                sizes: self.viewer_sizes.clone(),
+                digest: self.memory.digest,
+                pictures: pictures::of(&self.device, &self.pictures),
+            });
         }
     }
 }
@@ -200,16 +208,6 @@ fn has_ports(device: &Device, config: &Config) -> bool {
     has.sort();
     wanted.sort();
     has == wanted
-}
-
-/// Whether it shows pictures that only a controller had.
-fn has_lost_pictures(device: &Device) -> bool {
-    let images = device.sources().filter_map(|(_, source)| match &source.kind {
-        SourceKind::Image(image) => Some(image),
-        SourceKind::Stream(_) => None,
-    });
-    let masks = device.masks().map(|(_, mask)| &mask.image);
-    images.chain(masks).any(|image| image.file.is_none())
 }
 
 /// A number above all ids that were probably ever given out: they count from 1, or from an earlier such

@@ -13,13 +13,26 @@ use std::{
 
 use porthole_core::model::Device;
 
-use super::{Digest, Remembered, file::Folder};
+use super::{
+    Digest, Remembered,
+    file::Folder,
+    pictures::{self, AllKept},
+};
 use crate::handlers::output_management::ViewerSizes;
 
 /// The least time from one writing to the next: a controller may move things with every frame.
 const REST: Duration = Duration::from_millis(200);
 
-type Newest = Arc<Mutex<Option<(Device, ViewerSizes, Digest)>>>;
+type Newest = Arc<Mutex<Option<State>>>;
+
+/// What is to be written.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) device: Device,
+    pub(super) sizes: ViewerSizes,
+    pub(super) digest: Digest,
+    pub(super) pictures: AllKept,
+}
 
 /// The thread's handle. What is to be written is written before this is dropped.
 #[derive(Debug)]
@@ -40,10 +53,11 @@ impl Writer {
     }
 
     /// Has this written, soon.
-    pub(super) fn write(&self, device: Device, sizes: ViewerSizes, digest: Digest) {
+    pub(super) fn write(&self, state: State) {
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
-        *newest = Some((device, sizes, digest));
+        let before = newest.replace(state);
         drop(newest);
+        drop(before);
         // If it is full, the thread is about to look anyway.
         if let Some(wake) = &self.wake {
             let _ = wake.try_send(());
@@ -67,13 +81,16 @@ fn run(folder: &Folder, newest: &Newest, woken: &Receiver<()>) {
     let mut last = String::new();
     let mut write = || {
         let taken = newest.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some((device, sizes, digest)) = taken else { return };
+        let Some(State { device, sizes, digest, pictures }) = taken else { return };
         let remembered = Remembered::of(&device, &sizes, digest);
         let text = format!("{remembered:?}");
         if text == last {
             return;
         }
-        match folder.write(&remembered) {
+        // What names a picture comes after the picture.
+        let written = pictures::write(folder, &pictures);
+        let written = written.and_then(|()| folder.write(&remembered));
+        match written.and_then(|()| pictures::clean(folder, &pictures)) {
             Ok(()) => (failed, last) = (false, text),
             Err(error) if !std::mem::replace(&mut failed, true) => {
                 let path = folder.file();
