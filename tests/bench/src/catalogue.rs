@@ -138,6 +138,14 @@ const SERVICE: &[Benchmark] = &[
         measure: Work::Alone(|bench| measure::latency(bench, true, 0.95, &CAPTURED)),
     },
     Benchmark {
+        id: "fairness.fast",
+        unit: "×",
+        what: "from a commit to its capture beside a program at 1000 Hz, as part of that beside one at 60 Hz",
+        goal: Goal::AtMost(1.05),
+        pick: Pick::Median,
+        measure: Work::Alone(|bench| measure::fairness(bench, 1000, &CAPTURED)),
+    },
+    Benchmark {
         id: "start.splash",
         unit: "ms",
         what: "from exec until programs can connect; the splash is there",

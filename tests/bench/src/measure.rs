@@ -17,7 +17,7 @@ use porthole_rig::{Result, RigError};
 use crate::compositor::{Kind, Programs};
 use crate::path::Path;
 
-pub(crate) use capture::latency;
+pub(crate) use capture::{fairness, latency};
 pub(crate) use frames::{cost, missed};
 pub(crate) use quiet::{private_memory, wake_ups};
 pub(crate) use start::{connected, first_frame};

@@ -112,12 +112,12 @@ impl Scene {
         Self::one(vec![Layer::still((0, 0), FULL_HD)])
     }
 
-    /// A small window whose colour changes now and then, beside a larger one that changes 60 times a
-    /// second or never.
-    pub(crate) fn signal(busy: bool) -> Self {
+    /// A small window whose colour changes now and then, beside a larger one that changes so many times a
+    /// second; 0 is never.
+    pub(crate) fn signal(rate: u32) -> Self {
         let neighbour = Layer::still((400, 200), (1280, 720));
         let small = Layer::still((100, 100), (64, 64)).changing(Change::All, 0);
-        let neighbour = if busy { neighbour.changing(Change::All, 60) } else { neighbour };
+        let neighbour = if rate > 0 { neighbour.changing(Change::All, rate) } else { neighbour };
         Self::one(vec![neighbour, small])
     }
 

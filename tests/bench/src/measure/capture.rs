@@ -16,12 +16,14 @@ const SETTLE: Duration = Duration::from_millis(700);
 /// The time between two commits: from this, and up to so much more.
 const BETWEEN: Duration = Duration::from_millis(20);
 const VARIATION_MICROSECONDS: u64 = 17_000;
+/// The rate of the output, and of programs that draw as often.
+const USUAL: u32 = 60;
 
 /// Milliseconds from the commit of a small window until a capture that shows it is ready, below which
 /// such a part of all captures lies. If `busy`, a larger window changes 60 times a second.
 pub(crate) fn latency(bench: &Bench, busy: bool, part: f64, kinds: &[Kind]) -> Result<Samples> {
     bench.in_turns(kinds, |kind, samples| {
-        let times = once(bench, kind, busy)?;
+        let times = once(bench, kind, if busy { USUAL } else { 0 })?;
         let (half, most) = (quantile(&times, 0.5)?, quantile(&times, 0.95)?);
         let worst = quantile(&times, 1.0)?;
         samples.note(format!(
@@ -33,8 +35,24 @@ pub(crate) fn latency(bench: &Bench, busy: bool, part: f64, kinds: &[Kind]) -> R
     })
 }
 
-fn once(bench: &Bench, kind: Kind, busy: bool) -> Result<Vec<f64>> {
-    let scene = Scene::signal(busy);
+/// How many times as long the same takes beside a window that changes so many times a second as beside
+/// one that changes as often as the output: the median, and in the notes the hundredth of all that takes
+/// longest.
+pub(crate) fn fairness(bench: &Bench, rate: u32, kinds: &[Kind]) -> Result<Samples> {
+    bench.in_turns(kinds, |kind, samples| {
+        let (usual, fast) = (once(bench, kind, USUAL)?, once(bench, kind, rate)?);
+        let (before, after) = (quantile(&usual, 0.5)?, quantile(&fast, 0.5)?);
+        let (slowest, slowest_after) = (quantile(&usual, 0.99)?, quantile(&fast, 0.99)?);
+        samples.note(format!(
+            "{}: median {before:.2} and {after:.2} ms, 99 % {slowest:.2} and {slowest_after:.2} ms",
+            kind.name()
+        ));
+        Ok(after / before)
+    })
+}
+
+fn once(bench: &Bench, kind: Kind, rate: u32) -> Result<Vec<f64>> {
+    let scene = Scene::signal(rate);
     let compositor = Compositor::start(kind, &bench.programs, &scene, false)?;
     let mut layers = scene.layers.iter().cloned();
     let mut others = scene.clone();
