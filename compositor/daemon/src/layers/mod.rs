@@ -53,6 +53,11 @@ impl Layers {
         self.last.insert(pipeline, snapshot);
     }
 
+    /// Lets go of what a layer showed, where nothing can make it be shown again.
+    pub(crate) fn unkeep(&mut self, pipeline: PipelineId) {
+        self.last.remove(&pipeline);
+    }
+
     /// Forgets a layer that is no more, or that shows something else now.
     pub(crate) fn forget(&mut self, pipeline: PipelineId) {
         self.last.remove(&pipeline);

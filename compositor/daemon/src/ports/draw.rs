@@ -151,8 +151,10 @@ impl State {
         if let Some(splash) = &splash {
             scene.add_splash(splash, model.area());
         }
-        let highest = self.port_priority(id);
-        let mut snapshots = Vec::new();
+        // While a port is behind, what matters less may have to be shown again.
+        let strained = self.ports.get(id).is_some_and(Port::is_strained);
+        let before = strained.then(|| self.port_priority(id));
+        let (mut snapshots, mut unkept) = (Vec::new(), Vec::new());
         for (pipeline, layer) in pipelines {
             let mask = layer.mask.and_then(|mask| self.pictures.mask(mask));
             match self.shown_in(pipeline, layer) {
@@ -163,7 +165,11 @@ impl State {
                     let scale = windows::scale_for(window.wl_surface(), scale).factor();
                     let popups = self.globals.xdg_shell.popup_surfaces();
                     let tree = (window.wl_surface(), popups);
-                    let keep = layers::is_kept(layer) || self.priority_of(pipeline) < highest;
+                    let own = self.priority_of(pipeline);
+                    let keep = layers::is_kept(layer) || before.is_some_and(|first| own < first);
+                    if !keep {
+                        unkept.push(pipeline);
+                    }
                     let shown = scene.add_layer((pipeline, layer), scale, mask, tree, keep);
                     snapshots.extend(shown.map(|snapshot| (pipeline, snapshot)));
                 }
@@ -172,6 +178,9 @@ impl State {
         scene.turn(model.transform, model.area());
         for (pipeline, snapshot) in snapshots {
             self.layers.keep(pipeline, snapshot);
+        }
+        for pipeline in unkept {
+            self.layers.unkeep(pipeline);
         }
         for (_, seat) in self.seats.iter().filter(|(_, seat)| seat.port == Some(id)) {
             cursor::take_waiting(seat, &mut scene.waiting);
