@@ -1,13 +1,14 @@
 //! Viewers and their server while others die, and others while they die.
 
 use std::process::Command;
+use std::time::Duration;
 
 use porthole_guest::Pattern;
 use porthole_guest::commands::Command as Order;
 use porthole_tests::guest::Options;
 use porthole_tests::process::built;
 use porthole_tests::program::{Program, Toplevel};
-use porthole_tests::wait::{GUEST, SHORT, wait_until};
+use porthole_tests::wait::{GUEST, SHORT, pause, wait_until};
 use porthole_tests::{Guest, Picture, Process, Result, Scene, Service, Viewer};
 use rustix::process::Signal;
 use wayland_client::protocol::wl_shm::Format;
@@ -102,6 +103,38 @@ fn a_vnc_server_waits_for_its_service_and_not_for_ever() -> Result<()> {
         Ok(long.log().contains("viewers wait for it").then_some(()))
     })?;
     assert!(long.terminate()?.success());
+    Ok(())
+}
+
+/// While the service is away nobody looks for it all the time.
+#[test]
+fn nobody_wakes_up_while_the_service_is_away() -> Result<()> {
+    const SPAN: Duration = Duration::from_secs(1);
+    let mut service = service()?;
+    let _program = shown(&service)?;
+    let server = service.vnc("main")?;
+    let viewer = Viewer::connect(&server.address)?;
+    viewer.expect("away-idle", &port(), SHORT)?;
+    let mut device = Command::new(built("porthole-gpu")?);
+    device.args(["--guest", "ivi", "--socket"]).arg(service.folder().join("gpu.sock"));
+    device.arg("--wayland").arg(service.socket("ivi")?);
+    let (device, _) = Process::start_ready("porthole-gpu", service.folder(), &mut device)?;
+    wait_until("a connection", SHORT, || {
+        Ok(device.log().contains("connected to the compositor").then_some(()))
+    })?;
+    service.kill()?;
+    sees_it_dark(&viewer)?;
+    wait_until("the loss", SHORT, || {
+        Ok(device.log().contains("lost the compositor").then_some(()))
+    })?;
+    for process in [&device, &server.process] {
+        // What the loss itself takes may go on for a moment.
+        wait_until("a quiet second", SHORT, || {
+            let before = process.wake_ups()?;
+            pause(SPAN);
+            Ok((process.wake_ups()? <= before + 2).then_some(()))
+        })?;
+    }
     Ok(())
 }
 
