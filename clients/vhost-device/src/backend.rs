@@ -161,7 +161,13 @@ impl Backend {
             }
             Request::SetDeviceStateFd { load } => number(self.begin_transfer(load, fds, device)),
             Request::CheckDeviceState => {
-                let result = self.transfer.check(device);
+                let result = if self.is_busy() {
+                    // A state that came in meanwhile would be put under the feet of a driver.
+                    self.transfer = Transfer::Idle;
+                    Err("its queues run".to_owned())
+                } else {
+                    self.transfer.check(device)
+                };
                 number(self.outcome(&result))
             }
             Request::GetInflightFd => Ok(Answer::Reply(Reply::NoInflight)),
@@ -172,10 +178,14 @@ impl Backend {
         }
     }
 
+    /// Whether a queue runs.
+    fn is_busy(&self) -> bool {
+        self.rings.rings.iter().any(Ring::is_started)
+    }
+
     fn begin_transfer(&mut self, load: bool, fds: Vec<OwnedFd>, device: &dyn Device) -> u64 {
-        let busy = self.rings.rings.iter().any(Ring::is_started);
         let begun = match first(fds) {
-            Some(_) if busy => Err("its queues have not stopped"),
+            Some(_) if self.is_busy() => Err("its queues have not stopped"),
             Some(fd) => Transfer::begin(&self.epoll, fd, load, device),
             None => Err("no pipe came along"),
         };
@@ -184,9 +194,13 @@ impl Backend {
     }
 
     /// The number that tells the front-end how a part of a transfer went.
-    fn outcome(&self, result: &Result<(), String>) -> u64 {
+    fn outcome(&mut self, result: &Result<(), String>) -> u64 {
         if let Err(reason) = result {
-            tracing::warn!(device = self.shape.name, reason, "the state cannot be transferred");
+            self.refused = self.refused.saturating_add(1);
+            // As for other refusals: each doubling is news enough.
+            if self.refused.is_power_of_two() {
+                tracing::warn!(device = self.shape.name, reason, "the state cannot be transferred");
+            }
         }
         u64::from(result.is_err())
     }

@@ -2,7 +2,7 @@
 //! a log line that says why.
 
 use std::io::Write;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
 use porthole_tests::front_end::driver::{Driver, addresses};
@@ -269,4 +269,48 @@ fn memory_comes_before_rings() -> Result<()> {
     let front = FrontEnd::connect(&device)?;
     front.send(request::SET_MEM_TABLE, 1, &table(&[[0, RAM, USER, 0]]), &[])?;
     device.must_refuse("share=on")
+}
+
+/// The first byte of a reply.
+fn answer(driver: &Driver, request: u32, payload: &[u8], fds: &[BorrowedFd<'_>]) -> Result<u8> {
+    driver.front.send(request, 1, payload, fds)?;
+    Ok(driver.front.reply()?.first().copied().unwrap_or(0xff))
+}
+
+/// Files that are no state of a device, of any length, and transfers at the wrong time.
+#[test]
+fn states_that_are_none_are_refused() -> Result<()> {
+    const SET: u32 = 42;
+    const CHECK: u32 = 43;
+    let (_folder, mut device) = device()?;
+    let mut driver = Driver::start(&device)?;
+    let load = [1_u32, 0].map(u32::to_le_bytes).concat();
+    let (reader, writer) = pipe().map_err(std::io::Error::from)?;
+    assert_eq!(answer(&driver, SET, &load, &[reader.as_fd()])?, 1, "queues run");
+    for queue in [0, 1] {
+        driver.front.send(request::GET_VRING_BASE, 1, &state(queue, 0), &[])?;
+        driver.front.reply()?;
+    }
+    drop(writer);
+    for bytes in [
+        &b""[..],
+        b"PORTHGPU",
+        b"PORTHGPU\x01\0\0\0",
+        b"PORTHGPU\xff\xff\xff\xff",
+        &[&b"PORTHGPU\x01\0\0\0"[..], &[0xff; 64]].concat(),
+        &[0xaa; 4096],
+    ] {
+        let (reader, writer) = pipe().map_err(std::io::Error::from)?;
+        rustix::io::write(&writer, bytes).map_err(std::io::Error::from)?;
+        drop(writer);
+        assert_eq!(answer(&driver, SET, &load, &[reader.as_fd()])?, 0);
+        assert_eq!(answer(&driver, CHECK, &[], &[])?, 1, "{} bytes", bytes.len());
+    }
+    for _ in 0..1000 {
+        assert_eq!(answer(&driver, CHECK, &[], &[])?, 1);
+    }
+    assert!(device.process.log().lines().count() < 40, "the log is filled");
+    driver.start_queue(0)?;
+    driver.must_answer()?;
+    device.process.must_run()
 }

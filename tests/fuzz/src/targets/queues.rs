@@ -9,6 +9,7 @@ use porthole_vhost_device::testing::{Driver, RINGS};
 use porthole_vhost_device::{Buffer, Device, Rings, Shape, Turn};
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
+use rustix::io::write;
 use rustix::pipe::pipe;
 
 use crate::input::Input;
@@ -24,6 +25,9 @@ struct Echo {
     kept: VecDeque<Buffer>,
     config: u8,
 }
+
+/// Bytes of a state.
+const STATE: usize = 40;
 
 impl Device for Echo {
     fn config(&self, _offset: u32, len: u32) -> Vec<u8> {
@@ -56,6 +60,20 @@ impl Device for Echo {
 
     fn reset(&mut self) {
         self.kept.clear();
+    }
+
+    fn save(&self) -> Option<Vec<u8>> {
+        Some(vec![self.config; STATE])
+    }
+
+    fn state_limit(&self) -> u64 {
+        STATE as u64
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), String> {
+        assert!(state.len() <= STATE && self.kept.is_empty(), "a state for a device at work");
+        self.config = state.first().copied().ok_or("empty")?;
+        Ok(())
     }
 }
 
@@ -144,6 +162,7 @@ fn message(driver: &mut Driver, echo: &mut Echo, input: &mut Input<'_>) -> bool 
                 payload.extend(words.map(u64::to_le_bytes).concat());
             }
         }
+        42 => payload.extend([u32::from(input.flag()), 0].map(u32::to_le_bytes).concat()),
         8 | 10 | 11 | 18 => payload.extend([queue, input.side()].map(u32::to_le_bytes).concat()),
         9 => {
             payload.extend([queue, 0].map(u32::to_le_bytes).concat());
@@ -166,7 +185,7 @@ fn message(driver: &mut Driver, echo: &mut Echo, input: &mut Input<'_>) -> bool 
         payload.pop();
     }
     let count = match input.u8() {
-        0..=199 if matches!(request, 5 | 12..=14 | 21 | 33 | 37) => 1,
+        0..=199 if matches!(request, 5 | 12..=14 | 21 | 33 | 37 | 42) => 1,
         200..=219 => 2,
         220..=223 => 9,
         _ => 0,
@@ -181,7 +200,11 @@ fn file(input: &mut Input<'_>) -> OwnedFd {
     match input.u8() % 8 {
         0..=3 => eventfd(1, EventfdFlags::NONBLOCK).unwrap(),
         4 => UnixStream::pair().unwrap().0.into(),
-        5 => pipe().unwrap().0,
+        5 => {
+            let (reader, writer) = pipe().unwrap();
+            write(&writer, input.bytes(STATE + 1)).unwrap();
+            if input.flag() { reader } else { writer }
+        }
         6 => File::open("/dev/null").unwrap().into(),
         _ => {
             let file = memfd_create("fuzz", MemfdFlags::CLOEXEC).unwrap();

@@ -122,3 +122,21 @@ fn a_state_that_never_ends_is_cut_off() {
     writing.join().unwrap();
     assert_eq!(check(&mut driver, &mut device), 1);
 }
+
+/// A front-end that starts a queue between the two halves of a transfer gets nothing of it.
+#[test]
+fn a_state_does_not_come_in_while_queues_run() {
+    let (mut driver, mut device) = (Driver::started(SHAPE), Holder(vec![1]));
+    for queue in [0, 1] {
+        driver.get_vring_base(queue, &mut device);
+    }
+    let (reader, mut writer) = pipe().unwrap();
+    assert_eq!(set(&mut driver, &mut device, LOAD, &reader), GOOD);
+    writer.write_all(&[5]).unwrap();
+    drop(writer);
+    driver.start_ring(0, 0, &mut device);
+    assert_eq!(check(&mut driver, &mut device), 1);
+    driver.get_vring_base(0, &mut device);
+    assert_eq!(check(&mut driver, &mut device), 1, "it is forgotten");
+    assert_eq!(device.0, [1]);
+}
