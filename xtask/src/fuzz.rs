@@ -18,8 +18,9 @@ const ENGINE: Needed = Needed { name: "g++", why: "builds libFuzzer" };
 /// Every target and its promise stand there.
 const TARGETS: &str = "tests/fuzz/src/lib.rs";
 const CORPUS: &str = "tests/fuzz/corpus";
-/// What the corpus of one target may take in the tree.
-const MOST_BYTES: u64 = 24 * 1024;
+/// What the corpus of one target may take in the tree, in bytes and in files.
+const MOST_BYTES: u64 = 20 * 1024;
+const MOST_INPUTS: usize = 80;
 /// An input that takes longer is a finding. Machines are slow when they are busy.
 const LONGEST_RUN_S: u32 = 25;
 /// Memory beyond this is a finding.
@@ -222,7 +223,7 @@ fn reproduce(program: &Path, target: &Target, file: &Path) -> Result<()> {
 }
 
 /// Replaces the target's corpus in the tree by the smallest inputs of all that is known which together reach
-/// the most, as many as there is room for.
+/// the most, or a sample of them, as many as there is room for.
 fn minimise(program: &Path, target: &Target) -> Result<()> {
     let merged = cache::target().join("fuzz/merged").join(&target.name);
     if merged.exists() {
@@ -239,6 +240,8 @@ fn minimise(program: &Path, target: &Target) -> Result<()> {
         inputs.push((bytes, entry.path()));
     }
     inputs.sort();
+    // Small ones and large ones: those reach deeper.
+    let every = inputs.len().div_ceil(MOST_INPUTS).max(1);
     let tree = tree(target);
     // What was put there by hand has a name of words, and stays.
     let mut room = MOST_BYTES;
@@ -251,7 +254,7 @@ fn minimise(program: &Path, target: &Target) -> Result<()> {
         }
     }
     let mut kept = 0;
-    for (bytes, path) in inputs {
+    for (bytes, path) in inputs.into_iter().step_by(every) {
         let Some(name) = path.file_name().filter(|_| is_hash(&path) && bytes <= room) else {
             continue;
         };
