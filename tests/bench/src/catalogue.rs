@@ -146,6 +146,14 @@ const SERVICE: &[Benchmark] = &[
         measure: Work::Alone(|bench| measure::fairness(bench, 1000, &CAPTURED)),
     },
     Benchmark {
+        id: "fairness.flood",
+        unit: "×",
+        what: "time of a film's frames beside a program that floods, as part of that without one",
+        goal: Goal::AtMost(1.05),
+        pick: Pick::Median,
+        measure: Work::Alone(|bench| measure::flooded(bench, &Scene::film(), &Kind::ALL)),
+    },
+    Benchmark {
         id: "start.splash",
         unit: "ms",
         what: "from exec until programs can connect; the splash is there",

@@ -2,6 +2,7 @@
 
 mod client;
 mod events;
+mod flood;
 mod surface;
 
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
@@ -14,6 +15,7 @@ use crate::compositor::Compositor;
 use crate::scene::Scene;
 
 pub(crate) use client::{Client, serve, wayland};
+pub(crate) use flood::{Flood, Flooding};
 
 /// How often a client that waits for its orders looks for them.
 const LOOK: Duration = Duration::from_millis(10);

@@ -71,6 +71,11 @@ impl Scene {
         Self::one(vec![film])
     }
 
+    /// A film that fills a part of the output.
+    pub(crate) fn film() -> Self {
+        Self::one(vec![Layer::still((100, 100), (1280, 720)).changing(Change::All, 60)])
+    }
+
     /// A film under three half transparent pictures, all as large as the output.
     pub(crate) fn blend3() -> Self {
         let mut scene = Self::one(Self::full().layers);

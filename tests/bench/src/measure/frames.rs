@@ -9,7 +9,7 @@ use super::{Bench, Samples, milliseconds, number};
 use crate::clock::{pause, pause_until};
 use crate::compositor::{Compositor, Kind};
 use crate::counters::Counters;
-use crate::load::{Load, Tally, Window};
+use crate::load::{Flood, Flooding, Load, Tally, Window};
 use crate::scene::Scene;
 
 /// How long programs draw before frames are counted.
@@ -49,6 +49,22 @@ pub(crate) fn missed(bench: &Bench, scene: &Scene, kinds: &[Kind]) -> Result<Sam
     })
 }
 
+/// How much longer a program's frames take beside one that floods: the worst of all floods, as part of
+/// its frames without one.
+pub(crate) fn flooded(bench: &Bench, scene: &Scene, kinds: &[Kind]) -> Result<Samples> {
+    bench.in_turns(kinds, |kind, samples| {
+        let alone = run(bench, kind, scene, false, None)?.tally.frames;
+        let mut worst = 0.0_f64;
+        for flood in Flood::ALL {
+            let beside = run_beside(bench, kind, scene, flood)?.tally.frames;
+            let rate = number(beside) / bench.span.as_secs_f64();
+            samples.note(format!("{}: {rate:.1} frames/s beside {}", kind.name(), flood.name()));
+            worst = worst.max(number(alone) / number(beside.max(1)));
+        }
+        Ok(worst)
+    })
+}
+
 fn note(kind: Kind, run: &Run, bench: &Bench, samples: &mut Samples) {
     let Tally { commits, missed, frames, late } = run.tally;
     let rate = number(frames) / bench.span.as_secs_f64();
@@ -71,6 +87,18 @@ fn run(
         pause(SETTLE);
         pictures.add(kind, compositor.picture()?);
     }
+    count(bench, &compositor, load)
+}
+
+/// The same beside a program that floods.
+fn run_beside(bench: &Bench, kind: Kind, scene: &Scene, flood: Flood) -> Result<Run> {
+    let compositor = Compositor::start(kind, &bench.programs, scene, false)?;
+    let load = Load::start(&compositor, scene).map_err(|e| compositor.failure(&e.to_string()))?;
+    let _flooding = Flooding::start(&compositor, flood)?;
+    count(bench, &compositor, load)
+}
+
+fn count(bench: &Bench, compositor: &Compositor, load: Load) -> Result<Run> {
     let start = Instant::now() + WARM_UP;
     let window = Window { start, end: start + bench.span };
     load.draw(window);
