@@ -16,6 +16,8 @@ mod copies;
 #[cfg(test)]
 mod death_compositor;
 #[cfg(test)]
+mod death_controller;
+#[cfg(test)]
 mod death_device;
 #[cfg(test)]
 mod death_viewers;
