@@ -176,6 +176,14 @@ impl Guest {
         self.line.order(order).map_err(|error| self.explain(&error))
     }
 
+    /// Gives an order that the guest cannot answer, as one that ends it.
+    ///
+    /// # Errors
+    /// When QEMU does not take it.
+    pub fn tell(&mut self, order: &Order) -> Result<()> {
+        self.line.tell(order).map_err(|error| self.explain(&error))
+    }
+
     /// Waits for an input event by type, code and value.
     ///
     /// # Errors

@@ -62,13 +62,21 @@ impl Line {
         }
     }
 
+    /// Gives an order that the guest cannot answer, as one that ends it.
+    ///
+    /// # Errors
+    /// When QEMU does not take it.
+    pub fn tell(&mut self, order: &Order) -> Result<()> {
+        let line = format!("{order}\n");
+        self.stream.get_mut().write_all(line.as_bytes()).or_fail("talk to the guest")
+    }
+
     /// Gives an order and returns the lines of the answer.
     ///
     /// # Errors
     /// When the guest cannot carry it out or does not answer.
     pub fn order(&mut self, order: &Order) -> Result<Vec<String>> {
-        let line = format!("{order}\n");
-        self.stream.get_mut().write_all(line.as_bytes()).or_fail("talk to the guest")?;
+        self.tell(order)?;
         let mut answer = Vec::new();
         loop {
             let line = self.next()?;

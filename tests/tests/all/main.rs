@@ -22,6 +22,8 @@ mod death_device;
 #[cfg(test)]
 mod death_viewers;
 #[cfg(test)]
+mod guest_restart;
+#[cfg(test)]
 mod hostile_commands;
 #[cfg(test)]
 mod hostile_memory;
