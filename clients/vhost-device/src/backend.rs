@@ -16,7 +16,7 @@ pub(crate) use self::transfer::KEY_STATE;
 use self::transfer::{NO_FD, Transfer};
 use crate::device::{Device, Shape};
 use crate::fault::Fault;
-use crate::memory::{MAX_SLOTS, TableError};
+use crate::memory::{MAX_SLOTS, Table, TableError};
 use crate::ring::Ring;
 use crate::rings::Rings;
 use crate::watch::{Watch, is_event};
@@ -129,7 +129,17 @@ impl Backend {
                 DONE
             }
             Request::GetQueueNum => number(self.shape.queues.len() as u64),
-            Request::SetOwner => DONE,
+            Request::SetOwner => {
+                // A device that was unplugged and plugged in again comes by the same connection, and
+                // knows nothing of what went before, its memory neither.
+                if !self.rings.memory.is_empty() {
+                    tracing::debug!(device = self.shape.name, "the front-end started over");
+                    self.reset(device);
+                    self.rings.memory = Table::default();
+                    self.memory_checked = false;
+                }
+                DONE
+            }
             Request::ResetOwner | Request::ResetDevice => {
                 self.reset(device);
                 DONE

@@ -341,6 +341,31 @@ fn a_driver_that_starts_over_resets_the_device() {
 }
 
 #[test]
+fn a_front_end_that_starts_over_brings_its_memory() {
+    const SET_OWNER: u32 = 3;
+    let mut echo = Echo::default();
+    let mut driver = Driver::connected(SHAPE);
+    driver.request(SET_OWNER, &[], &mut echo);
+    assert_eq!(echo.resets, 0, "there was nothing before");
+    let mut driver = Driver::started(SHAPE);
+    driver.request(SET_OWNER, &[], &mut echo);
+    assert_eq!((echo.resets, &echo.stopped), (1, &vec![0, 1]));
+    // The same memory again, and a ring that begins anew.
+    driver.set_memory(&mut echo).unwrap();
+    driver.blank_ring(0);
+    driver.start_ring(0, 0, &mut echo);
+    driver.write(0x8000, b"abcd");
+    driver.descriptor(0, 0, (0x8000, 4, 0, 0));
+    driver.make_available(0, 0);
+    driver.kick(0);
+    driver.turn(&mut echo).unwrap();
+    assert_eq!(echo.seen.len(), 1);
+    // What it does not bring is not there.
+    driver.request(SET_OWNER, &[], &mut echo);
+    assert!(driver.request_raw(9, &[0; 40], &[], &mut echo).is_err(), "a ring in no memory");
+}
+
+#[test]
 fn config_space_is_padded_and_written() {
     let mut driver = Driver::started(SHAPE);
     let mut echo = Echo { config: vec![1, 2, 3], ..Echo::default() };
