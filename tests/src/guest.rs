@@ -39,6 +39,8 @@ pub struct Options {
     pub qmp: bool,
     /// Whether a reset boots the guest again; otherwise it ends QEMU.
     pub reboots: bool,
+    /// More options for QEMU, before its devices.
+    pub machine: Vec<String>,
 }
 
 impl Default for Options {
@@ -54,6 +56,7 @@ impl Default for Options {
             draw: None,
             qmp: false,
             reboots: false,
+            machine: Vec::new(),
         }
     }
 }
@@ -129,7 +132,9 @@ impl Guest {
         command.args(&options.device_options);
         let (device, _) = Process::start_ready("porthole-gpu", &folder, &mut command)?;
 
-        let mut machine = Machine::new(&folder).vhost_user("gpu", &options.display, &socket("gpu"));
+        let mut machine = Machine::new(&folder);
+        machine.options.clone_from(&options.machine);
+        machine = machine.vhost_user("gpu", &options.display, &socket("gpu"));
         if options.input {
             for part in ["keyboard"].iter().chain(options.pointers) {
                 machine = machine.vhost_user(part, "vhost-user-input-pci", &socket(part));

@@ -5,7 +5,7 @@ use porthole_guest::commands::Command as Order;
 use porthole_tests::guest::Options;
 use porthole_tests::wait::{GUEST, SHORT, wait_until};
 use porthole_tests::{Capture, Guest, Result, Scene, Service, Viewer};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::portholectl::ctl;
 
@@ -115,6 +115,47 @@ fn a_driver_that_goes_and_comes_keeps_its_layer() -> Result<()> {
         capture.expect("driver-back", &shown, SHORT)?;
         draw(&mut guest, Pattern::Noise, seed + 7)?;
         capture.expect("driver-after", &scene(Pattern::Noise, seed + 7).picture(), GUEST)?;
+        guest.device.must_run()?;
+        assert_eq!(identity(&service)?, before);
+    }
+    guest.power_off()
+}
+
+/// QEMU keeps the connection, so the same device process serves the device that is plugged in next.
+#[test]
+#[ignore = "needs another QEMU, which is downloaded"]
+fn a_device_that_is_unplugged_and_plugged_in_again_keeps_its_layer() -> Result<()> {
+    let service = Service::start(&[scene(Pattern::Noise, 1)])?;
+    let capture = Capture::start(&service.socket("viewer")?, "main")?;
+    let mut options = Options { qmp: true, ..Options::generic(1) };
+    options.display.push_str(",bus=plug,id=display");
+    let port = ["-device", "pcie-root-port,id=plug,chassis=1,slot=1"];
+    options.machine = port.map(str::to_owned).to_vec();
+    let mut guest = Guest::start(&service, "ivi", &options)?;
+    draw(&mut guest, Pattern::Noise, 1)?;
+    let (before, cards) = (identity(&service)?, "echo /dev/dri/card*");
+    let mut qmp = guest.qmp()?;
+    for seed in [2, 3] {
+        // The guest's program lets go of the card, so that the kernel gives the next one its name.
+        guest.order(&Order::Framebuffer { pattern: Pattern::Bars, seed })?;
+        let last = scene(Pattern::Bars, seed).picture();
+        capture.expect("plug-before", &last, GUEST)?;
+        qmp.execute("device_del", json!({"id": "display"}))?;
+        wait_until("that it is unplugged", GUEST, || {
+            let list = qmp.execute("qom-list", json!({"path": "/machine/peripheral"}))?;
+            Ok((!list.to_string().contains("display")).then_some(()))
+        })?;
+        assert_eq!(shell(&mut guest, cards)?, "/dev/dri/card*", "it still has a card");
+        // This front-end cannot tell a pause from an end: the last picture stays.
+        capture.expect("plug-gone", &last, SHORT)?;
+        let device = json!({"driver": "vhost-user-test-device-pci", "virtio-id": 16, "num_vqs": 2,
+            "config_size": 24, "chardev": "gpu", "bus": "plug", "id": "display"});
+        qmp.execute("device_add", device)?;
+        wait_until("the driver to be back", GUEST, || {
+            Ok((shell(&mut guest, cards)? == "/dev/dri/card0").then_some(()))
+        })?;
+        draw(&mut guest, Pattern::Noise, seed)?;
+        capture.expect("plug-after", &scene(Pattern::Noise, seed).picture(), GUEST)?;
         guest.device.must_run()?;
         assert_eq!(identity(&service)?, before);
     }
