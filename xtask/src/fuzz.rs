@@ -38,6 +38,9 @@ pub(crate) struct Options {
     /// Try this one input, which was a finding, and show what becomes of it
     #[arg(long, value_name = "FILE", conflicts_with = "minimise")]
     reproduce: Option<PathBuf>,
+    /// Begin with what the guest of this trace sent (`porthole-gpu --trace`); for the target `gpu`
+    #[arg(long, value_name = "FILE", conflicts_with = "reproduce")]
+    from_trace: Option<PathBuf>,
     /// Afterwards put the smallest inputs that reach the most into the tree
     #[arg(long)]
     minimise: bool,
@@ -67,6 +70,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let wanted =
         |target: &&Target| options.targets.is_empty() || options.targets.contains(&target.name);
     let targets: Vec<&Target> = all.iter().filter(wanted).collect();
+    if let Some(trace) = &options.from_trace {
+        let Some(target) = targets.iter().find(|target| target.name == "gpu") else {
+            return Err(RigError::failed("only the target `gpu` is fed from traces"));
+        };
+        seeds(trace, &grown(target)?)?;
+    }
     let engine = build()?;
     if let Some(file) = &options.reproduce {
         let [target] = targets[..] else {
@@ -91,7 +100,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 /// The time-boxed run of `cargo xtask ci`: all targets, a few seconds each.
 pub(crate) fn briefly(seconds: u32) -> Result<()> {
-    run(&Options { targets: Vec::new(), seconds, reproduce: None, minimise: false })
+    let (targets, reproduce, from_trace) = (Vec::new(), None, None);
+    run(&Options { targets, seconds, reproduce, from_trace, minimise: false })
 }
 
 /// Reads the list of targets from their source: this program must build where nothing is built yet.
@@ -134,6 +144,14 @@ fn build() -> Result<PathBuf> {
     command.env("RUSTC_WORKSPACE_WRAPPER", wrapper);
     porthole_rig::command::visible(&mut command)?;
     Ok(folder.join("fuzz/porthole-fuzz"))
+}
+
+/// Puts what a guest sent into a folder of inputs.
+fn seeds(trace: &Path, folder: &Path) -> Result<()> {
+    let maker = ["build", "--quiet", "-p", "porthole-fuzz", "--bin", "porthole-fuzz-seeds"];
+    cargo::step("building what reads the trace", &maker)?;
+    let mut command = Command::new(cache::target().join("debug/porthole-fuzz-seeds"));
+    porthole_rig::command::visible(command.arg(trace).arg(folder))
 }
 
 /// The engine for one target.

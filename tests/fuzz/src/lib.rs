@@ -13,6 +13,7 @@
 )]
 
 mod input;
+pub mod seed;
 mod targets;
 
 /// A target.

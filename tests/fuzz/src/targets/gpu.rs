@@ -12,6 +12,11 @@ use self::script::{COMMANDS, command, cursor};
 use crate::input::Input;
 
 const QUOTAS: Quotas = Quotas { bytes: 1 << 20, resources: 12, entries: 96 };
+/// The steps of a script that seeds are made of: a request as it is, of fewer bytes than this, and what the
+/// presenter does.
+pub(crate) const RAW: u8 = 176;
+pub(crate) const RAW_MOST: usize = 120;
+pub(crate) const PRESENT: u8 = 208;
 /// Enough to fill every quota, few enough to be tried often.
 const MOST_STEPS: usize = 256;
 const HEADER: usize = 24;
@@ -22,8 +27,8 @@ const OK_NODATA: u32 = 0x1100;
 struct Ram(Cell<u8>);
 
 /// Where guest memory begins, and where its gap lies.
-const BASE: u64 = 0x10_0000;
-const LEN: u64 = 0x10_0000;
+pub(crate) const BASE: u64 = 0x10_0000;
+pub(crate) const LEN: u64 = 0x10_0000;
 const GAP: std::ops::Range<u64> = 0x18_0000..0x18_1000;
 
 impl GuestMemory for Ram {
@@ -57,22 +62,7 @@ struct World {
 pub(crate) fn run(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let flags = input.u8();
-    let options = Options {
-        name: "fuzz".to_owned(),
-        scanouts: vec![Some(Size::new(640, 480)); 1 + usize::from(flags & 3)],
-        quotas: QUOTAS,
-        blob: flags & 4 != 0,
-        uuids: (flags & 8 != 0).then_some(u64::MAX),
-    };
-    let gpu = Gpu::new(&options);
-    let mut world = World {
-        options,
-        gpu,
-        ram: Ram(Cell::new(0)),
-        live: BTreeSet::new(),
-        waiting: BTreeSet::new(),
-        shown: Vec::new(),
-    };
+    let mut world = World::new(flags);
     for _ in 0..MOST_STEPS {
         if input.is_empty() {
             break;
@@ -83,7 +73,38 @@ pub(crate) fn run(bytes: &[u8]) {
     world.end(flags & 16 != 0);
 }
 
+/// How many requests of a script are refused, and how many frames are there at its end.
+#[cfg(test)]
+pub(crate) fn outcome(script: &[u8]) -> (u64, usize) {
+    let mut input = Input::new(script);
+    let mut world = World::new(input.u8());
+    while !input.is_empty() {
+        world.step(&mut input);
+        world.check();
+    }
+    (world.gpu.statistics().errors, world.shown.len())
+}
+
 impl World {
+    fn new(flags: u8) -> Self {
+        let options = Options {
+            name: "fuzz".to_owned(),
+            scanouts: vec![Some(Size::new(640, 480)); 1 + usize::from(flags & 3)],
+            quotas: QUOTAS,
+            blob: flags & 4 != 0,
+            uuids: (flags & 8 != 0).then_some(u64::MAX),
+        };
+        let gpu = Gpu::new(&options);
+        World {
+            options,
+            gpu,
+            ram: Ram(Cell::new(0)),
+            live: BTreeSet::new(),
+            waiting: BTreeSet::new(),
+            shown: Vec::new(),
+        }
+    }
+
     fn step(&mut self, input: &mut Input<'_>) {
         match input.u8() {
             choice @ 0..=175 => {
@@ -91,13 +112,13 @@ impl World {
                 let request = command(kind, input);
                 self.control(&request, input);
             }
-            176..=191 => {
-                let length = input.below(120);
+            RAW..=191 => {
+                let length = input.below(RAW_MOST);
                 let request = input.bytes(length).to_vec();
                 self.control(&request, input);
             }
             192..=207 => self.gpu.cursor(&cursor(input), &self.ram),
-            208..=223 => self.present(input),
+            PRESENT..=223 => self.present(input),
             224..=231 => {
                 let scanout = input.below(5);
                 let size = input.flag().then(|| Size::new(input.side(), input.side()));
