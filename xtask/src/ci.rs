@@ -38,8 +38,13 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     } else {
         test::run_tier(true, None, &mut counts)?;
     }
-    fuzz::briefly(if options.nightly { NIGHTLY_FUZZ_SECONDS } else { FUZZ_SECONDS })?;
-    soak::for_minutes(if options.nightly { NIGHTLY_SOAK_MINUTES } else { SOAK_MINUTES })?;
+    if options.nightly {
+        fuzz::all(NIGHTLY_FUZZ_SECONDS, None)?;
+        soak::for_minutes(NIGHTLY_SOAK_MINUTES, None)?;
+    } else {
+        fuzz::all(FUZZ_SECONDS, Some(fuzz::SEED))?;
+        soak::for_minutes(SOAK_MINUTES, Some(soak::SEED))?;
+    }
     demo::once(&cache::target().join("demo"))?;
     test::finish(counts)
 }

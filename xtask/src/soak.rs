@@ -11,6 +11,9 @@ use crate::{cargo, setup};
 /// The Debian release of which the newest QEMU is.
 const NEWEST: &str = "sid";
 
+/// What decides what happens in a soak before a change lands.
+pub(crate) const SEED: u32 = 1;
+
 /// What `porthole-soak` is told; its own help says what it takes.
 #[derive(Args)]
 #[command(disable_help_flag = true)]
@@ -25,8 +28,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 /// The usual soak, for so long.
-pub(crate) fn for_minutes(minutes: u32) -> Result<()> {
-    soak(["--minutes", &minutes.to_string()])
+pub(crate) fn for_minutes(minutes: u32, seed: Option<u32>) -> Result<()> {
+    let (minutes, seed) = (minutes.to_string(), seed.map(|seed| seed.to_string()));
+    let mut arguments = vec!["--minutes", &minutes];
+    arguments.extend(seed.iter().flat_map(|seed| ["--seed", seed]));
+    soak(arguments)
 }
 
 fn soak<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Result<()> {

@@ -20,7 +20,7 @@ const THREADS: Slack = Slack { part: 0.0, more: 0.0 };
 /// In a second in which nothing changes.
 const WAKE_UPS: Slack = Slack { part: 0.0, more: 5.0 };
 /// Emulated guests on a machine that does other things are not steady.
-const PICTURE: Slack = Slack { part: 1.0, more: 2.0 };
+const PICTURE: Slack = Slack { part: 2.0, more: 5.0 };
 
 /// Everything that was seen.
 #[derive(Debug)]

@@ -30,8 +30,8 @@ impl<'a> Report<'a> {
         self.errors.push(ConfigError {
             file: self.file.to_owned(),
             line: Some(line),
-            what: what.to_string(),
-            remedy: remedy.to_string(),
+            what: in_one_line(&what.to_string()),
+            remedy: in_one_line(&remedy.to_string()),
         });
     }
 
@@ -236,4 +236,11 @@ pub(super) fn number(value: &DeValue<'_>) -> Option<f64> {
         other => f64::from(i32::try_from(integer(other)?).ok()?),
     };
     parsed.is_finite().then_some(parsed)
+}
+
+/// What the file says may be quoted in a message, which is a line for a terminal.
+fn in_one_line(text: &str) -> String {
+    let shown =
+        |c: char| if c.is_control() { c.escape_default().collect() } else { String::from(c) };
+    text.chars().map(shown).collect()
 }

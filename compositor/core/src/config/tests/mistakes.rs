@@ -44,6 +44,11 @@ pub(super) const ALL: &[(&str, &str, &str)] = &[
         "f.toml:10: 'IVI' is not a name; a name may hold only a-z, 0-9, '_' and '-'",
     ),
     (
+        "name = \"ivi\"",
+        "name = \"i\\nvi\\u001b\"",
+        "f.toml:10: 'i\\nvi\\u{1b}' is not a name; a name may hold only a-z, 0-9, '_' and '-'",
+    ),
+    (
         "de:nodeadkeys",
         "de:",
         "f.toml:11: 'keymap' cannot be this string; write an XKB layout such as \"us\", or with a variant \"de:nodeadkeys\"",
