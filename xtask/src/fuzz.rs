@@ -144,9 +144,10 @@ fn build() -> Result<PathBuf> {
     install(&[ENGINE])?;
     let folder = cache::target().join("fuzz");
     let _step = Step::start("building the fuzz targets");
-    let mut command =
-        cargo::command(&["build", "--quiet", "-p", "porthole-fuzz", "--profile", "fuzz"]);
-    command.args(["--features", "engine", "--target-dir"]).arg(&folder);
+    // The engine alone: nothing else can be linked with its counters.
+    let program = ["-p", "porthole-fuzz", "--bin", "porthole-fuzz", "--features", "engine"];
+    let mut command = cargo::command(&["build", "--quiet", "--profile", "fuzz"]);
+    command.args(program).arg("--target-dir").arg(&folder);
     let wrapper = cache::workspace().join("tests/fuzz/instrument.sh");
     command.env("RUSTC_WORKSPACE_WRAPPER", wrapper);
     porthole_rig::command::visible(&mut command)?;
