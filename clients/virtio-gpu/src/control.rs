@@ -9,8 +9,8 @@ use porthole_virtio_gpu::{
 
 use crate::gpu::{Answer, Gpu, Statistics, Token, ledger};
 use crate::guest::{Backing, GuestMemory, NotRam};
-use crate::picture::{Holds, PIXEL_BYTES, Picture};
 use crate::resource::{Content, Resource, host_is_full, picture_bytes};
+use porthole_picture::{Holds, PIXEL_BYTES, Picture};
 
 impl Gpu {
     /// Does what a request on the control queue asks for. `writable` is the number of bytes that the

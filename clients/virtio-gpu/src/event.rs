@@ -5,7 +5,7 @@ use std::sync::Arc;
 use porthole_memory::Memory;
 use porthole_pixel::{Layout, Region, Size};
 
-use crate::picture::BufferId;
+use porthole_picture::BufferId;
 
 /// A picture to be shown on a scanout.
 #[derive(Clone, Debug)]

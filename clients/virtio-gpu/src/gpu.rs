@@ -9,9 +9,9 @@ use porthole_virtio_gpu::{Config, MAX_ENTRIES};
 
 use crate::event::Event;
 use crate::options::{Options, Quotas};
-use crate::picture::{BufferId, Holds, Ledger};
 use crate::resource::Resource;
 use crate::scanout::Scanout;
+use porthole_picture::{BufferId, Holds, Ledger};
 
 /// Bytes of the longest request that means anything; a transport may refuse longer ones.
 pub const MAX_REQUEST: usize = 56 + 16 * MAX_ENTRIES as usize;

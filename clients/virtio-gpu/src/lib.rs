@@ -18,7 +18,6 @@ mod event;
 mod gpu;
 mod guest;
 mod options;
-mod picture;
 mod resource;
 mod scanout;
 mod show;
@@ -30,7 +29,7 @@ pub use event::{Event, Frame};
 pub use gpu::{Answer, Gpu, MAX_REQUEST, Statistics, Token};
 pub use guest::{GuestMemory, NotRam};
 pub use options::{DEFAULT_SIZE, Options, Quotas};
-pub use picture::BufferId;
+pub use porthole_picture::BufferId;
 pub use snapshot::BadSnapshot;
 pub use state::{RestoreError, State};
 

@@ -6,7 +6,7 @@ use porthole_pixel::Size;
 use porthole_virtio_gpu::ErrorCode;
 
 use crate::guest::Backing;
-use crate::picture::Picture;
+use porthole_picture::Picture;
 
 /// What a resource holds.
 #[derive(Debug)]

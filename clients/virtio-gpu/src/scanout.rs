@@ -9,7 +9,7 @@ use porthole_pixel::{Format, Layout, MAX_DIMENSION, Rect, Region, Size};
 use crate::cursor::Cursor;
 use crate::gpu::Token;
 use crate::options::DEFAULT_SIZE;
-use crate::picture::{BufferId, Picture};
+use porthole_picture::{BufferId, Picture};
 
 /// The smallest scanout: no driver accepts less.
 const MIN_SIDE: u32 = 16;

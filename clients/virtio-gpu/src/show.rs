@@ -9,9 +9,9 @@ use crate::control::Rows;
 use crate::event::Frame;
 use crate::gpu::Gpu;
 use crate::guest::GuestMemory;
-use crate::picture::{PIXEL_BYTES, Picture};
 use crate::resource::{Content, host_is_full, picture_bytes};
 use crate::scanout::{BlobView, MAX_DAMAGE_RECTS, Pending, Scanout, Source};
+use porthole_picture::{PIXEL_BYTES, Picture};
 
 /// No scanout may be narrower or lower; drivers rely on the refusal.
 const MIN_SIDE: i32 = 16;

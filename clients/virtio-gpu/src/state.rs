@@ -12,9 +12,9 @@ use crate::cursor::Cursor;
 use crate::gpu::{Gpu, ledger};
 use crate::guest::Backing;
 use crate::options::Options;
-use crate::picture::Picture;
 use crate::resource::{Content, Resource, picture_bytes};
 use crate::scanout::{Scanout, Source};
+use porthole_picture::Picture;
 
 /// A snapshot does not fit this device.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
