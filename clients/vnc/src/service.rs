@@ -1,12 +1,14 @@
 //! The event loop: the compositor on one side, viewers on the other.
 //!
 //! Each turn ends with [`Service::refresh`]: what the compositor told is passed on, viewers whose
-//! sockets are free get at most one update each, and viewers that have gone are forgotten. With
-//! nothing to say nothing wakes up: there is no timer but that of a handshake under way, and of
-//! `--wait` while the compositor is away.
+//! sockets are free get at most one update each, as far as there is time in one turn, and viewers that
+//! have gone are forgotten. With nothing to say nothing wakes up: there is no timer but that of a
+//! handshake under way, and of `--wait` while the compositor is away.
 
 mod link;
 mod moves;
+mod serving;
+mod turns;
 mod viewers;
 
 use std::{collections::BTreeMap, os::fd::OwnedFd, rc::Rc, time::Duration};
@@ -16,12 +18,12 @@ use calloop::{
     channel::{self, Sender},
     signals::{Signal, Signals},
 };
-use porthole_client::capture::{Frame, Lamps, PersonId, PortView, ViewError, ViewEvent};
+use porthole_client::capture::{Lamps, PersonId, PortView, ViewError, ViewEvent};
 use porthole_pixel::{Region, Size};
 use porthole_program::sandbox::Held;
-use porthole_rfb::{Encoding, Leds, Move, Password};
+use porthole_rfb::{Encoding, Leds, Password};
 
-use self::{moves::Search, viewers::Entry};
+use self::{moves::Search, turns::Turns, viewers::Entry};
 use crate::{
     away::Away,
     cursor::Cursor,
@@ -71,6 +73,9 @@ pub(crate) struct Service {
     starting: Option<(Listener, Option<Ready>)>,
     listening: Option<RegistrationToken>,
     search: Search,
+    turns: Turns,
+    /// Somebody waits for an update for which there was no time.
+    owes: bool,
     /// How it ends, once it does.
     end: Option<Result<(), Failure>>,
 }
@@ -99,7 +104,32 @@ impl Service {
                 }
             })
             .map_err(|error| Failure::Loop(error.error))?;
-        let mut service = Self {
+        let mut service = Self::new(options, handle, (target, tell));
+        service.starting = Some((listener, ready));
+        service.look()?;
+        loop {
+            // Who is owed something gets it as soon as everybody was heard.
+            let wait = service.owes.then_some(Duration::ZERO);
+            if let Err(error) = event_loop.dispatch(wait, &mut service) {
+                // A broken connection comes out of the loop as an error.
+                if service.view.is_none() {
+                    return Err(Failure::Loop(error));
+                }
+                service.lose(&error.to_string())?;
+            }
+            service.refresh();
+            if let Some(end) = service.end.take() {
+                return end;
+            }
+        }
+    }
+
+    fn new(
+        options: Options,
+        handle: LoopHandle<'static, Self>,
+        (target, tell): (Target, Sender<Result<Found, Failure>>),
+    ) -> Self {
+        Self {
             options,
             handle,
             view: None,
@@ -111,24 +141,12 @@ impl Service {
             keymap: None,
             viewers: BTreeMap::new(),
             next_viewer: 0,
-            starting: Some((listener, ready)),
+            starting: None,
             listening: None,
             search: Search::default(),
+            turns: Turns::default(),
+            owes: false,
             end: None,
-        };
-        service.look()?;
-        loop {
-            if let Err(error) = event_loop.dispatch(None, &mut service) {
-                // A broken connection comes out of the loop as an error.
-                if service.view.is_none() {
-                    return Err(Failure::Loop(error));
-                }
-                service.lose(&error.to_string())?;
-            }
-            service.refresh();
-            if let Some(end) = service.end.take() {
-                return end;
-            }
         }
     }
 
@@ -145,10 +163,7 @@ impl Service {
                 event => self.view_event(event),
             }
         }
-        self.show(&frames);
-        for id in self.ids() {
-            self.serve(id, None);
-        }
+        self.serve(&frames);
         self.forget_closed();
         let watched = self.viewers.values().any(|entry| entry.viewer.server().is_ready());
         if let Some(view) = &mut self.view {
@@ -254,30 +269,6 @@ impl Service {
         server.set_cursor(shown);
         if !server.offers(Encoding::Cursor) {
             server.damage(&touched);
-        }
-    }
-
-    /// Tells viewers about new frames. A viewer that shows the frame before exactly may get a
-    /// part of the new one as a move.
-    fn show(&mut self, frames: &[Frame]) {
-        if !frames.is_empty() {
-            self.back();
-        }
-        for (index, frame) in frames.iter().enumerate() {
-            let only = frames.len() == 1;
-            let mut moved: Option<Option<Move>> = None;
-            for id in self.ids() {
-                let Some(entry) = self.viewers.get_mut(&id) else { continue };
-                let current = only && index == 0 && entry.viewer.server().is_current();
-                let server = entry.viewer.server_mut();
-                server.resize(frame.size);
-                server.damage(&frame.damage);
-                if current && server.offers(Encoding::CopyRect) && entry.viewer.may_update() {
-                    let (search, view) = (&mut self.search, self.view.as_ref());
-                    let found = *moved.get_or_insert_with(|| search.find(view?, &frame.damage));
-                    self.serve(id, found);
-                }
-            }
         }
     }
 

@@ -2,11 +2,12 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
 use porthole_guest::Pattern;
 use porthole_tests::process::built;
 use porthole_tests::service::configuration;
-use porthole_tests::wait::{SHORT, wait_until};
+use porthole_tests::wait::{GUEST, SHORT, pause, wait_until};
 use porthole_tests::{Failure, Process, Result, Scene, Service};
 
 /// A server with its address; the service behind it shows nothing.
@@ -66,6 +67,51 @@ fn cve_2023_3354_2019_20382_viewers_that_go_at_every_byte() -> Result<()> {
     })?;
     let grown = server.status("VmRSS")?.saturating_sub(resident);
     assert!(grown < 16 * 1024, "{grown} kB more");
+    Ok(())
+}
+
+/// Who has not shaken hands in ten seconds is sent away, whether it says nothing or a byte now and then;
+/// who has done so may rest for as long as it likes.
+#[test]
+fn viewers_have_so_long_to_shake_hands() -> Result<()> {
+    let (_service, mut server, address) = started()?;
+    let mut guest = connect(&address)?;
+    shake_hands(&mut guest)?;
+    let begun = Instant::now();
+    let silent = connect(&address)?;
+    let slow = connect(&address)?;
+    for viewer in [&silent, &slow] {
+        viewer.set_nonblocking(true)?;
+    }
+    let gone = |mut stream: &TcpStream| {
+        let mut bytes = [0; 64];
+        match stream.read(&mut bytes) {
+            Ok(0) => true,
+            Err(error) => error.kind() != std::io::ErrorKind::WouldBlock,
+            Ok(_) => false,
+        }
+    };
+    let mut said = b"RFB 003.008\n".iter();
+    let (mut silent_gone, mut slow_gone) = (false, false);
+    wait_until("both to be sent away", GUEST, || {
+        // A byte in a second: it would be done only after the limit.
+        pause(Duration::from_millis(200));
+        if begun.elapsed().as_secs() > 12 - said.len() as u64
+            && let Some(byte) = said.next()
+        {
+            let _ = (&slow).write(&[*byte]);
+        }
+        silent_gone |= gone(&silent);
+        slow_gone |= gone(&slow);
+        assert!(!silent_gone || begun.elapsed() > Duration::from_secs(8), "much too soon");
+        Ok((silent_gone && slow_gone).then_some(()))
+    })?;
+    let told = server.log().matches("did not finish the handshake in time").count();
+    assert_eq!(told, 2, "{}", server.log());
+    server.must_run()?;
+    // The one who did is still served.
+    guest.write_all(b"\x03\0\0\0\0\0\0\x01\0\x01")?;
+    guest.read_exact(&mut [0; 4])?;
     Ok(())
 }
 

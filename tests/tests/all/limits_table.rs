@@ -86,12 +86,13 @@ fn defaults_are_the_constants_of_the_code() -> Result<()> {
     let doc = text("docs/limits.md")?;
     let mut checked = 0;
     for row in rows(&doc) {
-        let [_, default, constant, ..] = row[..] else { continue };
+        let [_, default, constant, .., test] = row[..] else { continue };
         let [path, name] = quoted(constant)[..] else { continue };
         let code = text(path)?;
         let is = value(&code, name);
         assert!(is.is_some(), "{path} has no {name} that can be read");
         assert_eq!(said(default), is, "{name} of {path}");
+        assert!(!quoted(test).is_empty(), "no test is named for {name} of {path}");
         checked += 1;
     }
     assert!(checked > 30, "{checked} limits were found");

@@ -82,6 +82,8 @@ mod units;
 #[cfg(test)]
 mod viewer_sizes;
 #[cfg(test)]
+mod viewers_share;
+#[cfg(test)]
 mod wayland_capture;
 #[cfg(test)]
 mod wayland_capture_toplevel;

@@ -12,6 +12,9 @@ use wayland_client::protocol::wl_shm::Format;
 
 use crate::wayland_scene::{APP, picture, service};
 
+/// Sandboxes that a socket may have.
+const MOST: usize = 64;
+
 const MANAGER: &str = "wp_security_context_manager_v1";
 
 #[test]
@@ -64,6 +67,45 @@ fn a_reload_that_takes_the_socket_away_ends_its_sandboxes() -> Result<()> {
     wait_until("the connection's end", SHORT, || Ok(program.roundtrip().err()))?;
     wait_until("the listener's end", SHORT, || Ok(UnixStream::connect(&path).err()))?;
     Program::connect(&service.socket("viewer")?)?.roundtrip()
+}
+
+#[test]
+fn sandboxes_of_a_socket_are_counted_and_one_too_many_is_refused() -> Result<()> {
+    let service = service()?;
+    let mut engine = Program::connect(&service.socket("viewer")?)?;
+    let mut second = Program::connect(&service.socket("viewer")?)?;
+    let make = |engine: &mut Program, number: usize| {
+        let path = service.folder().join(format!("sandbox-{number}"));
+        let (context, close) = engine.sandbox(UnixListener::bind(&path)?)?;
+        context.commit();
+        engine.roundtrip()?;
+        Ok::<_, porthole_tests::Failure>((path, close))
+    };
+    let mut made = Vec::new();
+    for number in 0..MOST {
+        // They are counted for the socket, whichever of its clients makes them.
+        let engine = if number % 2 == 0 { &mut engine } else { &mut second };
+        made.push(make(engine, number)?);
+    }
+    Program::connect(&made[MOST - 1].0)?.roundtrip()?;
+
+    // One too many: nobody listens there, and the client goes on.
+    let (path, _close) = make(&mut second, MOST)?;
+    wait_until("the listener's end", SHORT, || Ok(UnixStream::connect(&path).err()))?;
+    let log = service.process.log();
+    assert!(log.contains("is refused: there are 64 already"), "{log}");
+    engine.roundtrip()?;
+    // Another socket has its own.
+    let mut other = Program::connect(&service.socket("plain")?)?;
+    let (path, _others) = make(&mut other, MOST + 1)?;
+    Program::connect(&path)?.roundtrip()?;
+
+    // Where one ends there is room for another one.
+    let (path, close) = made.swap_remove(0);
+    drop(close);
+    wait_until("the listener's end", SHORT, || Ok(UnixStream::connect(&path).err()))?;
+    let (path, _close) = make(&mut engine, MOST + 2)?;
+    Program::connect(&path)?.roundtrip()
 }
 
 #[test]

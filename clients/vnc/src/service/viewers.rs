@@ -9,10 +9,10 @@ use calloop::{
 };
 use porthole_client::capture::PersonId;
 use porthole_pixel::Size;
-use porthole_rfb::{Config, Encoding, Event, Frame, Leds, Move, Server};
+use porthole_rfb::{Config, Event, Leds, Server};
 use rustix::io::Errno;
 
-use super::Service;
+use super::{Service, turns::Share};
 use crate::{
     cursor::Cursor, input::Input, keymap::Keymap, listener::Listener, password, viewer::Viewer,
 };
@@ -37,8 +37,9 @@ pub(super) struct Entry {
     pub(super) cursor: Cursor,
     /// The size that it asked for and was not told of yet.
     wish: Option<Size>,
-    source: Dispatcher<'static, Generic<Rc<OwnedFd>>, Service>,
-    token: RegistrationToken,
+    pub(super) share: Share,
+    pub(super) source: Dispatcher<'static, Generic<Rc<OwnedFd>>, Service>,
+    pub(super) token: RegistrationToken,
     timeout: Option<RegistrationToken>,
 }
 
@@ -130,6 +131,7 @@ impl Service {
             waiting: false,
             keymap: None,
             cursor: Cursor::default(),
+            share: Share::default(),
             source,
             token,
             timeout: Some(timeout),
@@ -264,47 +266,6 @@ impl Service {
         }
     }
 
-    /// Sends a viewer what it waits for, and listens to it as far as it reads.
-    pub(super) fn serve(&mut self, id: u64, moved: Option<Move>) {
-        let Some(entry) = self.viewers.get_mut(&id) else { return };
-        entry.viewer.write();
-        if entry.viewer.may_update() {
-            let server = entry.viewer.server_mut();
-            let overlay =
-                if server.offers(Encoding::Cursor) { None } else { entry.cursor.overlay() };
-            let mut update = |frame: Frame<'_>| {
-                let frame = overlay.map_or(frame, |overlay| frame.with_overlay(overlay));
-                server.update(&frame, moved)
-            };
-            let updated = match (&self.view, &self.away) {
-                (_, Some(away)) => away.frame().and_then(&mut update),
-                (Some(view), None) => view
-                    .with_pictures(|size, bytes, _| {
-                        update(Frame::new(size, size.width as usize * 4, bytes).ok()?)
-                    })
-                    .flatten(),
-                (None, None) => None,
-            };
-            if let Some(update) = updated {
-                tracing::trace!(viewer = id, ?update);
-            }
-            entry.viewer.write();
-        }
-        let interest = Interest {
-            readable: entry.viewer.wants_read() && !entry.waiting,
-            writable: entry.viewer.wants_write(),
-        };
-        let changed = {
-            let mut source = entry.source.as_source_mut();
-            let before = std::mem::replace(&mut source.interest, interest);
-            (before.readable, before.writable) != (interest.readable, interest.writable)
-        };
-        if changed && let Err(error) = self.handle.update(&entry.token) {
-            tracing::warn!("a viewer's socket cannot be watched: {error}");
-            entry.viewer.close();
-        }
-    }
-
     /// Forgets viewers that have gone; their inputs release what they held.
     pub(super) fn forget_closed(&mut self) {
         let gone: Vec<u64> = self
@@ -328,3 +289,6 @@ impl Service {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
