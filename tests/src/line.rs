@@ -67,8 +67,15 @@ impl Line {
     /// # Errors
     /// When QEMU does not take it.
     pub fn tell(&mut self, order: &Order) -> Result<()> {
-        let line = format!("{order}\n");
-        self.stream.get_mut().write_all(line.as_bytes()).or_fail("talk to the guest")
+        self.say(&format!("{order}\n"))
+    }
+
+    /// Sends text as it is, to a guest that takes no lines.
+    ///
+    /// # Errors
+    /// When QEMU does not take it.
+    pub fn say(&mut self, text: &str) -> Result<()> {
+        self.stream.get_mut().write_all(text.as_bytes()).or_fail("talk to the guest")
     }
 
     /// Gives an order and returns the lines of the answer.

@@ -1,5 +1,6 @@
 //! Pictures in memory, compared pixel by pixel.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -117,6 +118,17 @@ impl Picture {
                 }
             }
         }
+    }
+
+    /// Puts another picture at a position; what does not fit is left out.
+    pub fn put(&mut self, other: &Picture, (left, top): (u32, u32)) {
+        image::imageops::replace(&mut self.0, &other.0, left.into(), top.into());
+    }
+
+    /// How many colours there are.
+    #[must_use]
+    pub fn colours(&self) -> usize {
+        self.0.pixels().map(|pixel| pixel.0).collect::<HashSet<_>>().len()
     }
 
     /// Copies a rectangle inside the picture; source and destination may overlap.

@@ -69,12 +69,11 @@ pub(crate) fn run(task: &Task) -> Result<()> {
 }
 
 fn list() -> Result<()> {
-    let cache = cache::folder()?;
-    say(&format!("cache        {}", cache.display()));
+    say(&format!("cache        {}", cache::folder()?.display()));
     say(&format!("accelerator  {:?}", accelerator::probe()?));
     say(&format!("QEMU         {} (installed)", Qemu::installed()?.version()?));
     for release in roots::RELEASES {
-        if cache.join("qemu").join(release).exists() {
+        if roots::has_qemu(release)? {
             let version = Qemu::of_release(release)?.version()?;
             say(&format!("QEMU         {version} (of {release})"));
         }

@@ -15,6 +15,19 @@ use crate::progress::Step;
 
 /// The devices of a test guest, by their drivers.
 const MODULES: &[&str] = &["virtio_pci", "virtio_gpu", "virtio_input", "evdev"];
+/// Those of a guest on QEMU's own devices; the PS/2 keyboard's is in the kernel.
+const PLAIN_MODULES: &[&str] = &[
+    "virtio_pci",
+    "virtio_gpu",
+    "bochs",
+    "qxl",
+    "virtio_input",
+    "psmouse",
+    "xhci_pci",
+    "usbhid",
+    "hid_generic",
+    "evdev",
+];
 const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 
 /// A guest that is ready to boot.
@@ -34,6 +47,18 @@ impl Image {
     /// # Errors
     /// When a download or the build of the guest's program fails.
     pub fn prepare() -> Result<Image> {
+        Image::with("initramfs", MODULES)
+    }
+
+    /// The same for a guest on QEMU's own devices.
+    ///
+    /// # Errors
+    /// As [`Image::prepare`].
+    pub fn prepare_plain() -> Result<Image> {
+        Image::with("initramfs-plain", PLAIN_MODULES)
+    }
+
+    fn with(name: &str, modules: &[&str]) -> Result<Image> {
         let kernel = kernel::of_this_release()?;
         let busybox = packages::unpacked("busybox-static")?;
         let busybox = [busybox.join("usr/bin/busybox"), busybox.join("bin/busybox")];
@@ -47,7 +72,7 @@ impl Image {
             archive.file("bin/busybox", &fs::read(busybox).at("read", busybox)?);
         }
         let mut order = String::new();
-        for module in modules::in_order(&kernel, MODULES)? {
+        for module in modules::in_order(&kernel, modules)? {
             let name = format!("{}.ko", module.name);
             archive.file(&format!("modules/{name}"), &module.bytes);
             order.push_str(&name);
@@ -55,8 +80,8 @@ impl Image {
         }
         archive.file("modules/order", order.as_bytes());
         let folder = cache::target().join("guest");
-        let path = folder.join(format!("initramfs-{}.cpio", kernel.version));
-        let partial = folder.join(format!("initramfs.{}.partial", std::process::id()));
+        let path = folder.join(format!("{name}-{}.cpio", kernel.version));
+        let partial = folder.join(format!("{name}.{}.partial", std::process::id()));
         // Renamed at the end: a guest that boots meanwhile keeps the whole old file.
         fs::write(&partial, archive.finish()).at("write", &partial)?;
         fs::rename(&partial, &path).at("rename", &partial)?;

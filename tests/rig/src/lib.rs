@@ -10,15 +10,18 @@ pub mod accelerator;
 pub mod cache;
 pub mod command;
 pub mod cpio;
+pub mod disks;
 pub mod error;
 pub mod image;
 pub mod kernel;
 pub mod modules;
 pub mod packages;
+pub mod plain;
 pub mod progress;
 pub mod qemu;
 pub mod roots;
 
 pub use error::{Result, RigError};
 pub use image::Image;
+pub use plain::Plain;
 pub use qemu::Qemu;

@@ -14,8 +14,12 @@ use crate::progress::Step;
 const LIBRARIES: &str = "usr/lib/x86_64-linux-gnu";
 /// QEMU and the firmware that it starts guests with.
 const QEMU: &[&str] = &["qemu-system-x86", "seabios"];
+/// The newest QEMU has its D-Bus display in a package of its own.
+const NEWEST_QEMU: &[&str] = &["qemu-system-x86", "seabios", "qemu-system-modules-opengl"];
 /// The releases whose QEMU the tests know.
-pub const RELEASES: &[&str] = &["bookworm", "trixie", "sid"];
+pub const RELEASES: &[&str] = &["bookworm", "trixie", NEWEST];
+/// The release with the newest QEMU.
+pub const NEWEST: &str = "sid";
 
 /// The folder of a release's QEMU, downloaded once.
 ///
@@ -26,7 +30,22 @@ pub fn qemu(release: &str) -> Result<PathBuf> {
         let known = RELEASES.join(", ");
         return Err(RigError::failed(format!("no release {release}: known are {known}")));
     }
-    unpacked(&format!("qemu/{release}"), release, QEMU)
+    let packages = if release == NEWEST { NEWEST_QEMU } else { QEMU };
+    unpacked(&qemu_name(release), release, packages)
+}
+
+/// Whether a release's QEMU has been unpacked already.
+///
+/// # Errors
+/// When there is no cache.
+pub fn has_qemu(release: &str) -> Result<bool> {
+    Ok(cache::folder()?.join(qemu_name(release)).exists())
+}
+
+/// The folder's name in the cache; it tells what is in it, because what is there is never looked into.
+fn qemu_name(release: &str) -> String {
+    let with = if release == NEWEST { "-dbus" } else { "" };
+    format!("qemu/{release}{with}")
 }
 
 /// The folder of a VNC client that shares no code with ours or with the tests': `gvnccapture` of

@@ -64,6 +64,8 @@ mod resize;
 #[cfg(test)]
 mod rig;
 #[cfg(test)]
+mod rig_plain;
+#[cfg(test)]
 mod second_viewer;
 #[cfg(test)]
 mod shot;

@@ -1,0 +1,133 @@
+//! Machines as people have them: QEMU's own display and input devices, shown by one of QEMU's own
+//! displays. Nothing in them knows of Porthole.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::command::capture;
+use crate::error::Result;
+use crate::image::Image;
+use crate::qemu::Qemu;
+use crate::roots;
+
+/// The kernel's messages go to the screen as well, where the text console of the guest is; a screen
+/// without a letter that blinks can be compared.
+const KERNEL_LINE: &str = "console=ttyS0 console=tty0 quiet loglevel=4 panic=-1 rdinit=/init nokaslr \
+    mitigations=off random.trust_cpu=on tsc=reliable no_timer_check cryptomgr.notests audit=0 selinux=0 \
+    apparmor=0 vt.global_cursor_default=0";
+
+/// A machine of QEMU's own devices.
+#[derive(Clone, Debug)]
+pub struct Plain {
+    /// The value of QEMU's `-machine`.
+    pub machine: String,
+    /// Megabytes of memory.
+    pub memory: u32,
+    /// The value of QEMU's `-display`.
+    pub display: String,
+    /// Display devices, with their properties; the firmware draws on the first.
+    pub cards: Vec<String>,
+    /// Other devices, with their properties.
+    pub devices: Vec<String>,
+    /// Sockets where QEMU listens for QMP; each takes one client at a time.
+    pub qmp: Vec<PathBuf>,
+    /// The file that gets the first serial port's output, and the socket where QEMU listens for the
+    /// second one.
+    pub serial: Option<(PathBuf, PathBuf)>,
+    /// What it boots, as QEMU's options; [`Plain::disk`] and [`Plain::guest`] make them.
+    pub boot: Vec<String>,
+}
+
+impl Plain {
+    /// A machine with a standard VGA, a PS/2 keyboard and mouse, and nothing to boot.
+    #[must_use]
+    pub fn new() -> Self {
+        Plain {
+            // Without VMware's port the PS/2 mouse is one.
+            machine: "pc,vmport=off".to_owned(),
+            memory: 256,
+            display: "none".to_owned(),
+            cards: vec!["VGA".to_owned()],
+            devices: Vec::new(),
+            qmp: Vec::new(),
+            serial: None,
+            boot: Vec::new(),
+        }
+    }
+
+    /// Boots a disk, to which nothing is written.
+    #[must_use]
+    pub fn disk(mut self, image: &Path) -> Self {
+        let drive = format!("file={},format=raw,if=ide,snapshot=on", image.display());
+        self.boot.extend(["-drive".to_owned(), drive]);
+        self
+    }
+
+    /// Boots the test guest, which draws `HEAD:PATTERN:SEED` when it is up.
+    #[must_use]
+    pub fn guest(mut self, image: &Image, draw: Option<&str>) -> Self {
+        let mut line = KERNEL_LINE.to_owned();
+        if let Some(draw) = draw {
+            line.push_str(" porthole.draw=");
+            line.push_str(draw);
+        }
+        let (kernel, archive) = (image.kernel.display(), image.archive.display());
+        let words = ["-kernel", &kernel.to_string(), "-initrd", &archive.to_string()];
+        self.boot.extend(words.map(str::to_owned));
+        self.boot.extend(["-append".to_owned(), line]);
+        self
+    }
+}
+
+impl Default for Plain {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Qemu {
+    /// A QEMU that shows its guests on D-Bus: the installed one if it can, else the newest.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be downloaded.
+    pub fn for_dbus_display() -> Result<Qemu> {
+        match Qemu::installed() {
+            Ok(installed) if installed.has_display("dbus")? => Ok(installed),
+            _ => Qemu::of_release(roots::NEWEST),
+        }
+    }
+
+    /// Whether it has a display of this name.
+    ///
+    /// # Errors
+    /// When it cannot be run.
+    pub fn has_display(&self, name: &str) -> Result<bool> {
+        let said = capture(self.command().args(["-display", "help"]))?;
+        Ok(String::from_utf8_lossy(&said.stdout).lines().any(|line| line.trim() == name))
+    }
+
+    /// The command that runs a plain machine until it is powered off or reset.
+    #[must_use]
+    pub fn plain(&self, machine: &Plain) -> Command {
+        let mut command = self.command();
+        let accelerator = self.accelerator();
+        command.args(["-accel", accelerator.option(), "-cpu", accelerator.cpu()]);
+        command.args(["-machine", &machine.machine, "-m", &format!("{}M", machine.memory)]);
+        command.args(["-nodefaults", "-no-user-config", "-no-reboot"]);
+        command.args(["-display", &machine.display, "-vga", "none"]);
+        for device in machine.cards.iter().chain(&machine.devices) {
+            command.args(["-device", device]);
+        }
+        if let Some((log, control)) = &machine.serial {
+            let chardev =
+                format!("socket,id=control,path={},server=on,wait=off", control.display());
+            command.arg("-serial").arg(format!("file:{}", log.display()));
+            command.args(["-chardev", &chardev, "-serial", "chardev:control"]);
+        }
+        for socket in &machine.qmp {
+            command.arg("-qmp").arg(format!("unix:{},server=on,wait=off", socket.display()));
+        }
+        command.args(&machine.boot);
+        command
+    }
+}
