@@ -1,29 +1,46 @@
 //! The viewer's side: a strict decoder. It refuses everything that the specification does not
 //! allow or that was not asked for, with [`DecodeError`]; that makes it the judge of our own
 //! server, and fit for foreign servers, whose bytes are no more to be trusted.
+//!
+//! What comes is decoded where it is to lie, on a [`Canvas`]; nothing of a picture is kept beside it but
+//! the bytes of what is not whole yet. Those are bounded by the picture's size, and a length is looked at
+//! before it is waited for. One call of [`Client::next_event`] decodes one rectangle at most, so that who
+//! calls can do something else in between however much a server sends.
 
+mod canvas;
+mod cursor;
 mod error;
 mod handshake;
 mod hextile;
+mod inflate;
+mod jpeg;
+mod messages;
 mod picture;
 mod pixel;
 mod rect;
+mod requests;
+mod rre;
+mod tight;
 mod tile;
 mod zrle;
 
 use porthole_pixel::{Rect, Size};
 
+pub use canvas::{Canvas, CanvasError};
+pub use cursor::Cursor;
 pub use error::DecodeError;
 pub use picture::{MAX_PICTURE, Picture};
+pub use requests::Levels;
 
-use crate::cursor::MAX_CURSOR_SIDE;
-use crate::message::MAX_CUT_TEXT;
+use crate::cursor::CursorImage;
 use crate::pixel_format::PixelFormat;
-use crate::qemu::{CENTRE, Leds};
+use crate::qemu::Leds;
 use crate::security::Password;
-use crate::spec::{Encoding, to_client, to_server};
-use crate::wire::{Put, Reader};
+use crate::spec::Encoding;
+use crate::wire::Reader;
 use handshake::Handshake;
+use inflate::Inflate;
+use tight::Tight;
 
 /// What the server said.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -46,7 +63,17 @@ pub enum Event {
     },
     /// The cursor has a new image.
     Cursor(Cursor),
-    /// The picture has a new size and is black.
+    /// The cursor has a new image, which came with colours of its own.
+    CursorImage(CursorImage),
+    /// The pointer is here.
+    PointerPlace {
+        /// Pixels from the left.
+        x: u16,
+        /// Pixels from the top.
+        y: u16,
+    },
+    /// The picture has a new size, and is what its canvas is after that; or the server refuses another
+    /// one.
     Resized {
         /// Size in pixels.
         size: Size,
@@ -72,26 +99,17 @@ pub enum Event {
     },
     /// A sound.
     Bell,
-    /// The server's clipboard, Latin-1.
+    /// The server's clipboard, Latin-1; longer ones than [`MAX_CUT_TEXT`](crate::MAX_CUT_TEXT) are
+    /// skipped.
     CutText(Vec<u8>),
-}
-
-/// A cursor as it came: pixel values and a mask.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Cursor {
-    /// Size in pixels.
-    pub size: Size,
-    /// The pixel that points.
-    pub hotspot: (u16, u16),
-    /// Pixel values in rows.
-    pub values: Vec<u32>,
-    /// True where the cursor is seen.
-    pub mask: Vec<bool>,
+    /// The server sends updates that are not asked for one by one, where that is asked for; see
+    /// [`Client::set_continuous`]. Comes again when it has stopped.
+    ContinuousUpdates,
 }
 
 /// See the module's text.
 #[derive(Debug)]
-pub struct Client {
+pub struct Client<C = Picture> {
     phase: Phase,
     input: Vec<u8>,
     parsed: usize,
@@ -99,8 +117,12 @@ pub struct Client {
     format: PixelFormat,
     /// What was asked for; all else is refused.
     asked: Vec<Encoding>,
-    picture: Picture,
-    inflate: zrle::Stream,
+    /// JPEG was asked for.
+    lossy: bool,
+    canvas: C,
+    zrle: Inflate,
+    zlib: Inflate,
+    tight: Tight,
 }
 
 #[derive(Debug)]
@@ -109,6 +131,14 @@ enum Phase {
     Running,
     /// Inside of an update: rectangles that are still to come, `None` until LastRect.
     Update(Option<u16>),
+    /// Inside of a rectangle of an update.
+    Pixels {
+        rect: Rect,
+        work: rect::Work,
+        rest: Option<u16>,
+    },
+    /// Bytes that nobody wants.
+    Skip(u32),
     Failed,
 }
 
@@ -116,6 +146,20 @@ impl Client {
     /// Starts a connection. A `password` is used if the server asks for one.
     #[must_use]
     pub fn new(password: Option<Password>, shared: bool) -> Self {
+        Self::onto(Picture::new(Size::new(0, 0)), password, shared)
+    }
+
+    /// The picture as it is now; complete at [`Event::UpdateDone`].
+    #[must_use]
+    pub const fn picture(&self) -> &Picture {
+        &self.canvas
+    }
+}
+
+impl<C: Canvas> Client<C> {
+    /// Starts a connection whose picture is drawn on `canvas`.
+    #[must_use]
+    pub fn onto(canvas: C, password: Option<Password>, shared: bool) -> Self {
         Self {
             phase: Phase::Handshake(Handshake::new(password, shared)),
             input: Vec::new(),
@@ -123,9 +167,35 @@ impl Client {
             output: Vec::new(),
             format: PixelFormat::BGRX,
             asked: vec![Encoding::Raw],
-            picture: Picture::new(Size::new(0, 0)),
-            inflate: zrle::Stream::new(),
+            lossy: false,
+            canvas,
+            zrle: Inflate::new(),
+            zlib: Inflate::new(),
+            tight: Tight::new(),
         }
+    }
+
+    /// What is drawn on.
+    #[must_use]
+    pub const fn canvas(&self) -> &C {
+        &self.canvas
+    }
+
+    /// What is drawn on, for what has nothing to do with the server.
+    pub const fn canvas_mut(&mut self) -> &mut C {
+        &mut self.canvas
+    }
+
+    /// The connection is over: what was drawn stays.
+    #[must_use]
+    pub fn into_canvas(self) -> C {
+        self.canvas
+    }
+
+    /// How many bytes wait for the server.
+    #[must_use]
+    pub const fn pending_output(&self) -> usize {
+        self.output.len()
     }
 
     /// Takes bytes of the server.
@@ -143,95 +213,13 @@ impl Client {
     /// Whether an update has begun to arrive and is not complete.
     #[must_use]
     pub const fn is_updating(&self) -> bool {
-        matches!(self.phase, Phase::Update(_))
-    }
-
-    /// The picture as it is now; complete at [`Event::UpdateDone`].
-    #[must_use]
-    pub const fn picture(&self) -> &Picture {
-        &self.picture
+        matches!(self.phase, Phase::Update(_) | Phase::Pixels { .. })
     }
 
     /// The format of the picture's values.
     #[must_use]
     pub const fn format(&self) -> PixelFormat {
         self.format
-    }
-
-    /// Asks for pixels of this format; to be used while no update is under way.
-    pub fn set_format(&mut self, format: PixelFormat) {
-        self.output.put(&[to_server::SET_PIXEL_FORMAT, 0, 0, 0]);
-        self.output.put(&format.to_wire());
-        self.format = format;
-    }
-
-    /// Asks for these encodings, the favourite first. Raw is always allowed.
-    pub fn set_encodings(&mut self, encodings: &[Encoding]) {
-        self.output.put(&[to_server::SET_ENCODINGS, 0]);
-        self.output.put_u16(u16::try_from(encodings.len()).unwrap_or(0));
-        for encoding in encodings {
-            self.output.put_i32(encoding.number());
-        }
-        self.asked = encodings.to_vec();
-        self.asked.push(Encoding::Raw);
-    }
-
-    /// Asks for an update of the whole picture.
-    pub fn request_update(&mut self, incremental: bool) {
-        self.request_area(incremental, Rect::from_size(self.picture.size()));
-    }
-
-    /// Asks for an update of an area inside of the picture.
-    pub fn request_area(&mut self, incremental: bool, area: Rect) {
-        self.output.put(&[to_server::UPDATE_REQUEST, u8::from(incremental)]);
-        for field in [area.x, area.y, area.width, area.height] {
-            self.output.put_u16(u16::try_from(field).unwrap_or(u16::MAX));
-        }
-    }
-
-    /// Presses or releases a key by its X11 keysym.
-    pub fn key(&mut self, keysym: u32, down: bool) {
-        self.output.put(&[to_server::KEY, u8::from(down), 0, 0]);
-        self.output.put_u32(keysym);
-    }
-
-    /// Presses or releases a key by its XT scancode; after [`Event::ExtendedKey`] only.
-    pub fn extended_key(&mut self, keysym: u32, scancode: u32, down: bool) {
-        self.output.put(&[to_server::QEMU, to_server::QEMU_EXTENDED_KEY, 0, u8::from(down)]);
-        self.output.put_u32(keysym);
-        self.output.put_u32(scancode);
-    }
-
-    /// Moves the pointer and says which buttons are pressed.
-    pub fn pointer(&mut self, x: u16, y: u16, buttons: u8) {
-        self.output.put(&[to_server::POINTER, buttons]);
-        self.output.put_u16(x);
-        self.output.put_u16(y);
-    }
-
-    /// Says how far the pointer went; after [`Event::Relative`] only.
-    pub fn motion(&mut self, dx: i16, dy: i16, buttons: u8) {
-        let at = |went: i16| CENTRE.wrapping_add_signed(went);
-        self.pointer(at(dx), at(dy), buttons);
-    }
-
-    /// Sends a clipboard.
-    pub fn cut_text(&mut self, text: &[u8]) {
-        self.output.put(&[to_server::CUT_TEXT, 0, 0, 0]);
-        self.output.put_u32(u32::try_from(text.len()).unwrap_or(u32::MAX));
-        self.output.put(text);
-    }
-
-    /// Asks for another size, one screen.
-    pub fn set_desktop_size(&mut self, width: u16, height: u16) {
-        self.output.put(&[to_server::SET_DESKTOP_SIZE, 0]);
-        self.output.put_u16(width);
-        self.output.put_u16(height);
-        self.output.put(&[1, 0]);
-        self.output.put(&[0; 8]);
-        self.output.put_u16(width);
-        self.output.put_u16(height);
-        self.output.put_u32(0);
     }
 
     /// The next thing that the server said; `None` until more bytes are fed.
@@ -271,10 +259,9 @@ impl Client {
             Phase::Handshake(handshake) => {
                 let step = handshake.step(input, &mut self.output)?;
                 if let Step::Event(Event::Ready { size, format, .. }) = &step {
-                    picture::check_size(*size)?;
-                    self.picture = Picture::new(*size);
                     self.format = *format;
                     self.phase = Phase::Running;
+                    self.resize(*size)?;
                 }
                 Ok(step)
             }
@@ -282,38 +269,26 @@ impl Client {
                 None => Ok(Step::NeedMore),
                 Some(kind) => self.message(kind, input),
             },
+            Phase::Skip(left) => {
+                let now = input.remaining().min(*left as usize);
+                input.bytes(now);
+                *left = left.saturating_sub(u32::try_from(now).unwrap_or(u32::MAX));
+                if *left == 0 {
+                    self.phase = Phase::Running;
+                    return Ok(Step::Next);
+                }
+                Ok(if now == 0 { Step::NeedMore } else { Step::Next })
+            }
             Phase::Update(Some(0)) => {
                 self.phase = Phase::Running;
                 Ok(Step::Event(Event::UpdateDone))
             }
             Phase::Update(_) => self.rect(input),
+            Phase::Pixels { rect, work, rest } => {
+                let work = (*rect, *work, *rest);
+                self.work(work, input)
+            }
         }
-    }
-
-    fn message(&mut self, kind: u8, input: &mut Reader<'_>) -> Result<Step, DecodeError> {
-        let event = match kind {
-            to_client::UPDATE => {
-                let Some(count) = input.u8().and_then(|_padding| input.u16()) else {
-                    return Ok(Step::NeedMore);
-                };
-                let endless = count == u16::MAX && self.asked.contains(&Encoding::LastRect);
-                self.phase = Phase::Update(if endless { None } else { Some(count) });
-                return Ok(Step::Next);
-            }
-            to_client::COLOUR_MAP => colour_map(input),
-            to_client::BELL => Some(Event::Bell),
-            to_client::CUT_TEXT => {
-                let Some(length) = input.bytes(3).and_then(|_padding| input.u32()) else {
-                    return Ok(Step::NeedMore);
-                };
-                if length as usize > MAX_CUT_TEXT {
-                    return Err(DecodeError::TooLong("cut text", length));
-                }
-                input.bytes(length as usize).map(|text| Event::CutText(text.to_vec()))
-            }
-            unknown => return Err(DecodeError::UnknownMessage(unknown)),
-        };
-        Ok(event.map_or(Step::NeedMore, Step::Event))
     }
 }
 
@@ -325,21 +300,6 @@ enum Step {
     Event(Event),
 }
 
-fn colour_map(input: &mut Reader<'_>) -> Option<Event> {
-    input.u8()?;
-    let (first, count) = (input.u16()?, input.u16()?);
-    let mut colours = Vec::new();
-    for _ in 0..count {
-        colours.push([input.u16()?, input.u16()?, input.u16()?]);
-    }
-    Some(Event::ColourMap { first, colours })
-}
-
-/// True for cursors that our own limit allows.
-fn cursor_fits(size: Size) -> bool {
-    size.width <= MAX_CURSOR_SIDE && size.height <= MAX_CURSOR_SIDE
-}
-
 #[cfg(test)]
 #[expect(
     clippy::cast_possible_truncation,
@@ -349,3 +309,6 @@ fn cursor_fits(size: Size) -> bool {
 )]
 #[path = "client_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+mod foreign_tests;

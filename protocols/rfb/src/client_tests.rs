@@ -10,6 +10,7 @@ use crate::handshake::Security;
 use crate::moves::find_move;
 use crate::pixel_format::{Channel, Colour};
 use crate::server::{Config, Server};
+use crate::wire::Put;
 use crate::{CursorImage, server};
 
 /// Both ends and the wire between them.
@@ -280,7 +281,7 @@ proptest! {
     #[test]
     fn no_bytes_of_a_server_break_the_client(
         kind in prop::sample::select(vec![
-            0, 1, 5, 16, -239, -223, -224, -257, -258, -261, -307, -308
+            0, 1, 2, 5, 6, 7, 16, -239, -240, -314, -232, -223, -224, -257, -258, -261, -307, -308
         ]),
         area in any::<[u8; 4]>(),
         bytes in prop::collection::vec(any::<u8>(), 0..300),
@@ -291,7 +292,9 @@ proptest! {
             Encoding::CopyRect, Encoding::Hextile, Encoding::Zrle, Encoding::Cursor,
             Encoding::DesktopSize, Encoding::LastRect, Encoding::QemuExtendedKey,
             Encoding::DesktopName, Encoding::ExtendedDesktopSize, Encoding::QemuPointerMotion,
-            Encoding::QemuLeds,
+            Encoding::QemuLeds, Encoding::Rre, Encoding::Zlib, Encoding::Tight, Encoding::XCursor,
+            Encoding::AlphaCursor, Encoding::PointerPlace, Encoding::Fence,
+            Encoding::ContinuousUpdates,
         ];
         pair.client.set_encodings(&all);
         let mut stream = vec![0, 0, 0, 2];

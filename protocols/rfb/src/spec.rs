@@ -18,6 +18,8 @@ pub(crate) mod to_server {
     pub(crate) const KEY: u8 = 4;
     pub(crate) const POINTER: u8 = 5;
     pub(crate) const CUT_TEXT: u8 = 6;
+    pub(crate) const CONTINUOUS_UPDATES: u8 = 150;
+    pub(crate) const FENCE: u8 = 248;
     pub(crate) const SET_DESKTOP_SIZE: u8 = 251;
     pub(crate) const QEMU: u8 = 255;
     /// Sub-message of [`QEMU`]: a key with its scancode.
@@ -30,22 +32,36 @@ pub(crate) mod to_client {
     pub(crate) const COLOUR_MAP: u8 = 1;
     pub(crate) const BELL: u8 = 2;
     pub(crate) const CUT_TEXT: u8 = 3;
+    pub(crate) const END_OF_CONTINUOUS_UPDATES: u8 = 150;
+    pub(crate) const FENCE: u8 = 248;
 }
 
-/// Rectangle encodings that this crate writes and reads, pseudo-encodings included
-/// (RFC 6143, 7.7 and 7.8; rfbproto).
+/// Rectangle encodings that this crate knows, pseudo-encodings included (RFC 6143, 7.7 and 7.8;
+/// rfbproto). The client reads all of them, the server writes what suits it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum Encoding {
     /// Pixels as they are.
     Raw,
     /// A move inside the viewer's own picture.
     CopyRect,
+    /// A background and rectangles on it.
+    Rre,
+    /// Pixels in rows in one deflate stream.
+    Zlib,
+    /// One colour, JPEG, or filtered rows in one of four deflate streams.
+    Tight,
     /// 16x16 tiles of background, foreground and subrectangles.
     Hextile,
     /// 64x64 tiles of palettes and run lengths in one deflate stream.
     Zrle,
     /// The cursor's image and mask; the viewer draws it.
     Cursor,
+    /// The cursor's image in two colours.
+    XCursor,
+    /// The cursor's image with alpha.
+    AlphaCursor,
+    /// Where the pointer is.
+    PointerPlace,
     /// The picture has a new size.
     DesktopSize,
     /// The number of rectangles is unknown in advance; this one ends the update.
@@ -60,15 +76,25 @@ pub enum Encoding {
     DesktopName,
     /// The picture has a new size, with a list of screens.
     ExtendedDesktopSize,
+    /// Marks in the stream of bytes, which the other side answers.
+    Fence,
+    /// Updates that nobody asks for one by one.
+    ContinuousUpdates,
 }
 
 impl Encoding {
-    const ALL: [(Encoding, i32); 12] = [
+    const ALL: [(Encoding, i32); 20] = [
         (Encoding::Raw, 0),
         (Encoding::CopyRect, 1),
+        (Encoding::Rre, 2),
         (Encoding::Hextile, 5),
+        (Encoding::Zlib, 6),
+        (Encoding::Tight, 7),
         (Encoding::Zrle, 16),
         (Encoding::Cursor, -239),
+        (Encoding::XCursor, -240),
+        (Encoding::AlphaCursor, -314),
+        (Encoding::PointerPlace, -232),
         (Encoding::DesktopSize, -223),
         (Encoding::LastRect, -224),
         (Encoding::QemuPointerMotion, -257),
@@ -76,6 +102,8 @@ impl Encoding {
         (Encoding::QemuLeds, -261),
         (Encoding::DesktopName, -307),
         (Encoding::ExtendedDesktopSize, -308),
+        (Encoding::Fence, -312),
+        (Encoding::ContinuousUpdates, -313),
     ];
 
     /// The encoding's number on the wire.
@@ -93,6 +121,8 @@ impl Encoding {
 
 /// Pseudo-encodings -256 to -247 ask for compression levels 0 to 9 (rfbproto).
 pub(crate) const COMPRESSION_LEVEL_0: i32 = -256;
+/// Pseudo-encodings -32 to -23 ask for JPEG of quality levels 0 to 9 (rfbproto).
+pub(crate) const QUALITY_LEVEL_0: i32 = -32;
 
 #[cfg(test)]
 mod tests {
@@ -104,6 +134,6 @@ mod tests {
             assert_eq!(encoding.number(), number);
             assert_eq!(Encoding::from_number(number), Some(encoding));
         }
-        assert_eq!(Encoding::from_number(7), None);
+        assert_eq!(Encoding::from_number(8), None);
     }
 }

@@ -65,7 +65,7 @@ pub const TARGETS: &[Target] = &[
     },
     Target {
         name: "server",
-        promise: "a VNC server's bytes, to our strict client: the same events however they are cut",
+        promise: "a VNC server's bytes, in any encoding: the same events however they are cut",
         longest: 2048,
         run: targets::server::run,
     },

@@ -2,6 +2,7 @@
 
 use porthole_pixel::{Rect, Size};
 
+use super::CanvasError;
 use crate::pixel_format::PixelFormatError;
 
 /// Why the decoder refused a server.
@@ -19,15 +20,20 @@ pub enum DecodeError {
     /// A pixel format that cannot exist.
     #[error("the server has an impossible pixel format")]
     PixelFormat(#[from] PixelFormatError),
-    /// A picture without pixels, or with more than we hold.
+    /// A picture without pixels, or a cursor with too many.
     #[error("the server has a picture of {0}")]
     Size(Size),
+    /// A picture that cannot be held.
+    #[error("the server has a picture of {size}, which cannot be held: {source}")]
+    Canvas {
+        /// Size in pixels.
+        size: Size,
+        /// Why.
+        source: CanvasError,
+    },
     /// A length above our limits.
     #[error("{0} of {1} bytes")]
     TooLong(&'static str, u32),
-    /// A text that is not UTF-8.
-    #[error("{0} is not UTF-8")]
-    Text(&'static str),
     /// A message type that does not exist or was not asked for.
     #[error("unknown message type {0}")]
     UnknownMessage(u8),
@@ -46,4 +52,7 @@ pub enum DecodeError {
     /// The deflate stream is broken, or longer or shorter than its tiles.
     #[error("bad deflate stream: {0}")]
     Deflate(&'static str),
+    /// A JPEG that is none, or another one than was announced.
+    #[error("bad JPEG: {0}")]
+    Jpeg(&'static str),
 }

@@ -64,13 +64,8 @@ impl Handshake {
         out: &mut Vec<u8>,
     ) -> Result<Option<Stage>, DecodeError> {
         let Some(line) = input.array::<12>() else { return Ok(None) };
-        self.minor = match &line {
-            b"RFB 003.003\n" => 3,
-            b"RFB 003.007\n" => 7,
-            b"RFB 003.008\n" => 8,
-            _ => return Err(DecodeError::Version),
-        };
-        out.put(&line);
+        self.minor = minor(&line).ok_or(DecodeError::Version)?;
+        out.put(format!("RFB 003.00{}\n", self.minor).as_bytes());
         Ok(Some(Stage::Security))
     }
 
@@ -125,15 +120,33 @@ impl Handshake {
         match input.u32() {
             None => Ok(None),
             Some(0) => Ok(Some(self.client_init(out))),
-            Some(1) if self.minor == 8 => Ok(Some(Stage::Reason)),
-            Some(1) => Err(DecodeError::Refused("no reason given".to_owned())),
-            Some(_) => Err(DecodeError::Field("a security result other than 0 and 1")),
+            // 2 means too many attempts, to those who know it.
+            Some(1 | 2) if self.minor == 8 => Ok(Some(Stage::Reason)),
+            Some(1 | 2) => Err(DecodeError::Refused("no reason given".to_owned())),
+            Some(_) => Err(DecodeError::Field("a security result that does not exist")),
         }
     }
 
     fn client_init(&self, out: &mut Vec<u8>) -> Stage {
         out.put_u8(u8::from(self.shared));
         Stage::ServerInit
+    }
+}
+
+/// Which of the three versions to speak with a server that says this: its own, the newest with one that
+/// says a newer one, the oldest with one that says something in between (RFC 6143, 7.1.1).
+fn minor(line: &[u8; 12]) -> Option<u8> {
+    let [b'R', b'F', b'B', b' ', major @ .., b'\n'] = line else { return None };
+    let (major, minor) = std::str::from_utf8(major).ok()?.split_once('.')?;
+    let number = |text: &str| {
+        let digits = text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse::<u16>().ok().filter(|_| digits)
+    };
+    match (number(major)?, number(minor)?) {
+        (3, 3..=6) => Some(3),
+        (3, 7) => Some(7),
+        (3, 8..) | (4.., _) => Some(8),
+        _ => None,
     }
 }
 
@@ -148,7 +161,8 @@ fn server_init(input: &mut Reader<'_>) -> Result<Step, DecodeError> {
         .map_or(Step::NeedMore, |name| Step::Event(Event::Ready { size, name, format })))
 }
 
-/// A length and UTF-8.
+/// A length and text. What is not UTF-8 or would move a terminal's cursor is replaced: it comes from
+/// elsewhere and goes into logs and titles.
 pub(super) fn text(
     input: &mut Reader<'_>,
     what: &'static str,
@@ -158,5 +172,7 @@ pub(super) fn text(
         return Err(DecodeError::TooLong(what, length));
     }
     let Some(bytes) = input.bytes(length as usize) else { return Ok(None) };
-    String::from_utf8(bytes.to_vec()).map(Some).map_err(|_| DecodeError::Text(what))
+    let text = String::from_utf8_lossy(bytes);
+    let seen = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    Ok(Some(text.chars().map(seen).collect()))
 }

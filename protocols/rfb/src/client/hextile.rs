@@ -1,44 +1,70 @@
-//! Hextile (RFC 6143, 7.7.4).
+//! Hextile (RFC 6143, 7.7.4), tile by tile as it comes.
 
 use porthole_pixel::Rect;
 
-use super::{DecodeError, Picture, pixel};
+use super::{Canvas, DecodeError, pixel};
 use crate::pixel_format::PixelFormat;
 use crate::wire::Reader;
 
-/// Decodes a rectangle; nothing is written until all of it is here.
-pub(super) fn decode(
-    format: PixelFormat,
+/// A rectangle that is being decoded.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hextile {
     rect: Rect,
-    input: &mut Reader<'_>,
-    picture: &mut Picture,
-) -> Result<Option<()>, DecodeError> {
-    let mut tiles = Vec::new();
-    let (mut background, mut foreground) = (None, None);
-    for y in (rect.top()..rect.bottom()).step_by(16) {
-        for x in (rect.left()..rect.right()).step_by(16) {
-            let tile = Rect::new(x, y, 16.min(rect.right() - x), 16.min(rect.bottom() - y));
-            let colours = (&mut background, &mut foreground);
-            let Some(values) = decode_tile(format, tile, input, colours)? else {
-                return Ok(None);
-            };
-            tiles.push((tile, values));
-        }
-    }
-    for (tile, values) in tiles {
-        picture.write(tile, &values);
-    }
-    Ok(Some(()))
+    /// Where the next tile begins.
+    next: (i32, i32),
+    background: Option<u32>,
+    foreground: Option<u32>,
 }
 
-type Colours<'a> = (&'a mut Option<u32>, &'a mut Option<u32>);
+impl Hextile {
+    pub(super) const fn new(rect: Rect) -> Self {
+        Self { rect, next: (rect.x, rect.y), background: None, foreground: None }
+    }
+
+    /// Decodes the tiles that are whole; true when there are no more.
+    pub(super) fn decode(
+        &mut self,
+        format: PixelFormat,
+        input: &mut Reader<'_>,
+        canvas: &mut impl Canvas,
+    ) -> Result<bool, DecodeError> {
+        let rect = self.rect;
+        while !rect.is_empty() && self.next.1 < rect.bottom() {
+            let (x, y) = self.next;
+            let tile = Rect::new(x, y, 16.min(rect.right() - x), 16.min(rect.bottom() - y));
+            // A tile that is not whole is parsed again: it takes nothing and changes nothing.
+            let mut ahead = input.clone();
+            let mut colours = (self.background, self.foreground);
+            let Some(values) = decode_tile(format, tile, &mut ahead, &mut colours)? else {
+                return Ok(false);
+            };
+            match values {
+                Tile::Plain(value) => canvas.fill(tile, value),
+                Tile::Values(values) => canvas.write(tile, &values),
+            }
+            *input = ahead;
+            (self.background, self.foreground) = colours;
+            self.next = if tile.right() < rect.right() {
+                (tile.right(), y)
+            } else {
+                (rect.x, tile.bottom())
+            };
+        }
+        Ok(true)
+    }
+}
+
+enum Tile {
+    Plain(u32),
+    Values(Vec<u32>),
+}
 
 fn decode_tile(
     format: PixelFormat,
     tile: Rect,
     input: &mut Reader<'_>,
-    (background, foreground): Colours<'_>,
-) -> Result<Option<Vec<u32>>, DecodeError> {
+    (background, foreground): &mut (Option<u32>, Option<u32>),
+) -> Result<Option<Tile>, DecodeError> {
     let count = usize::try_from(tile.area()).unwrap_or(0);
     let Some(flags) = input.u8() else { return Ok(None) };
     if flags & 0xe0 != 0 {
@@ -47,7 +73,7 @@ fn decode_tile(
     if flags & 1 != 0 {
         // Not all viewers keep colours over a raw tile, so no server may rely on it.
         (*background, *foreground) = (None, None);
-        return Ok(pixel::pixels(format, count, input));
+        return Ok(pixel::pixels(format, count, input).map(Tile::Values));
     }
     if flags & 2 != 0 {
         let Some(colour) = pixel::pixel(format, input) else { return Ok(None) };
@@ -60,10 +86,10 @@ fn decode_tile(
     let Some(ground) = *background else {
         return Err(DecodeError::Tile("hextile background that was never named"));
     };
-    let mut values = vec![ground; count];
     if flags & 8 == 0 {
-        return Ok(Some(values));
+        return Ok(Some(Tile::Plain(ground)));
     }
+    let mut values = vec![ground; count];
     let coloured = flags & 16 != 0;
     let Some(subrects) = input.u8() else { return Ok(None) };
     for _ in 0..subrects {
@@ -85,5 +111,5 @@ fn decode_tile(
             values.get_mut(start..start + width).unwrap_or_default().fill(colour);
         }
     }
-    Ok(Some(values))
+    Ok(Some(Tile::Values(values)))
 }

@@ -2,12 +2,12 @@
 
 use porthole_pixel::{Rect, Size};
 
-use super::DecodeError;
+use super::{Canvas, CanvasError};
 
 /// Larger pictures are refused: 16384 by 16384 pixels are a gigabyte.
 pub const MAX_PICTURE: u64 = 1 << 28;
 
-/// Pixel values of the format that was asked for.
+/// Pixel values of the format that was asked for; black until they are told.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Picture {
     size: Size,
@@ -31,15 +31,6 @@ impl Picture {
         &self.values
     }
 
-    /// Fails where `rect` leaves the picture.
-    pub(super) fn check(&self, rect: Rect) -> Result<(), DecodeError> {
-        if Rect::from_size(self.size).contains_rect(rect) {
-            Ok(())
-        } else {
-            Err(DecodeError::Outside(rect))
-        }
-    }
-
     fn row(&mut self, x: i32, y: i32, width: i32) -> &mut [u32] {
         let start = i64::from(y) * i64::from(self.size.width) + i64::from(x);
         let range = usize::try_from(start)
@@ -47,9 +38,22 @@ impl Picture {
             .unwrap_or_default();
         self.values.get_mut(range).unwrap_or_default()
     }
+}
 
-    /// Writes rows of values into a checked rectangle.
-    pub(super) fn write(&mut self, rect: Rect, values: &[u32]) {
+impl Canvas for Picture {
+    fn size(&self) -> Size {
+        self.size
+    }
+
+    fn resize(&mut self, size: Size) -> Result<(), CanvasError> {
+        if size.area() > MAX_PICTURE {
+            return Err(CanvasError(format!("{size} pixels are too many")));
+        }
+        *self = Self::new(size);
+        Ok(())
+    }
+
+    fn write(&mut self, rect: Rect, values: &[u32]) {
         let width = usize::try_from(rect.width).unwrap_or(0).max(1);
         for (y, row) in (rect.top()..rect.bottom()).zip(values.chunks(width)) {
             for (to, from) in self.row(rect.x, y, rect.width).iter_mut().zip(row) {
@@ -58,19 +62,17 @@ impl Picture {
         }
     }
 
-    /// Moves what lies at `from` to the checked rectangle `to`; they may overlap.
-    pub(super) fn copy(&mut self, to: Rect, from: Rect) {
+    fn fill(&mut self, rect: Rect, value: u32) {
+        for y in rect.top()..rect.bottom() {
+            self.row(rect.x, y, rect.width).fill(value);
+        }
+    }
+
+    fn copy(&mut self, to: Rect, from: Rect) {
         let mut values = Vec::with_capacity(usize::try_from(from.area()).unwrap_or(0));
         for y in from.top()..from.bottom() {
             values.extend_from_slice(self.row(from.x, y, from.width));
         }
         self.write(to, &values);
     }
-}
-
-pub(super) fn check_size(size: Size) -> Result<(), DecodeError> {
-    if size.is_empty() || size.area() > MAX_PICTURE {
-        return Err(DecodeError::Size(size));
-    }
-    Ok(())
 }

@@ -16,7 +16,13 @@ pub(super) fn pixels(
 ) -> Option<Vec<u32>> {
     let size = format.bytes_per_pixel();
     let bytes = input.bytes(count.checked_mul(size)?)?;
-    Some(bytes.chunks_exact(size).map(|pixel| value(pixel, format.is_big_endian())).collect())
+    let big = format.is_big_endian();
+    if size == 4 {
+        let (words, _) = bytes.as_chunks::<4>();
+        let read = if big { u32::from_be_bytes } else { u32::from_le_bytes };
+        return Some(words.iter().map(|word| read(*word)).collect());
+    }
+    Some(bytes.chunks_exact(size).map(|pixel| value(pixel, big)).collect())
 }
 
 /// One CPIXEL of ZRLE.
@@ -27,6 +33,20 @@ pub(super) fn compact(format: PixelFormat, input: &mut Reader<'_>) -> Option<u32
         CompactPixel::Low => Some(value(input.bytes(3)?, big)),
         CompactPixel::High => Some(value(input.bytes(3)?, big) << 8),
     }
+}
+
+/// `count` CPIXELs.
+pub(super) fn compacts(
+    format: PixelFormat,
+    count: usize,
+    input: &mut Reader<'_>,
+) -> Option<Vec<u32>> {
+    if format.compact_pixel() == CompactPixel::Low && !format.is_big_endian() {
+        let (pixels, _) = input.bytes(count.checked_mul(3)?)?.as_chunks::<3>();
+        let word = |[low, middle, high]: &[u8; 3]| u32::from_le_bytes([*low, *middle, *high, 0]);
+        return Some(pixels.iter().map(word).collect());
+    }
+    (0..count).map(|_| compact(format, input)).collect()
 }
 
 fn value(bytes: &[u8], big_endian: bool) -> u32 {

@@ -3,15 +3,22 @@
 use porthole_pixel::{Rect, Size};
 
 use super::handshake::text;
-use super::{
-    Client, Cursor, DecodeError, Event, Phase, Picture, Step, cursor_fits, hextile, picture, pixel,
-};
+use super::hextile::Hextile;
+use super::{Canvas, Client, DecodeError, Event, Phase, Step, cursor, pixel, rre, zrle};
 use crate::qemu::Leds;
 use crate::spec::Encoding;
 use crate::wire::Reader;
 
-impl Client {
-    /// Decodes a rectangle once all of it is here.
+/// A rectangle whose pixels are taken as they come.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Work {
+    /// Rows, from this one on.
+    Raw(i32),
+    Hextile(Hextile),
+}
+
+impl<C: Canvas> Client<C> {
+    /// Decodes a rectangle once all of it is here, or begins with it.
     pub(super) fn rect(&mut self, input: &mut Reader<'_>) -> Result<Step, DecodeError> {
         let (Some(x), Some(y), Some(width), Some(height), Some(number)) =
             (input.u16(), input.u16(), input.u16(), input.u16(), input.i32())
@@ -23,13 +30,37 @@ impl Client {
             .ok_or(DecodeError::Encoding(number))?;
         let rect = Rect::new(i32::from(x), i32::from(y), i32::from(width), i32::from(height));
         let event = match encoding {
-            Encoding::Raw | Encoding::CopyRect | Encoding::Hextile | Encoding::Zrle => {
-                self.picture.check(rect)?;
+            Encoding::Raw | Encoding::Hextile => {
+                self.check(rect)?;
+                let work = match encoding {
+                    Encoding::Hextile => Work::Hextile(Hextile::new(rect)),
+                    _ => Work::Raw(rect.y),
+                };
+                let Phase::Update(rest) = self.phase else { return Ok(Step::NeedMore) };
+                self.phase = Phase::Pixels { rect, work, rest };
+                return Ok(Step::Next);
+            }
+            Encoding::CopyRect
+            | Encoding::Rre
+            | Encoding::Zlib
+            | Encoding::Tight
+            | Encoding::Zrle => {
+                self.check(rect)?;
                 self.pixels(encoding, rect, input)?.map(|()| Event::Rect { rect, encoding })
             }
-            Encoding::Cursor => self.cursor(rect, input)?.map(Event::Cursor),
+            Encoding::Cursor | Encoding::XCursor | Encoding::AlphaCursor => {
+                cursor::read(encoding, self.format, rect, input)?.map(|read| match read {
+                    cursor::Read::Masked(cursor) => Event::Cursor(cursor),
+                    cursor::Read::Image(image) => Event::CursorImage(image),
+                })
+            }
+            Encoding::PointerPlace => Some(Event::PointerPlace { x, y }),
             Encoding::DesktopSize => Some(self.resized(rect.size(), None)?),
             Encoding::ExtendedDesktopSize => match screens(input, rect.size())? {
+                // A refusal says what the size is or what it was asked to be.
+                Some(()) if y != 0 => {
+                    Some(Event::Resized { size: self.canvas.size(), layout: Some((x, y)) })
+                }
                 Some(()) => Some(self.resized(rect.size(), Some((x, y)))?),
                 None => None,
             },
@@ -50,6 +81,9 @@ impl Client {
                 byte => byte.map(|byte| Event::Leds(Leds::from_wire(byte))),
             },
             Encoding::DesktopName => text(input, "the name")?.map(Event::Name),
+            Encoding::Fence | Encoding::ContinuousUpdates => {
+                return Err(DecodeError::Encoding(number));
+            }
         };
         let Some(event) = event else { return Ok(Step::NeedMore) };
         if let Phase::Update(Some(rest)) = &mut self.phase {
@@ -58,58 +92,91 @@ impl Client {
         Ok(Step::Event(event))
     }
 
+    /// Goes on with a rectangle whose pixels are taken as they come.
+    pub(super) fn work(
+        &mut self,
+        (rect, work, rest): (Rect, Work, Option<u16>),
+        input: &mut Reader<'_>,
+    ) -> Result<Step, DecodeError> {
+        let before = input.taken();
+        let (work, encoding, done) = match work {
+            Work::Raw(y) => {
+                let y = self.rows(rect, y, input);
+                (Work::Raw(y), Encoding::Raw, y >= rect.bottom())
+            }
+            Work::Hextile(mut hextile) => {
+                let done = hextile.decode(self.format, input, &mut self.canvas)?;
+                (Work::Hextile(hextile), Encoding::Hextile, done)
+            }
+        };
+        if done {
+            self.phase = Phase::Update(rest.map(|rest| rest.saturating_sub(1)));
+            return Ok(Step::Event(Event::Rect { rect, encoding }));
+        }
+        self.phase = Phase::Pixels { rect, work, rest };
+        Ok(if input.taken() > before { Step::Next } else { Step::NeedMore })
+    }
+
+    /// Takes the rows that are here; which one is next.
+    fn rows(&mut self, rect: Rect, mut y: i32, input: &mut Reader<'_>) -> i32 {
+        let width = usize::try_from(rect.width).unwrap_or(0);
+        if width == 0 {
+            return rect.bottom();
+        }
+        while y < rect.bottom()
+            && let Some(values) = pixel::pixels(self.format, width, input)
+        {
+            self.canvas.write(Rect { y, height: 1, ..rect }, &values);
+            y += 1;
+        }
+        y
+    }
+
     fn pixels(
         &mut self,
         encoding: Encoding,
         rect: Rect,
         input: &mut Reader<'_>,
     ) -> Result<Option<()>, DecodeError> {
-        let count = usize::try_from(rect.area()).unwrap_or(usize::MAX);
+        let (format, canvas) = (self.format, &mut self.canvas);
         match encoding {
             Encoding::CopyRect => {
                 let (Some(x), Some(y)) = (input.u16(), input.u16()) else { return Ok(None) };
                 let from = Rect { x: i32::from(x), y: i32::from(y), ..rect };
-                self.picture.check(from)?;
-                self.picture.copy(rect, from);
+                self.check(from)?;
+                if !rect.is_empty() {
+                    self.canvas.copy(rect, from);
+                }
                 Ok(Some(()))
             }
-            Encoding::Hextile => hextile::decode(self.format, rect, input, &mut self.picture),
-            Encoding::Zrle => self.inflate.decode(self.format, rect, input, &mut self.picture),
-            _ => {
-                let values = pixel::pixels(self.format, count, input);
-                Ok(values.map(|values| self.picture.write(rect, &values)))
-            }
+            Encoding::Rre => rre::decode(format, rect, input, canvas),
+            Encoding::Zlib => zrle::plain(&mut self.zlib, format, rect, input, canvas),
+            Encoding::Tight => self.tight.decode((format, self.lossy), rect, input, canvas),
+            _ => zrle::decode(&mut self.zrle, format, rect, input, canvas),
         }
     }
 
-    fn cursor(&self, rect: Rect, input: &mut Reader<'_>) -> Result<Option<Cursor>, DecodeError> {
-        let size = rect.size();
-        if !cursor_fits(size) {
-            return Err(DecodeError::Size(size));
+    /// Fails where `rect` leaves the picture.
+    fn check(&self, rect: Rect) -> Result<(), DecodeError> {
+        if Rect::from_size(self.canvas.size()).contains_rect(rect) {
+            Ok(())
+        } else {
+            Err(DecodeError::Outside(rect))
         }
-        let (width, height) = (size.width as usize, size.height as usize);
-        let Some(values) = pixel::pixels(self.format, width * height, input) else {
-            return Ok(None);
-        };
-        let row_bytes = width.div_ceil(8);
-        let Some(bits) = input.bytes(row_bytes * height) else { return Ok(None) };
-        let row_mask = |row: &[u8]| {
-            row.iter()
-                .flat_map(|byte| (0..8).map(move |bit| byte << bit & 0x80 != 0))
-                .take(width)
-                .collect::<Vec<bool>>()
-        };
-        let mask = bits.chunks(row_bytes.max(1)).flat_map(row_mask).collect();
-        let hotspot = (u16::try_from(rect.x).unwrap_or(0), u16::try_from(rect.y).unwrap_or(0));
-        Ok(Some(Cursor { size, hotspot, values, mask }))
     }
 
     fn resized(&mut self, size: Size, layout: Option<(u16, u16)>) -> Result<Event, DecodeError> {
-        picture::check_size(size)?;
-        if size != self.picture.size() {
-            self.picture = Picture::new(size);
+        if size != self.canvas.size() {
+            self.resize(size)?;
         }
         Ok(Event::Resized { size, layout })
+    }
+
+    pub(super) fn resize(&mut self, size: Size) -> Result<(), DecodeError> {
+        if size.is_empty() {
+            return Err(DecodeError::Size(size));
+        }
+        self.canvas.resize(size).map_err(|source| DecodeError::Canvas { size, source })
     }
 }
 

@@ -4,7 +4,7 @@ use super::{DecodeError, pixel};
 use crate::pixel_format::PixelFormat;
 use crate::wire::Reader;
 
-const SHORT: DecodeError = DecodeError::Tile("the data ends inside of a tile");
+pub(super) const SHORT: DecodeError = DecodeError::Tile("the data ends inside of a tile");
 
 /// The pixel values of a tile of `width` columns and `count` pixels.
 pub(super) fn decode(
@@ -15,7 +15,7 @@ pub(super) fn decode(
 ) -> Result<Vec<u32>, DecodeError> {
     let colour = |input: &mut Reader<'_>| pixel::compact(format, input).ok_or(SHORT);
     match input.u8().ok_or(SHORT)? {
-        0 => (0..count).map(|_| colour(input)).collect(),
+        0 => pixel::compacts(format, count, input).ok_or(SHORT),
         1 => Ok(vec![colour(input)?; count]),
         colours @ 2..=16 => {
             let palette: Vec<u32> =

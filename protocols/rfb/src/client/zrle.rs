@@ -1,90 +1,100 @@
-//! ZRLE's inflate stream (RFC 6143, 7.7.6).
+//! ZRLE's inflate stream (RFC 6143, 7.7.6), and that of the older Zlib encoding.
 
-use flate2::{Decompress, FlushDecompress, Status};
 use porthole_pixel::Rect;
 
-use super::{DecodeError, Picture, tile};
+use super::inflate::Inflate;
+use super::{Canvas, DecodeError, pixel, tile};
 use crate::pixel_format::PixelFormat;
 use crate::wire::Reader;
 
 /// Longer rectangles are refused.
-const MAX_COMPRESSED: u32 = 64 << 20;
+const MAX_COMPRESSED: u64 = 64 << 20;
+/// What no tile's data reaches: a run length for each pixel, and a palette.
+const MAX_TILE: usize = 64 * 64 * 8 + 1024;
 
-#[derive(Debug)]
-pub(super) struct Stream {
-    inflate: Decompress,
+/// The compressed data of a rectangle, once all of it is here: a length and bytes. Deflate makes nothing
+/// much longer than it was, so more than the rectangle can need is refused before it is kept.
+pub(super) fn compressed<'a>(
+    what: &'static str,
+    most: u64,
+    input: &mut Reader<'a>,
+) -> Result<Option<&'a [u8]>, DecodeError> {
+    let Some(length) = input.u32() else { return Ok(None) };
+    if u64::from(length) > MAX_COMPRESSED.min(most + most / 512 + 1024) {
+        return Err(DecodeError::TooLong(what, length));
+    }
+    Ok(input.bytes(length as usize))
 }
 
-impl Stream {
-    pub(super) fn new() -> Self {
-        Self { inflate: Decompress::new(true) }
+/// Decodes a rectangle of ZRLE once all of it is here.
+pub(super) fn decode(
+    inflate: &mut Inflate,
+    format: PixelFormat,
+    rect: Rect,
+    input: &mut Reader<'_>,
+    canvas: &mut impl Canvas,
+) -> Result<Option<()>, DecodeError> {
+    let most = most_bytes(rect);
+    let Some(data) = compressed("a ZRLE rectangle", most, input)? else { return Ok(None) };
+    let columns = (rect.left()..rect.right()).step_by(64);
+    let mut tiles = (rect.top()..rect.bottom())
+        .step_by(64)
+        .flat_map(|y| columns.clone().map(move |x| (x, y)))
+        .map(|(x, y)| Rect::new(x, y, 64.min(rect.right() - x), 64.min(rect.bottom() - y)))
+        .peekable();
+    inflate.run(data, (most, MAX_TILE), |piece| {
+        let mut reader = Reader::new(piece);
+        let mut used = 0;
+        while let Some(area) = tiles.peek() {
+            let count = usize::try_from(area.area()).unwrap_or(0);
+            let width = usize::try_from(area.width).unwrap_or(0);
+            match tile::decode(format, width, count, &mut reader) {
+                // The rest of it is in the next piece.
+                Err(tile::SHORT) => break,
+                values => canvas.write(*area, &values?),
+            }
+            used = reader.taken();
+            tiles.next();
+        }
+        Ok(used)
+    })?;
+    if tiles.next().is_some() {
+        return Err(tile::SHORT);
     }
+    Ok(Some(()))
+}
 
-    /// Decodes a rectangle once all of it is here.
-    pub(super) fn decode(
-        &mut self,
-        format: PixelFormat,
-        rect: Rect,
-        input: &mut Reader<'_>,
-        picture: &mut Picture,
-    ) -> Result<Option<()>, DecodeError> {
-        let Some(length) = input.u32() else { return Ok(None) };
-        if length > MAX_COMPRESSED {
-            return Err(DecodeError::TooLong("a ZRLE rectangle", length));
-        }
-        let Some(compressed) = input.bytes(length as usize) else { return Ok(None) };
-        let data = self.inflate(compressed, most_bytes(rect))?;
-        let mut tiles = Reader::new(&data);
-        for y in (rect.top()..rect.bottom()).step_by(64) {
-            for x in (rect.left()..rect.right()).step_by(64) {
-                let area = Rect::new(x, y, 64.min(rect.right() - x), 64.min(rect.bottom() - y));
-                let count = usize::try_from(area.area()).unwrap_or(0);
-                let width = usize::try_from(area.width).unwrap_or(0);
-                let values = tile::decode(format, width, count, &mut tiles)?;
-                picture.write(area, &values);
+/// Decodes a rectangle of the Zlib encoding (rfbproto): plain rows in a deflate stream.
+pub(super) fn plain(
+    inflate: &mut Inflate,
+    format: PixelFormat,
+    rect: Rect,
+    input: &mut Reader<'_>,
+    canvas: &mut impl Canvas,
+) -> Result<Option<()>, DecodeError> {
+    let width = usize::try_from(rect.width).unwrap_or(0);
+    let row_bytes = width * format.bytes_per_pixel();
+    let most = rect.area() * format.bytes_per_pixel() as u64;
+    let Some(data) = compressed("a Zlib rectangle", most, input)? else { return Ok(None) };
+    let mut rows = rect.top()..rect.bottom();
+    inflate.run(data, (most, row_bytes), |piece| {
+        let mut reader = Reader::new(piece);
+        while reader.remaining() >= row_bytes
+            && let Some(y) = rows.next()
+        {
+            if let Some(values) = pixel::pixels(format, width, &mut reader) {
+                canvas.write(Rect { y, height: 1, ..rect }, &values);
             }
         }
-        if tiles.remaining() > 0 {
-            return Err(DecodeError::Deflate("data after the last tile"));
-        }
-        Ok(Some(()))
+        Ok(reader.taken())
+    })?;
+    if rows.next().is_some() && row_bytes > 0 {
+        return Err(DecodeError::Deflate("less data than the rectangle has pixels"));
     }
-
-    /// Inflates all of `compressed`, at most `limit` bytes.
-    fn inflate(&mut self, compressed: &[u8], limit: usize) -> Result<Vec<u8>, DecodeError> {
-        let mut data = Vec::new();
-        let mut rest = compressed;
-        loop {
-            // A few bytes may become gigabytes: the room grows no further than the limit.
-            data.reserve((rest.len() * 2 + 1024).min(limit.saturating_sub(data.len()) + 1));
-            let before = (self.inflate.total_in(), data.len());
-            let status = self
-                .inflate
-                .decompress_vec(rest, &mut data, FlushDecompress::Sync)
-                .map_err(|_| DecodeError::Deflate("not deflated data"))?;
-            let taken = usize::try_from(self.inflate.total_in() - before.0).unwrap_or(usize::MAX);
-            rest = rest.get(taken..).unwrap_or_default();
-            if data.len() > limit {
-                return Err(DecodeError::Deflate("more data than the tiles can hold"));
-            }
-            if status == Status::StreamEnd {
-                return Err(DecodeError::Deflate("the stream ends"));
-            }
-            if data.len() < data.capacity() {
-                if rest.is_empty() {
-                    return Ok(data);
-                }
-                if taken == 0 && data.len() == before.1 {
-                    return Err(DecodeError::Deflate("no progress"));
-                }
-            }
-        }
-    }
+    Ok(Some(()))
 }
 
 /// No tile of a sane encoder is larger than its pixels with a run length each.
-fn most_bytes(rect: Rect) -> usize {
-    usize::try_from(rect.area() * 5 + 2048)
-        .unwrap_or(usize::MAX)
-        .saturating_add(usize::try_from(rect.area() / 64).unwrap_or(usize::MAX).saturating_mul(512))
+fn most_bytes(rect: Rect) -> u64 {
+    (rect.area() * 5 + 2048).saturating_add((rect.area() / 64).saturating_mul(512))
 }

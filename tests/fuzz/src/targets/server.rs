@@ -1,6 +1,6 @@
 //! The bytes of a VNC server, to our strict client.
 
-use porthole_rfb::client::{Client, Event};
+use porthole_rfb::client::{Client, Event, Levels};
 use porthole_rfb::{Encoding, Password};
 
 use crate::input::{Input, pieces};
@@ -50,8 +50,13 @@ fn events<'a>(flags: u8, parts: impl Iterator<Item = &'a [u8]>) -> String {
 
 /// Asks for all encodings or for some: what was not asked for is refused.
 fn ask(client: &mut Client, flags: u8) {
-    let all = [1, 5, 16, -239, -223, -224, -257, -258, -261, -307, -308].map(Encoding::from_number);
+    let first = [1, 5, 16, -239, -223, -224, -257, -258, -261, -307, -308];
+    let foreign = [2, 6, 7, -232, -240, -312, -313, -314];
+    let all = first.into_iter().chain(foreign).map(Encoding::from_number);
     let asked = all.into_iter().flatten().zip(0..);
     let asked = asked.filter(|(_, index)| flags & 4 == 0 || flags >> 3 & 1 << (index % 5) != 0);
-    client.set_encodings(&asked.map(|(encoding, _)| encoding).collect::<Vec<_>>());
+    let asked: Vec<_> = asked.map(|(encoding, _)| encoding).collect();
+    // JPEG is read where some loss is allowed.
+    let quality = (flags & 0x80 != 0).then_some(8);
+    client.set_encodings_with(&asked, Levels { quality, compression: None });
 }
