@@ -68,10 +68,25 @@ impl DeviceProcess {
     /// # Errors
     /// When it does not come up.
     pub fn start(folder: &Path, options: &[&str]) -> Result<Self> {
-        let socket = folder.join("gpu.sock");
         let mut command = Command::new(built("porthole-gpu")?);
-        command.args(["--guest", "hostile", "--null", "--socket"]).arg(&socket).args(options);
-        let (process, _) = Process::start_ready("porthole-gpu", folder, &mut command)?;
+        command.args(["--guest", "hostile", "--null"]);
+        Self::launch(folder, command.args(options))
+    }
+
+    /// The same for one that is shown by a compositor.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn start_shown(folder: &Path, wayland: &Path, options: &[&str]) -> Result<Self> {
+        let mut command = Command::new(built("porthole-gpu")?);
+        command.args(["--guest", "hostile", "--wayland"]).arg(wayland);
+        Self::launch(folder, command.args(options))
+    }
+
+    fn launch(folder: &Path, command: &mut Command) -> Result<Self> {
+        let socket = folder.join("gpu.sock");
+        command.arg("--socket").arg(&socket);
+        let (process, _) = Process::start_ready("porthole-gpu", folder, command)?;
         Ok(Self { process, socket })
     }
 

@@ -13,6 +13,7 @@ mod looks;
 mod memory;
 mod outputs;
 mod pacing;
+mod processes;
 mod safety;
 mod sandbox;
 mod seats;

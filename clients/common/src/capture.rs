@@ -18,6 +18,7 @@ use std::{
 };
 
 use porthole_pixel::Size;
+use porthole_wayland::process::client::porthole_process_v1::PortholeProcessV1;
 use porthole_wayland::seat_feedback::client::porthole_seat_feedback_manager_v1::PortholeSeatFeedbackManagerV1;
 use wayland_client::{
     Connection, DispatchError, EventQueue, QueueHandle,
@@ -115,6 +116,8 @@ pub enum ViewEvent {
         /// Whether the port has it now; its frame may still be on its way.
         granted: bool,
     },
+    /// How much this process matters, and how much that one does which matters most: 0 to 9.
+    Priority(u32, u32),
     /// Nothing more will come.
     Failed(ViewError),
 }
@@ -254,6 +257,7 @@ impl PortView {
         // Shown only where the socket may give ports another size.
         let manager = globals.bind(queue, 1..=4, ()).ok();
         self.resizer.start(manager);
+        let _process: Option<PortholeProcessV1> = globals.bind(queue, 1..=1, ()).ok();
         self.port = Some(Port {
             name: name.to_owned(),
             shm,

@@ -67,6 +67,11 @@ pub struct Frame {
     pub damage: Region,
 }
 
+/// How much the device of a guest has done, and what is in use: as many numbers as the enum `number` of
+/// `porthole_process_v1` has entries, in that order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Numbers(pub [u64; 9]);
+
 /// What a device wants to be shown.
 #[derive(Clone, Debug)]
 pub enum Show {
@@ -106,6 +111,8 @@ pub enum Show {
     },
     /// How the guest is; for compositors that want to know.
     Guest(Guest),
+    /// How much the device has done; likewise. It should be said at most once in a second.
+    Numbers(Numbers),
     /// Fails, as a mistake of ours would.
     #[cfg(test)]
     Fail,

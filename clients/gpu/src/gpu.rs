@@ -125,6 +125,11 @@ impl GpuPort {
         self.gpu.describe(index, refresh_mhz, millimetres)
     }
 
+    /// Bytes that the guest's pictures may have.
+    pub(crate) const fn most_bytes(&self) -> u64 {
+        self.options.quotas.bytes
+    }
+
     /// Whether the driver must be told of its displays, once.
     pub(crate) fn take_news(&mut self) -> bool {
         std::mem::take(&mut self.news)

@@ -9,6 +9,7 @@ mod capabilities;
 mod cli;
 mod confine;
 mod desk;
+mod diary;
 mod gpu;
 mod input;
 mod presenter;

@@ -87,6 +87,13 @@ impl Presenter {
         }
     }
 
+    /// Tells how much was done.
+    pub(crate) fn say(&self, numbers: present::Numbers) {
+        if let Self::Wayland { thread, .. } = self {
+            thread.show(Show::Numbers(numbers));
+        }
+    }
+
     /// A buffer by its number. None for one that is retired: nobody cares when it comes back.
     pub(crate) fn buffer(&self, number: u64) -> Option<BufferId> {
         match self {

@@ -28,7 +28,8 @@ pub(crate) fn confine(cli: &Cli) -> io::Result<Option<Held>> {
         let connector = Connector::start(move |what| errand::errand(&path, what))?;
         errand::send(move |what| connector.ask(what));
     }
-    let mut sandbox = Sandbox::new().calls(Calls::Sockets).calls(Calls::Accept);
+    let calls = [Calls::Sockets, Calls::Accept, Calls::Niceness];
+    let mut sandbox = calls.into_iter().fold(Sandbox::new(), Sandbox::calls);
     if let Address::Unix(path) = &cli.listen {
         sandbox = sandbox.remove(path);
     }

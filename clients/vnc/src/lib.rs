@@ -15,6 +15,7 @@ mod failure;
 mod input;
 mod keymap;
 mod listener;
+mod niceness;
 mod password;
 mod pointer;
 mod program;

@@ -7,7 +7,7 @@ use crate::{
     confine,
     failure::Failure,
     listener::Listener,
-    password,
+    niceness, password,
     reach::Target,
     service::{Options, Service},
 };
@@ -19,6 +19,8 @@ use crate::{
 pub fn run(cli: &Cli) -> Result<(), Failure> {
     let ready = cli.ready_fd.map(porthole_program::ready_fd).transpose()?;
     let password = cli.password_file.as_deref().map(password::read).transpose()?;
+    // Not asked for any more once the process is confined.
+    let niceness = niceness::given();
     // Before any waiting: a wrong address should be told at once.
     let listener = Listener::bind(&cli.listen)?;
     let held = confine::confine(cli).map_err(Failure::Connector)?;
@@ -34,6 +36,7 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         password,
         max_viewers: usize::from(cli.max_viewers),
         view_only: cli.view_only,
+        niceness,
         patience: cli.wait,
     };
     Service::run(options, listener, ready.map(|fd| (fd, held)), target)

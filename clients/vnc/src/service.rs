@@ -30,6 +30,7 @@ use crate::{
     failure::Failure,
     keymap::Keymap,
     listener::Listener,
+    niceness,
     reach::{Found, Target},
     ready,
 };
@@ -44,6 +45,8 @@ pub(crate) struct Options {
     pub(crate) password: Option<Password>,
     pub(crate) max_viewers: usize,
     pub(crate) view_only: bool,
+    /// How nice it was made by whoever started it.
+    pub(crate) niceness: i32,
     /// How long the compositor may be away; `None` is for ever.
     pub(crate) patience: Option<Duration>,
 }
@@ -74,6 +77,8 @@ pub(crate) struct Service {
     listening: Option<RegistrationToken>,
     search: Search,
     turns: Turns,
+    /// What it leaves to servers that matter more.
+    niceness: u8,
     /// Somebody waits for an update for which there was no time.
     owes: bool,
     /// How it ends, once it does.
@@ -145,6 +150,7 @@ impl Service {
             listening: None,
             search: Search::default(),
             turns: Turns::default(),
+            niceness: 0,
             owes: false,
             end: None,
         }
@@ -208,7 +214,17 @@ impl Service {
             ViewEvent::PointerLocked(id, locked) => self.lock_pointer(id, locked),
             ViewEvent::PersonReady(id) => self.person_ready(id),
             ViewEvent::ResizeAnswered { size, granted } => self.resize_answered(size, granted),
+            ViewEvent::Priority(priority, highest) => self.rank(priority, highest),
             ViewEvent::Failed(source) => self.end_view(source),
+        }
+    }
+
+    /// The service says how much this server matters.
+    fn rank(&mut self, priority: u32, highest: u32) {
+        let niceness = niceness::of(priority, highest);
+        if std::mem::replace(&mut self.niceness, niceness) != niceness {
+            tracing::info!("of priority {priority}, where the highest is {highest}");
+            niceness::take(self.options.niceness + i32::from(niceness));
         }
     }
 

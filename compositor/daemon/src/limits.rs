@@ -69,6 +69,8 @@ pub(crate) const OBJECTS: Limits = Limits {
         ("wfd_safety_region_v1", 64),
         // Each is told of every account.
         ("porthole_accounts_v1", 16),
+        // A process needs one; what the newest of them says is kept.
+        ("porthole_process_v1", 16),
         // One waits for its frame, or for a picture.
         ("wfd_commit_v1", 1024),
         // Those that are made are counted apart: a source outlives its object while it is shown.

@@ -83,6 +83,7 @@ impl State {
         self.stop_forbidden_captures();
         self.stop_forbidden_watches();
         self.stop_forbidden_accounts();
+        self.tell_priorities();
         self.end_forbidden_clipboards();
         self.supersede_held();
         self.set_device(device);

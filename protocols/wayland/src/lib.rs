@@ -97,3 +97,8 @@ pub mod safety {
 pub mod account {
     protocol!("./porthole-account-v1.xml");
 }
+
+/// `porthole_process_v1`: how a process stands, and what it says of its work.
+pub mod process {
+    protocol!("./porthole-process-v1.xml");
+}

@@ -163,6 +163,9 @@ fn ask_for_more(tracee: &mut Tracee) -> Result<()> {
         (libc::SYS_keyctl, [0; 6]),
         (libc::SYS_init_module, [block, 128, block, 0, 0, 0]),
         (libc::SYS_setuid, [0; 6]),
+        // Another process, and all of a user.
+        (libc::SYS_setpriority, [0, 1, 0, 0, 0, 0]),
+        (libc::SYS_setpriority, [2, 0, 0, 0, 0, 0]),
         (libc::SYS_prctl, [38, 0, 0, 0, 0, 0]),
         (libc::SYS_seccomp, [0, 0, 0, 0, 0, 0]),
         (libc::SYS_setrlimit, [7, block, 0, 0, 0, 0]),

@@ -54,6 +54,8 @@ mod portholectl_watch;
 #[cfg(test)]
 mod priority;
 #[cfg(test)]
+mod processes;
+#[cfg(test)]
 mod promises;
 #[cfg(test)]
 mod reload;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use porthole_wayland::process::client::porthole_process_v1::{self, PortholeProcessV1};
 use porthole_wayland::seat_feedback::client::porthole_seat_feedback_manager_v1::PortholeSeatFeedbackManagerV1;
 use wayland_client::{
     Connection, Dispatch, Proxy, QueueHandle, delegate_noop,
@@ -199,6 +200,21 @@ impl Dispatch<ExtImageCopyCaptureFrameV1, Role> for PortView {
         let Some(session) = session else { return };
         let outcome = session.frame_event(proxy, &event, &port.shm, queue);
         view.outcome(*role, outcome);
+    }
+}
+
+impl Dispatch<PortholeProcessV1, ()> for PortView {
+    fn event(
+        view: &mut Self,
+        _: &PortholeProcessV1,
+        event: porthole_process_v1::Event,
+        (): &(),
+        _: &Connection,
+        _: &QueueHandle<Self>,
+    ) {
+        if let porthole_process_v1::Event::Priority { priority, highest } = event {
+            view.events.push_back(ViewEvent::Priority(priority, highest));
+        }
     }
 }
 

@@ -24,6 +24,7 @@ use wayland_protocols::xdg::shell::client::xdg_toplevel::{self, XdgToplevel};
 use wayland_protocols::xdg::shell::client::xdg_wm_base::{self, XdgWmBase};
 
 use porthole_pixel::Size;
+use porthole_wayland::process::client::porthole_process_v1::PortholeProcessV1;
 use porthole_wayland::stream::client::wfd_stream_manager_v1::WfdStreamManagerV1;
 
 use super::Told;
@@ -307,6 +308,8 @@ delegate_noop!(Stage: ignore WlRegion);
 delegate_noop!(Stage: ignore WlShmPool);
 delegate_noop!(Stage: ignore WlSurface);
 delegate_noop!(Stage: ignore WpPresentation);
+// Its priority is that of the guest, which is a process of its own.
+delegate_noop!(Stage: ignore PortholeProcessV1);
 delegate_noop!(Stage: WfdStreamManagerV1);
 
 impl Dispatch<WlSurface, usize> for Stage {

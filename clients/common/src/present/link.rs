@@ -5,6 +5,7 @@ use std::path::Path;
 
 use calloop::{LoopHandle, RegistrationToken};
 use calloop_wayland_source::WaylandSource;
+use porthole_wayland::process::client::porthole_process_v1::PortholeProcessV1;
 use porthole_wayland::stream::client::wfd_stream_manager_v1::WfdStreamManagerV1;
 use wayland_client::backend::WaylandError;
 use wayland_client::protocol::wl_compositor::WlCompositor;
@@ -18,6 +19,7 @@ use wayland_protocols::wp::presentation_time::client::wp_presentation::WpPresent
 use wayland_protocols::wp::relative_pointer::zv1::client::zwp_relative_pointer_manager_v1::ZwpRelativePointerManagerV1;
 use wayland_protocols::xdg::shell::client::xdg_wm_base::XdgWmBase;
 
+use super::Numbers;
 use super::dispatch::CallbackOf;
 use super::stage::Stage;
 use crate::connection::{self, ConnectError};
@@ -35,6 +37,9 @@ pub(super) struct Link {
     pub(super) wm: Option<XdgWmBase>,
     pub(super) presentation: Option<WpPresentation>,
     pub(super) streams: Option<WfdStreamManagerV1>,
+    process: Option<PortholeProcessV1>,
+    /// What was said of the device's work on this connection.
+    said: Option<Numbers>,
     pub(super) constraints: Option<ZwpPointerConstraintsV1>,
     pub(super) relative: Option<ZwpRelativePointerManagerV1>,
     /// Formats that the compositor's `wl_shm` takes, by its numbers.
@@ -87,6 +92,8 @@ impl Link {
             wm: None,
             presentation: None,
             streams: None,
+            process: None,
+            said: None,
             constraints: None,
             relative: None,
             formats: Vec::new(),
@@ -108,6 +115,7 @@ impl Link {
             "xdg_wm_base" => self.wm = Some(registry.bind(name, version.min(6), queue, ())),
             "wp_presentation" => self.presentation = Some(registry.bind(name, 1, queue, ())),
             "wfd_stream_manager_v1" => self.streams = Some(registry.bind(name, 1, queue, ())),
+            "porthole_process_v1" => self.process = Some(registry.bind(name, 1, queue, ())),
             "zwp_pointer_constraints_v1" => {
                 self.constraints = Some(registry.bind(name, 1, queue, ()));
             }
@@ -140,6 +148,14 @@ impl Link {
     pub(super) fn ask_seen(&mut self) {
         self.connection.display().sync(&self.queue, CallbackOf::Seen);
         self.unseen = true;
+    }
+
+    /// Says how much the device has done, where that is news and somebody hears it.
+    pub(super) fn say(&mut self, numbers: Numbers) {
+        if let Some(process) = self.process.as_ref().filter(|_| self.said != Some(numbers)) {
+            self.said = Some(numbers);
+            process.state(numbers.0.iter().flat_map(|number| number.to_ne_bytes()).collect());
+        }
     }
 
     /// Sends what was asked for in this turn.

@@ -11,7 +11,7 @@ use super::quiet::Quiet;
 use super::reach::Reach;
 use super::seats::Seats;
 use super::window::Window;
-use super::{Guest, Options, Show, Told};
+use super::{Guest, Numbers, Options, Show, Told};
 
 /// All of the presenter's state.
 pub(super) struct Stage {
@@ -22,6 +22,8 @@ pub(super) struct Stage {
     pub(super) seats: Seats,
     /// How the guest is.
     guest: Guest,
+    /// How much the device has done.
+    numbers: Option<Numbers>,
     pub(super) link: Option<Link>,
     pub(super) handle: LoopHandle<'static, Self>,
     pub(super) reach: Reach,
@@ -50,6 +52,7 @@ pub(super) fn run(
         windows,
         seats: Seats::default(),
         guest: Guest::default(),
+        numbers: None,
         link: None,
         handle,
         reach: Reach::default(),
@@ -158,6 +161,7 @@ impl Stage {
             Show::Guest(guest) => {
                 self.guest = guest;
             }
+            Show::Numbers(numbers) => self.numbers = Some(numbers),
             Show::CursorHidden { scanout } => {
                 if let Some(window) = self.windows.get_mut(scanout) {
                     window.cursor.hide();
@@ -188,6 +192,9 @@ impl Stage {
                 changed |= window.cursor_settle(link, worn);
                 changed |= self.seats.cursor_settle(link, window);
             }
+        }
+        if let Some(numbers) = self.numbers {
+            link.say(numbers);
         }
         if changed {
             link.ask_seen();

@@ -33,6 +33,19 @@ pub(crate) const COUNTERS: [&str; 14] = [
     "refusals",
 ];
 
+/// What the device of a guest says of its own work, in the order of `porthole_process_v1`.
+pub(crate) const SAID: [&str; 9] = [
+    "commands",
+    "refused",
+    "frames",
+    "transferred_bytes",
+    "repaired_bytes",
+    "kicks",
+    "resources",
+    "picture_bytes",
+    "most_picture_bytes",
+];
+
 /// A service that counts more than this is not believed.
 const MAX_COUNTERS: usize = 256;
 
@@ -50,6 +63,8 @@ pub(crate) struct Account {
     pub(crate) reserved: u64,
     /// Since the account is there, and in the last second; in the order of [`COUNTERS`].
     pub(crate) counts: Vec<(u64, u64)>,
+    /// What its process says by itself, in the order of [`SAID`]; nothing if it says nothing.
+    pub(crate) said: Vec<u64>,
 }
 
 impl Account {
@@ -94,7 +109,7 @@ impl Control {
     /// Asks for the accounts, and for changes of these at most once in so many milliseconds.
     pub(crate) fn start_accounts(&mut self, interval: u32) -> Result<(), Failure> {
         let queue = self.queue.handle();
-        let manager: PortholeAccountManagerV1 = bind(&self.globals, &queue, 1..=1, NEEDS_RIGHT)?;
+        let manager: PortholeAccountManagerV1 = bind(&self.globals, &queue, 1..=2, NEEDS_RIGHT)?;
         manager.get_accounts(interval, &queue, ());
         self.roundtrip()
     }
@@ -111,6 +126,11 @@ fn counts(bytes: &[u8]) -> Vec<(u64, u64)> {
         (number(total), number(rate))
     };
     bytes.as_chunks::<16>().0.iter().take(MAX_COUNTERS).map(pair).collect()
+}
+
+fn numbers(bytes: &[u8]) -> Vec<u64> {
+    let words = bytes.as_chunks::<8>().0.iter().take(MAX_COUNTERS);
+    words.copied().map(u64::from_ne_bytes).collect()
 }
 
 delegate_noop!(Told: PortholeAccountManagerV1);
@@ -152,6 +172,11 @@ impl Dispatch<PortholeAccountsV1, ()> for Told {
                     account.counts = counts(&values);
                 }
             }
+            E::Said { id, numbers: bytes } => {
+                if let Some(account) = all.get_mut(&id) {
+                    account.said = numbers(&bytes);
+                }
+            }
             E::Budget { limit_hi, limit_lo, used_hi, used_lo, set_aside_hi, set_aside_lo } => {
                 budget.memory = wide(limit_hi, limit_lo);
                 budget.used = wide(used_hi, used_lo);
@@ -176,20 +201,23 @@ impl Dispatch<PortholeAccountsV1, ()> for Told {
 mod tests {
     use super::*;
 
-    #[test]
-    fn counters_are_those_of_the_protocol() {
-        let file =
-            concat!(env!("CARGO_MANIFEST_DIR"), "/../../protocols/wayland/porthole-account-v1.xml");
-        let text = std::fs::read_to_string(file).unwrap();
-        let (_, rest) = text.split_once("<enum name=\"counter\">").unwrap();
+    /// The names are the entries of an enum of a protocol.
+    fn are_entries(names: &[&str], protocol: &str, of: &str) {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../protocols/wayland");
+        let text = std::fs::read_to_string(format!("{folder}/{protocol}.xml")).unwrap();
+        let (_, rest) = text.split_once(&format!("<enum name=\"{of}\">")).unwrap();
         let (of_enum, _) = rest.split_once("</enum>").unwrap();
-        let entries: Vec<String> = COUNTERS
-            .iter()
-            .enumerate()
-            .map(|(number, name)| format!("<entry name=\"{name}\" value=\"{number}\""))
-            .collect();
-        assert!(entries.iter().all(|entry| of_enum.contains(entry)), "{entries:?}");
-        assert_eq!(of_enum.matches("<entry").count(), COUNTERS.len());
+        for (number, name) in names.iter().enumerate() {
+            let entry = format!("<entry name=\"{name}\" value=\"{number}\"");
+            assert!(of_enum.contains(&entry), "{entry}");
+        }
+        assert_eq!(of_enum.matches("<entry").count(), names.len());
+    }
+
+    #[test]
+    fn names_are_those_of_the_protocols() {
+        are_entries(&COUNTERS, "porthole-account-v1", "counter");
+        are_entries(&SAID, "porthole-process-v1", "number");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::{
     screen::Style,
     table::{Cell, Table},
 };
-use crate::control::accounts::{Account, Accounts, COUNTERS};
+use crate::control::accounts::{Account, Accounts, COUNTERS, SAID};
 
 const NANOSECONDS: u64 = 1_000_000_000;
 
@@ -100,6 +100,9 @@ fn one(id: u32, account: &Account) -> Value {
         let named = COUNTERS.iter().zip(&account.counts);
         named.map(|(name, counts)| ((*name).to_owned(), json!(take(counts)))).collect()
     };
+    let said = SAID.iter().zip(&account.said);
+    let said: Map<String, Value> =
+        said.map(|(name, number)| ((*name).to_owned(), json!(number))).collect();
     json!({
         "name": account.name,
         "kind": kind(account),
@@ -108,6 +111,7 @@ fn one(id: u32, account: &Account) -> Value {
         "memory": { "used": account.used, "most": account.most, "reserved": account.reserved },
         "total": named(|(total, _)| *total),
         "per_second": named(|(_, rate)| *rate),
+        "device_says": (!said.is_empty()).then_some(said),
         "id": id,
     })
 }
@@ -155,7 +159,13 @@ mod tests {
         let mut counts = vec![(0, 0); COUNTERS.len()];
         counts[5] = (600, 60);
         counts[2] = (0, NANOSECONDS / 50);
-        let account = Account { name: "ivi".into(), priority: 9, counts, ..Account::default() };
+        let account = Account {
+            name: "ivi".into(),
+            priority: 9,
+            counts,
+            said: vec![7, 1],
+            ..Account::default()
+        };
         accounts.all.insert(3, account);
         let line = table(&accounts).lines(false, None).pop().unwrap();
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -163,5 +173,6 @@ mod tests {
         let all = json(&accounts);
         assert_eq!(all[0]["total"]["shown"], 600);
         assert_eq!(all[0]["per_second"]["shown"], 60);
+        assert_eq!(all[0]["device_says"], json!({ "commands": 7, "refused": 1 }));
     }
 }

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
 use calloop::channel::Sender;
-use porthole_client::present::{Display, Guest, GuestState, Lamps, Told, Touch};
+use porthole_client::present::{Display, Guest, GuestState, Lamps, Numbers, Told, Touch};
 use porthole_gpu_device::{Event, Options, Quotas};
 use porthole_input_device::{Input, Kind, Leds};
 use porthole_trace::{Event as Record, Tap, Tracer};
@@ -15,6 +15,7 @@ use porthole_vhost_device::{Address, Endpoint, Fault, Server, Turn};
 use super::Failure;
 use crate::cli::Cli;
 use crate::desk::Desk;
+use crate::diary::Diary;
 use crate::gpu::{self, GpuPort};
 use crate::input::{self, InputPort};
 use crate::presenter::Presenter;
@@ -62,6 +63,7 @@ pub(super) struct Devices {
     unplug: BTreeSet<usize>,
     /// What the presenter was told of the guest.
     told: Guest,
+    diary: Diary,
     /// Pictures in 1000 seconds that are promised while the guest runs.
     rate_mhz: u32,
     /// The features that were recorded last.
@@ -121,6 +123,7 @@ impl Devices {
             resizes: Resizes::new(usize::from(cli.scanouts)),
             unplug: BTreeSet::new(),
             told: Guest::default(),
+            diary: Diary::default(),
             rate_mhz: cli.rate.map_or(0, |rate| rate.saturating_mul(1000)),
             features: 0,
             trace,
@@ -180,6 +183,9 @@ impl Devices {
         }
         self.unplug();
         self.report();
+        if let Some(numbers) = self.diary.say(now, self.numbers()) {
+            self.presenter.say(numbers);
+        }
         let Self { server, port, .. } = self;
         server.with_rings(|rings| port.complete_due(now, rings));
         if port.take_news() && !server.config_changed() {
@@ -213,6 +219,23 @@ impl Devices {
         self.port.gpu.statistics()
     }
 
+    /// The same for the compositor.
+    fn numbers(&self) -> Numbers {
+        let (done, most) = (self.statistics(), self.port.most_bytes());
+        let resources = u64::try_from(done.resources).unwrap_or(u64::MAX);
+        Numbers([
+            done.commands,
+            done.errors,
+            done.frames,
+            done.copies.transfer,
+            done.copies.repair,
+            self.kicks(),
+            resources,
+            done.bytes,
+            most,
+        ])
+    }
+
     /// How often the guest has kicked the GPU's queues.
     pub(super) fn kicks(&self) -> u64 {
         self.server.kicks()
@@ -220,7 +243,8 @@ impl Devices {
 
     /// When the next fence must be answered, or the next display be asked for.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.port.deadline().into_iter().chain(self.resizes.deadline()).min()
+        let all = [self.port.deadline(), self.resizes.deadline(), self.diary.deadline()];
+        all.into_iter().flatten().min()
     }
 
     /// Starts to record, where the command line says so.

@@ -29,6 +29,8 @@ pub enum Calls {
     Processes,
     /// Loads code and drives a GPU.
     Graphics,
+    /// Gives its own threads another niceness.
+    Niceness,
     /// Asks whether it writes to a terminal, and of what size.
     Terminal,
 }
@@ -81,7 +83,7 @@ fn rules(groups: &[Calls]) -> Result<BTreeMap<c_long, Vec<SeccompRule>>, FilterE
             Calls::Removal => &[libc::SYS_unlinkat],
             Calls::Processes => PROCESSES,
             Calls::Graphics => GRAPHICS,
-            Calls::Terminal => &[],
+            Calls::Niceness | Calls::Terminal => &[],
         });
         #[cfg(target_arch = "x86_64")]
         allow(match group {
@@ -133,6 +135,11 @@ fn narrow(groups: &[Calls]) -> Result<Vec<(c_long, Vec<SeccompRule>)>, FilterErr
         let commands = commands.into_iter().map(|command| one(1, equal(), command));
         narrow.push((libc::SYS_ioctl, commands.collect::<Result<_, _>>()?));
     }
+    if groups.contains(&Calls::Niceness) {
+        // Of a process, and of the one that asks.
+        let own = [nothing(0)?, nothing(1)?];
+        narrow.push((libc::SYS_setpriority, vec![SeccompRule::new(own.to_vec())?]));
+    }
     if groups.iter().any(|group| matches!(group, Calls::Connect | Calls::Listen)) {
         let unix = one(0, equal(), u64::from(libc::AF_UNIX.unsigned_abs()))?;
         narrow.push((libc::SYS_socket, vec![unix.clone()]));
@@ -152,6 +159,10 @@ fn narrow(groups: &[Calls]) -> Result<Vec<(c_long, Vec<SeccompRule>)>, FilterErr
 
 fn equal() -> SeccompCmpOp {
     SeccompCmpOp::Eq
+}
+
+fn nothing(argument: u8) -> Result<SeccompCondition, FilterError> {
+    Ok(SeccompCondition::new(argument, SeccompCmpArgLen::Dword, equal(), 0)?)
 }
 
 /// A rule about one argument. Flags and commands are 32 bits wide; the kernel ignores what is above.
@@ -348,6 +359,7 @@ mod tests {
             Calls::Removal,
             Calls::Processes,
             Calls::Graphics,
+            Calls::Niceness,
             Calls::Terminal,
         ];
         let base = rules(&[]).unwrap();

@@ -52,6 +52,7 @@ impl State {
                 used: memory.used_by(&account.name),
                 allowance: memory.allowance(&account.name),
                 account: account.counts(),
+                said: self.globals.processes.said(account.id),
             }
         };
         self.sockets.infos().map(entry).collect()

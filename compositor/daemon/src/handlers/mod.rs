@@ -12,6 +12,7 @@ pub(crate) mod output_management;
 mod outputs;
 pub(crate) mod pacing;
 mod pending;
+mod process;
 mod safety;
 mod screencopy;
 mod seat;

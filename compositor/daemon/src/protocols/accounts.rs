@@ -3,7 +3,7 @@
 //! Nothing runs while nobody watches, or while nothing changes. Whoever watches is told what changed, at
 //! most once in its interval, and once more when the rates of the last second have come to rest.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use porthole_core::{
     Name, Priority,
@@ -15,7 +15,7 @@ use porthole_wayland::account::server::{
     porthole_accounts_v1::{self as accounts, Kind, PortholeAccountsV1 as Object},
 };
 use smithay::reexports::wayland_server::{
-    Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, backend::ClientId,
+    Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, Resource, backend::ClientId,
 };
 
 use super::globals::{Filtered, filtered_manager};
@@ -41,6 +41,8 @@ pub(crate) struct Entry {
     pub(crate) used: u64,
     pub(crate) allowance: Allowance,
     pub(crate) account: Account,
+    /// What its process says by itself.
+    pub(crate) said: Option<Arc<[u64]>>,
 }
 
 /// What all have together.
@@ -62,6 +64,7 @@ struct Told {
     clients: (u32, u32),
     memory: (u64, Allowance),
     values: Values,
+    said: Option<Arc<[u64]>>,
 }
 
 #[derive(Debug)]
@@ -89,7 +92,7 @@ impl AccountsState {
     where
         D: GlobalDispatch<Manager, Filtered> + 'static,
     {
-        display.create_global::<D, Manager, _>(1, Filtered::new(filter));
+        display.create_global::<D, Manager, _>(2, Filtered::new(filter));
         Self { watchers: Vec::new() }
     }
 
@@ -124,7 +127,6 @@ impl AccountsState {
 
     /// Ends what clients may not know any more.
     pub(crate) fn stop_unless(&mut self, may: impl Fn(&Client) -> bool) {
-        use smithay::reexports::wayland_server::Resource;
         self.watchers.retain(|watcher| watcher.object.client().is_some_and(|client| may(&client)));
     }
 }
@@ -145,6 +147,7 @@ impl Told {
             clients: entry.clients,
             memory: (entry.used, entry.allowance),
             values: values(&entry.account, now),
+            said: entry.said.clone(),
         }
     }
 }
@@ -213,6 +216,12 @@ impl Watcher {
         if was.is_none_or(|was| was.values != is.values) {
             let words = is.values.iter().flat_map(|(total, rate)| [*total, *rate]);
             object.counters(id, words.flat_map(u64::to_ne_bytes).collect());
+        }
+        if was.and_then(|was| was.said.as_ref()) != is.said.as_ref()
+            && object.version() >= accounts::EVT_SAID_SINCE
+        {
+            let said = is.said.iter().flat_map(|said| said.iter());
+            object.said(id, said.flat_map(|number| number.to_ne_bytes()).collect());
         }
     }
 }

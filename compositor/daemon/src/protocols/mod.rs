@@ -10,6 +10,7 @@ pub(crate) mod foreign_toplevel;
 pub(crate) mod globals;
 pub(crate) mod output_management;
 pub(crate) mod pacing;
+pub(crate) mod process;
 pub(crate) mod safety;
 pub(crate) mod screencopy;
 pub(crate) mod seat_feedback;

@@ -19,6 +19,7 @@ fn service(event_loop: &EventLoop<'static, Service>) -> Service {
         password: None,
         max_viewers: 256,
         view_only: false,
+        niceness: 0,
         patience: None,
     };
     let (tell, _) = channel::channel();
