@@ -1,10 +1,12 @@
 //! `cargo xtask rig`: prepares the parts that guests run on, one at a time, and shows them.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use porthole_rig::command::visible;
 use porthole_rig::error::Context;
+use porthole_rig::kms::{self, Card};
 use porthole_rig::progress::say;
 use porthole_rig::qemu::Machine;
 use porthole_rig::{Image, Qemu, Result, accelerator, cache, roots};
@@ -25,6 +27,19 @@ pub(crate) enum Task {
     },
     /// Download the compositors that `cargo xtask bench` measures beside the service
     Peers,
+    /// Run a program of this machine in a guest with a graphics card; `shot NAME` in it takes a picture
+    /// of its screen
+    Kms {
+        /// The card: virtio or bochs
+        #[arg(long, default_value = "virtio", value_parser = card)]
+        card: Card,
+        /// The folder that gets pictures and logs; in the guest it is /rig
+        #[arg(long, default_value = "target/kms")]
+        folder: PathBuf,
+        /// The command; it runs as root, in this machine's files, of which it cannot change any
+        #[arg(last = true, required = true)]
+        command: Vec<String>,
+    },
     /// Boot a test guest with QEMU's own devices; its console is on the terminal
     Boot {
         /// The QEMU of this release instead of the installed one
@@ -62,9 +77,29 @@ pub(crate) fn run(task: &Task) -> Result<()> {
             say(&format!("compositors in {}", roots::peers()?.display()));
             Ok(())
         }
+        Task::Kms { card, folder, command } => {
+            let folder = std::path::absolute(folder).at("use", folder)?;
+            let quote = |word: &String| format!("'{}'", word.replace('\'', r"'\''"));
+            let line = match command.as_slice() {
+                [line] => line.clone(),
+                words => words.iter().map(quote).collect::<Vec<_>>().join(" "),
+            };
+            let printed = kms::run(*card, &folder, &line)?;
+            let _ = std::io::stdout().write_all(printed.as_bytes());
+            say(&format!("pictures and logs are in {}", folder.display()));
+            Ok(())
+        }
         Task::Boot { release, draw, folder, options } => {
             boot(release.as_deref(), draw, folder, options)
         }
+    }
+}
+
+fn card(name: &str) -> std::result::Result<Card, String> {
+    match name {
+        "virtio" => Ok(Card::Virtio(2)),
+        "bochs" => Ok(Card::Bochs),
+        _ => Err("use virtio or bochs".to_owned()),
     }
 }
 

@@ -152,11 +152,27 @@ impl Port {
 }
 
 /// What a port is made of.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub enum PortKind {
     /// Memory only; seen by capturing it.
     #[default]
     Headless,
+    /// A connector of a graphics card, with whatever screen is on it.
+    Drm(Connector),
+}
+
+/// A connector of a graphics card, and what is left to its screen.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Connector {
+    /// Such as `HDMI-A-1`.
+    pub name: String,
+    /// The card's device file; any card that has such a connector when absent.
+    pub card: Option<PathBuf>,
+    /// The port has the size that the screen prefers; until one is known, that of
+    /// [`limits::UNKNOWN_SCREEN`].
+    pub own_size: bool,
+    /// The port has the rate of the screen's mode.
+    pub own_refresh: bool,
 }
 
 /// Who may change a port's size while the service runs.
@@ -437,6 +453,16 @@ impl Config {
                 // An empty rectangle disables the layer's pipeline until the port grows again.
                 layer.rect.intersect(after).unwrap_or_default()
             };
+        }
+        config
+    }
+
+    /// This configuration with another rate of a port.
+    #[must_use]
+    pub fn with_port_refresh(&self, port: &str, refresh: Refresh) -> Self {
+        let mut config = self.clone();
+        for entry in config.ports.iter_mut().filter(|entry| entry.name == *port) {
+            entry.refresh = refresh;
         }
         config
     }

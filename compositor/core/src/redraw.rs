@@ -10,6 +10,10 @@
 //! are replaced before any frame shows them. So a port that hears of this puts its ticks off a little,
 //! until they fall where nobody draws.
 //!
+//! A port with a screen shows a picture when the screen begins to show it ("flip"), not when it is
+//! drawn: its ticks are a little before the screen's next one can begin, so that what came until then
+//! is in it. See [`Redraw::flipped`].
+//!
 //! Times are durations since any fixed moment, the same for every call (the daemon uses the
 //! monotonic clock).
 //!
@@ -83,6 +87,12 @@ pub struct Redraw {
     since_shift: u32,
     /// Frames for which it still counts as strained.
     strain: u32,
+    /// The ticks follow a screen.
+    synced: bool,
+    /// The last drawing began at a tick, not because the port was idle.
+    ticked: bool,
+    /// Frames that a screen showed later than they were meant for.
+    late: u64,
 }
 
 impl Redraw {
@@ -90,7 +100,16 @@ impl Redraw {
     #[must_use]
     pub const fn new(refresh: Refresh) -> Self {
         let period = refresh.period();
-        Self { period, state: State::Idle, last: None, since_shift: SHIFT_EVERY, strain: 0 }
+        Self {
+            period,
+            state: State::Idle,
+            last: None,
+            since_shift: SHIFT_EVERY,
+            strain: 0,
+            synced: false,
+            ticked: false,
+            late: 0,
+        }
     }
 
     /// Whether a frame took longer than its period, or began a whole period late, not long ago.
@@ -128,7 +147,8 @@ impl Redraw {
     /// port.
     pub fn missed(&mut self, now: Duration) -> Action {
         let State::Scheduled { at, draw: true } = self.state else { return Action::None };
-        if self.since_shift < SHIFT_EVERY {
+        // A screen's ticks cannot be put off: the frame would come a whole period later.
+        if self.synced || self.since_shift < SHIFT_EVERY {
             return Action::None;
         }
         self.since_shift = 0;
@@ -171,7 +191,9 @@ impl Redraw {
                     if began == now && at != now {
                         self.strain = STRAINED_FOR;
                     }
-                    self.draw(began)
+                    let action = self.draw(began);
+                    self.ticked = true;
+                    action
                 } else {
                     self.state = State::Idle;
                     Action::Tick
@@ -203,6 +225,35 @@ impl Redraw {
         }
     }
 
+    /// As [`Redraw::drawn`], for a screen that began to show the frame at `flip`. The next drawing begins
+    /// `lead` before the screen's next flip: as long as it takes to draw and to hand over.
+    pub fn flipped(&mut self, flip: Duration, lead: Duration, now: Duration) -> Action {
+        let State::Drawing { .. } = self.state else { return Action::None };
+        let lead = lead.min(self.period);
+        // One that began at a tick was meant for the flip after it; any other one, for that or the next.
+        let patience = if self.ticked { self.period / 2 } else { self.period };
+        let late = self.last.is_some_and(|began| flip > began + lead + patience);
+        self.synced = true;
+        self.last = Some(flip.saturating_sub(lead));
+        let action = self.drawn(now);
+        if late {
+            self.late += 1;
+            self.strain = STRAINED_FOR;
+        }
+        action
+    }
+
+    /// The ticks follow no screen from now on.
+    pub const fn unsync(&mut self) {
+        self.synced = false;
+    }
+
+    /// How many frames a screen showed later than they were meant for.
+    #[must_use]
+    pub const fn late(&self) -> u64 {
+        self.late
+    }
+
     fn draw_or_wait(&mut self, now: Duration) -> Action {
         match self.earliest() {
             Some(at) if now < at => {
@@ -217,6 +268,7 @@ impl Redraw {
         self.last = Some(began);
         self.since_shift = self.since_shift.saturating_add(1);
         self.state = State::Drawing { again: false, tick: false };
+        self.ticked = false;
         Action::Draw
     }
 

@@ -28,6 +28,12 @@ impl Refresh {
         range.contains(&millihertz).then_some(Self(millihertz as u32))
     }
 
+    /// The rate nearest to this one, in millihertz.
+    #[must_use]
+    pub fn nearest(millihertz: u32) -> Self {
+        Self(millihertz.clamp(Self::MIN.0, Self::MAX.0))
+    }
+
     /// The rate in millihertz.
     #[must_use]
     pub const fn millihertz(self) -> u32 {

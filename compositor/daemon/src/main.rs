@@ -3,7 +3,7 @@
 //! One thread owns all state and runs an event loop; each port has a thread that draws. Modules
 //! follow a picture: [`relay`] lets each client send its share, [`protocols`] and [`handlers`] take
 //! it, [`surfaces`] and [`windows`] keep it, [`scene`] lists it, [`ports`] plan it, [`render`] draws
-//! it, and the capture protocol hands it on. Input goes the other way through [`seats`]. All of that
+//! it, and [`screens`] and the capture protocol hand it on. Input goes the other way through [`seats`]. All of that
 //! is one [`turn`].
 
 mod accounts;
@@ -28,6 +28,7 @@ mod reload;
 mod remember;
 mod render;
 mod scene;
+mod screens;
 mod seats;
 mod service;
 mod sockets;

@@ -48,7 +48,7 @@ impl State {
     pub(crate) fn reload(&mut self) {
         let outcome = Config::load_with_text(&self.config_path)
             .map_err(ApplyError::from)
-            .and_then(|(config, text)| self.apply(config, &text));
+            .and_then(|(config, text)| self.apply(&config, &text));
         match outcome {
             Ok(()) => tracing::info!("the configuration was read again"),
             Err(error) => {
@@ -57,13 +57,14 @@ impl State {
         }
     }
 
-    fn apply(&mut self, config: Config, text: &str) -> Result<(), ApplyError> {
+    fn apply(&mut self, config: &Config, text: &str) -> Result<(), ApplyError> {
         // Everything that can fail comes first and changes nothing that is seen.
         if !self.programs.can_run(&config.programs) {
             return Err(ApplyError::Programs);
         }
-        let splash = splash(&config)?;
-        let files = Files::load(&config)?;
+        let splash = splash(config)?;
+        let files = Files::load(config)?;
+        let config = self.cards.read(config);
         let viewer_sizes = kept(&self.viewer_sizes, &config);
         let device = self.resized(&config, &files.sizes(), &viewer_sizes)?;
         let added = self.add_ports(&device, splash.as_ref(), config.render.renderer)?;
@@ -88,6 +89,7 @@ impl State {
         self.supersede_held();
         self.set_device(device);
         self.tell_all_toplevels();
+        self.attach_screens();
         let ports: Vec<PortId> = self.ports.iter().map(|(id, _)| id).collect();
         for id in ports {
             self.change_splash(id, splash.as_ref());
@@ -114,6 +116,7 @@ impl State {
         }
         self.drop_ports();
         self.change_modes(&before);
+        self.change_powers(&before);
         self.change_gammas(&before);
         if moves_toplevels(&before, &self.device) {
             self.place_all_toplevels();
@@ -173,7 +176,9 @@ impl State {
             }
             let picture =
                 splash.cloned().or_else(|| splash::built_in(port.mode.size, port.background));
-            if let Err(error) = self.ports.add(&self.display, id, port, picture, renderer) {
+            let monitor = self.cards.monitor(port.name.as_str());
+            let shown = (picture, monitor);
+            if let Err(error) = self.ports.add(&self.display, id, port, shown, renderer) {
                 added.into_iter().for_each(|id| self.remove_port(id));
                 return Err(error.into());
             }
@@ -206,7 +211,8 @@ impl State {
         self.globals.screencopy.removed(id);
         self.remove_seats_of(id);
         self.forget_commits_of(id);
-        let Some(port) = self.ports.remove(&self.display, id) else { return };
+        let Some(mut port) = self.ports.remove(&self.display, id) else { return };
+        port.screen.turn_off();
         tracing::info!(port = port.name, "removed");
         let global = port.global.clone();
         let timer = self.handle.insert_source(Timer::from_duration(LINGER), move |_, (), state| {
@@ -239,6 +245,18 @@ impl State {
         }
     }
 
+    /// Screens are lit and go dark with their ports.
+    fn change_powers(&mut self, before: &Device) {
+        for (id, port) in self.device.ports() {
+            let lit = port.power.is_lit();
+            if before.port(id).is_some_and(|before| before.power.is_lit() != lit)
+                && let Some(shown) = self.ports.get_mut(id)
+            {
+                shown.screen.set_lit(lit);
+            }
+        }
+    }
+
     fn change_modes(&mut self, before: &Device) {
         let modes: BTreeMap<PortId, _> = self.device.ports().map(|(id, p)| (id, p.mode)).collect();
         for (id, mode) in modes {
@@ -247,6 +265,9 @@ impl State {
             }
             let Some(port) = self.ports.get_mut(id) else { continue };
             let (resized, output) = (port.set_mode(mode), port.output.clone());
+            if let Some((_, wanted)) = self.cards.of_port(&port.name) {
+                port.screen.set_mode(wanted.of_size(mode.size));
+            }
             if resized {
                 self.globals.capture.resized(SourceId::Port(id), mode.size);
                 self.globals.safety.resized(id, Some(mode.size));

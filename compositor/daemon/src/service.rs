@@ -36,6 +36,7 @@ use crate::{
     reload::{self, ApplyError},
     remember::{Digest, Memory, Start},
     render::Drawn,
+    screens::{self, Cards},
     seats::Seats,
     sockets::{HandedError, HandedOver, Sockets},
     state::{Globals, State, Statistics},
@@ -63,9 +64,12 @@ pub(crate) enum ServiceError {
 /// Runs the service until it is told to end.
 pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
     let ready_fd = cli.ready_fd.map(porthole_program::ready_fd).transpose()?;
-    let handed = HandedOver::take()?;
+    let mut handed = HandedOver::take()?;
+    let mut cards = Cards::new(handed.take_cards());
     let (config, text) = Config::load_with_text(&cli.config).map_err(ApplyError::from)?;
     let splash = reload::splash(&config)?;
+    // Sizes may be those of screens.
+    let config = cards.read(&config);
     let mut pictures = Pictures::default();
     pictures.files = Files::load(&config).map_err(ApplyError::from)?;
     let images = pictures.files.sizes();
@@ -85,6 +89,8 @@ pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
         Signals::new(&[Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGTERM, Signal::SIGINT])?;
     let display: Display<State> =
         Display::new().map_err(|e| ServiceError::Display(e.to_string()))?;
+    // A socket of this kind cannot be made later.
+    let uevents = screens::listen(&config);
     // Threads inherit it as well.
     let starts_programs = confine(cli, &config, &runtime, &state_dir);
     memory.start();
@@ -102,6 +108,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
         memory,
         control: Control::default(),
         ports: Ports::new(answers),
+        cards,
         seats: Seats::new(SeatState::new(), config.input.repeat),
         windows: Windows::default(),
         layers: Layers::default(),
@@ -114,11 +121,13 @@ pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
         config,
     };
     insert_sources(&event_loop, signals, drawn, released)?;
+    state.watch_uevents(uevents);
     let mut turn =
         Turn::new(display, event_loop.handle()).map_err(|e| ServiceError::Loop(e.into()))?;
 
     let ports = state.add_ports(&device, splash.as_ref(), state.config.render.renderer)?;
     state.device = device;
+    state.attach_screens();
     state.memory.changed();
     show_splash(&mut event_loop, &mut state, &ports)?;
     open(&mut state, ready_fd)?;

@@ -43,6 +43,7 @@ use crate::{
         wfd::WfdState,
     },
     remember::Memory,
+    screens::Cards,
     seats::Seats,
     sockets::{Sockets, socket_of},
     windows::Windows,
@@ -65,6 +66,8 @@ pub(crate) struct State {
     pub(crate) control: Control,
     pub(crate) globals: Globals,
     pub(crate) ports: Ports,
+    /// Graphics cards that ports are on.
+    pub(crate) cards: Cards,
     pub(crate) seats: Seats,
     pub(crate) windows: Windows,
     pub(crate) layers: Layers,
@@ -164,7 +167,7 @@ impl State {
             .iter()
             .map(|(_, p)| {
                 let counts =
-                    serde_json::json!({ "frames": p.frames, "composed_bytes": p.composed_bytes, "gpu_frames": p.gpu_frames });
+                    serde_json::json!({ "frames": p.frames, "composed_bytes": p.composed_bytes, "gpu_frames": p.gpu_frames, "screen_bytes": p.screen_bytes, "late_frames": p.late_frames() });
                 (p.name.clone(), counts)
             })
             .collect();

@@ -58,7 +58,11 @@ impl Image {
         Image::with("initramfs-plain", PLAIN_MODULES)
     }
 
-    fn with(name: &str, modules: &[&str]) -> Result<Image> {
+    /// The same with other modules, as an archive of another name.
+    ///
+    /// # Errors
+    /// As [`Image::prepare`].
+    pub fn with(name: &str, modules: &[&str]) -> Result<Image> {
         let kernel = kernel::of_this_release()?;
         let busybox = packages::unpacked("busybox-static")?;
         let busybox = [busybox.join("usr/bin/busybox"), busybox.join("bin/busybox")];

@@ -14,6 +14,7 @@ pub mod disks;
 pub mod error;
 pub mod image;
 pub mod kernel;
+pub mod kms;
 pub mod modules;
 pub mod packages;
 pub mod plain;

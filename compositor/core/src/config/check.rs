@@ -7,7 +7,8 @@ use porthole_pixel::Rect;
 use super::entries::{Entries, Entry};
 use super::fields::{Report, Table};
 use super::{
-    Budget, Config, Content, Input, Layer, Limits, Port, Quota, Render, Standing, limits, suggest,
+    Budget, Config, Content, Input, Layer, Limits, Port, PortKind, Quota, Render, Standing, limits,
+    suggest,
 };
 use crate::name::Name;
 
@@ -18,6 +19,7 @@ pub(super) fn all(
     (limits, budget): (Limits, Budget),
 ) -> Config {
     names(report, &found);
+    connectors(report, &found.ports);
     memory(report, &found.ports);
     // Layers first get the rectangle that they were not given.
     for entry in &mut found.layers {
@@ -68,6 +70,25 @@ fn names(report: &mut Report<'_>, found: &Entries<'_>) {
     }
 }
 
+/// Whether the file says which size a port has.
+const fn has_size(port: &Port) -> bool {
+    !matches!(&port.kind, PortKind::Drm(connector) if connector.own_size)
+}
+
+/// A connector is one port's.
+fn connectors(report: &mut Report<'_>, ports: &[Entry<'_, Port>]) {
+    let mut taken = BTreeMap::new();
+    for entry in ports.iter().filter(|entry| entry.sound) {
+        let PortKind::Drm(connector) = &entry.item.kind else { continue };
+        let of = (&connector.name, &connector.card);
+        if let Some(first) = taken.insert(of, &entry.item.name) {
+            let (name, port) = (&connector.name, &entry.item.name);
+            let what = format!("ports '{first}' and '{port}' are both on connector '{name}'");
+            report.add(entry.table.at("connector"), what, "have one port on each connector");
+        }
+    }
+}
+
 fn unique<'e, 't: 'e>(
     report: &mut Report<'_>,
     kind: &str,
@@ -110,7 +131,8 @@ fn references(report: &mut Report<'_>, found: &Entries<'_>, entry: &Entry<'_, (L
             let known = found.ports.iter().map(|port| port.item.name.as_str());
             unknown(report, entry.table.at("port"), "port", &layer.port, known);
         }
-        Some(port) if *given && port.sound && !layer.rect.is_empty() => {
+        // A screen's own size is not known here: what reaches out of it is cut.
+        Some(port) if *given && port.sound && !layer.rect.is_empty() && has_size(&port.item) => {
             let size = port.item.area();
             if !Rect::from_size(size).contains_rect(layer.rect) {
                 let what = format!(

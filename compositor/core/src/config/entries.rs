@@ -2,28 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use porthole_pixel::Size;
 use toml::de::DeValue;
 
 use super::fields::{Report, Table, integer};
 use super::suggest;
 use super::{
-    Guest, Input, Keymap, Layer, Port, PortKind, Program, Render, Renderer, Repeat, ResizedBy,
-    Restart, Socket, limits,
+    Guest, Input, Keymap, Layer, Port, Program, Render, Renderer, Repeat, Restart, Socket, limits,
 };
 use crate::chord::Chord;
 use crate::color::Color;
-use crate::model::Gamma;
 use crate::owner::Owner;
-use crate::refresh::Refresh;
 use crate::rights::{Right, RightError, SocketRights};
-use crate::scale::Scale;
 use crate::scene::Transform;
 
 mod layer;
+mod port;
 mod quota;
 
 pub(super) use layer::layer;
+pub(super) use port::port;
 pub(super) use quota::{budget, limits, standing};
 
 /// An entry as far as it could be read.
@@ -59,6 +56,8 @@ pub(super) fn keys(kind: &str) -> (&'static str, &'static [&'static str]) {
             &[
                 "name",
                 "kind",
+                "connector",
+                "card",
                 "size",
                 "refresh",
                 "scale",
@@ -184,45 +183,6 @@ pub(super) fn list<'t, T>(
         }
     }
     found
-}
-
-pub(super) fn port(report: &mut Report<'_>, table: &Table<'_>) -> Option<Port> {
-    let name = table.needed_name(report, "name");
-    let kind = table.choice(report, "kind", &[("headless", PortKind::Headless)]);
-    if !table.has("size") {
-        table.missing(report, "size", "add size = [1280, 720]");
-    }
-    let remedy = format!(
-        "write size = [WIDTH, HEIGHT] with sides of {} to {} pixels",
-        limits::PORT_SIDE.start(),
-        limits::PORT_SIDE.end()
-    );
-    let size = table.numbers(report, "size", &remedy, |value| {
-        let side = integer(value).filter(|side| limits::PORT_SIDE.contains(side))?;
-        u32::try_from(side).ok()
-    });
-    let remedy = "use a number of Hz from 1 to 240";
-    let refresh = table.number(report, "refresh", remedy, Refresh::from_hz);
-    let remedy = "use a number from 1 to 4, in steps of 1/120";
-    let scale = table.number(report, "scale", remedy, Scale::new);
-    let resizes = [("config", ResizedBy::Configuration), ("viewers", ResizedBy::Viewers)];
-    let resized_by = table.choice(report, "resize", &resizes);
-    let background = color(report, table, "background");
-    let remedy = "use a number from 0.25 to 4";
-    let gamma = table.number(report, "gamma", remedy, Gamma::new);
-    let pipelines = table.integer(report, "pipelines", &limits::PIPELINES);
-    Some(Port {
-        name: name?,
-        kind: kind.unwrap_or_default(),
-        size: size.map_or_else(Size::default, |[width, height]| Size { width, height }),
-        refresh: refresh.unwrap_or_default(),
-        scale: scale.unwrap_or_default(),
-        resized_by: resized_by.unwrap_or_default(),
-        background: background.unwrap_or_default(),
-        pipelines: small(pipelines).unwrap_or(limits::DEFAULT_PIPELINES),
-        transform: transform(report, table),
-        gamma: gamma.unwrap_or_default(),
-    })
 }
 
 fn color(report: &mut Report<'_>, table: &Table<'_>, key: &str) -> Option<Color> {

@@ -12,6 +12,10 @@ pub const VERSION: i64 = 1;
 pub const FILE_BYTES: u64 = 1 << 20;
 /// Each side of a port, in pixels.
 pub const PORT_SIDE: RangeInclusive<i64> = 16..=16384;
+/// The size of a port that takes its screen's, while there is no screen: the least that any shows.
+pub const UNKNOWN_SCREEN: Size = Size::new(1024, 768);
+/// Characters of a connector's name.
+pub const CONNECTOR_NAME: usize = 32;
 /// Repeats of a held key in a second.
 pub const REPEAT_RATE: RangeInclusive<i64> = 0..=100;
 /// Milliseconds before the first.

@@ -58,8 +58,8 @@ impl Device {
         self.pixel_rate = limit;
     }
 
-    /// The changes that give ports the sizes of `after` instead of those of `before`, which differ in
-    /// nothing else. What was set meanwhile stays: only places change. A layer that is where `before` has
+    /// The changes that give ports the sizes and rates of `after` instead of those of `before`, which
+    /// differ in nothing else. What was set meanwhile stays: only places change. A layer that is where `before` has
     /// it goes to where `after` has it; one that fills its port goes on filling it; any other one is cut
     /// to what is left.
     ///
@@ -69,10 +69,14 @@ impl Device {
         let mut pending = Pending::new();
         for wanted in &after.ports {
             let Some((id, port)) = self.port_named(wanted.name.as_str()) else { continue };
-            if port.mode.size == wanted.size {
+            let was = before.port(wanted.name.as_str()).map(|port| port.refresh);
+            let refresh =
+                if was == Some(wanted.refresh) { port.mode.refresh } else { wanted.refresh };
+            let mode = Mode { size: wanted.size, refresh, ..port.mode };
+            if port.mode == mode {
                 continue;
             }
-            let resized = Port { mode: Mode { size: wanted.size, ..port.mode }, ..port.clone() };
+            let resized = Port { mode, ..port.clone() };
             pending.set_mode(id, resized.mode)?;
             let (old, new) = (Rect::from_size(port.area()), Rect::from_size(resized.area()));
             for (id, pipeline) in self.pipelines_of(id) {

@@ -258,3 +258,44 @@ fn a_port_that_was_behind_is_strained_for_some_frames() {
     ]);
     assert!(!redraw.is_strained());
 }
+
+/// A port of 100 Hz whose screen showed a frame at 10 ms, and which takes 2 ms for a frame.
+fn on_screen() -> Redraw {
+    let mut redraw = Redraw::new(Refresh::from_hz(100.0).unwrap());
+    assert_eq!(redraw.damage(ms(3)), Draw);
+    assert_eq!(redraw.flipped(ms(10), ms(2), ms(10)), Nothing);
+    redraw
+}
+
+#[test]
+fn a_screens_next_frame_is_drawn_a_little_before_its_next_flip() {
+    let mut redraw = on_screen();
+    assert_eq!(redraw.damage(ms(11)), ArmTimer(ms(18)));
+    assert_eq!(redraw.damage(ms(15)), Nothing);
+    assert_eq!(redraw.missed(ms(16)), Nothing, "ticks of a screen are not put off");
+    assert_eq!(redraw.timer(ms(18)), Draw);
+    assert_eq!(redraw.damage(ms(19)), Nothing);
+    assert_eq!(redraw.flipped(ms(20), ms(2), ms(21)), ArmTimer(ms(28)));
+    assert_eq!((redraw.late(), redraw.is_strained()), (0, false));
+}
+
+#[test]
+fn a_screen_that_was_idle_draws_at_once_and_in_step() {
+    let mut redraw = on_screen();
+    assert_eq!(redraw.damage(ms(503)), Draw);
+    assert_eq!(redraw.flipped(ms(510), ms(2), ms(510)), Nothing);
+    assert_eq!(redraw.damage(ms(511)), ArmTimer(ms(518)));
+    assert_eq!(redraw.late(), 0);
+}
+
+#[test]
+fn frames_that_miss_their_flip_are_counted() {
+    let mut redraw = on_screen();
+    assert_eq!(redraw.damage(ms(11)), ArmTimer(ms(18)));
+    assert_eq!(redraw.timer(ms(18)), Draw);
+    assert_eq!(redraw.flipped(ms(30), ms(2), ms(30)), Nothing);
+    assert_eq!((redraw.late(), redraw.is_strained()), (1, true));
+    redraw.unsync();
+    assert_eq!(redraw.flipped(ms(40), ms(2), ms(40)), Nothing, "a stray flip changes nothing");
+    assert_eq!(redraw.late(), 1);
+}

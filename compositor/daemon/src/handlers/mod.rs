@@ -15,6 +15,7 @@ mod pending;
 mod process;
 mod safety;
 mod screencopy;
+mod screens;
 mod seat;
 mod seat_feedback;
 mod selection;

@@ -22,10 +22,10 @@ use smithay::{
     wayland::presentation::Refresh,
 };
 
-use super::Port;
+use super::{Port, flip::Shown};
 use crate::{
     clock, cursor,
-    layers::{self, Shown},
+    layers::{self, Shown as LayerShown},
     protocols::{
         capture::SourceId,
         safety::SafetyHandler,
@@ -128,7 +128,7 @@ impl State {
         let held = std::mem::take(&mut scene.waiting.held);
         self.released.send();
         if let Some(port) = self.ports.get(id) {
-            present(port, scene.waiting, clock::now());
+            present(port, scene.waiting, Shown::Drawn(clock::now()));
         }
         self.release_shown(held);
     }
@@ -158,10 +158,10 @@ impl State {
         for (pipeline, layer) in pipelines {
             let mask = layer.mask.and_then(|mask| self.pictures.mask(mask));
             match self.shown_in(pipeline, layer) {
-                Shown::Nothing => {}
-                Shown::Image(pixels) => scene.add_image(pipeline, layer, mask, pixels),
-                Shown::Before(snapshot) => scene.add_snapshot(pipeline, layer, mask, snapshot),
-                Shown::Window(window) => {
+                LayerShown::Nothing => {}
+                LayerShown::Image(pixels) => scene.add_image(pipeline, layer, mask, pixels),
+                LayerShown::Before(snapshot) => scene.add_snapshot(pipeline, layer, mask, snapshot),
+                LayerShown::Window(window) => {
                     let scale = windows::scale_for(window.wl_surface(), scale).factor();
                     let popups = self.globals.xdg_shell.popup_surfaces();
                     let tree = (window.wl_surface(), popups);
@@ -221,10 +221,12 @@ impl State {
         let captures = self.take_captures(id, size);
         let views = self.take_views(id);
         let to_sign = self.globals.safety.to_sign(id, &plan.damage);
+        let screen = self.screen_target(id, &plan.damage);
         let Some(port) = self.ports.get_mut(id) else { return };
         let nobody_waits = captures.is_empty() && views.is_empty() && to_sign.is_empty();
+        let nobody_waits = nobody_waits && screen.is_none();
         if plan.damage.is_empty() && same_held && nobody_waits {
-            self.present_in_flight(id, scene.waiting, clock::now());
+            self.present_in_flight(id, scene.waiting, Shown::Drawn(clock::now()));
             self.refresh_input(id);
             return;
         }
@@ -243,10 +245,12 @@ impl State {
             painted,
             gamma,
             direct,
+            screen,
             captures,
             views,
             to_sign,
         };
+        port.for_screen = frame.screen.is_some();
         port.in_flight = Some(scene.waiting);
         let at_once =
             if port.capturing { Err(Box::new(frame)) } else { port.render.draw_here(frame) };
@@ -275,7 +279,8 @@ impl State {
     pub(crate) fn serve_captures(&mut self, id: PortId) {
         let Some(port) = self.ports.get(id) else { return };
         // A frame under way, or one to come, takes them along.
-        if port.in_flight.is_some() || port.capturing || port.stale {
+        let drawing = port.in_flight.is_some() && port.flip.is_none();
+        if drawing || port.capturing || port.stale {
             return;
         }
         let captures = self.take_captures(id, port.size);
@@ -295,6 +300,7 @@ impl State {
             painted: Region::new(),
             gamma: None,
             direct: None,
+            screen: None,
             captures,
             views,
             to_sign: Vec::new(),
@@ -323,29 +329,41 @@ impl State {
         let Some(port) = self.ports.get_mut(id) else { return };
         port.composed_bytes += drawn.composed_bytes;
         port.gpu_frames += u64::from(drawn.by_gpu);
-        if drawn.serial.is_some() {
-            port.frames += 1;
-            let waiting = port.in_flight.take().unwrap_or_default();
-            if port.frames == 1 {
-                tracing::info!(port = port.name, "first frame");
-            }
-            self.present_in_flight(id, waiting, drawn.at);
-        } else {
+        port.screen_bytes += drawn.screen_bytes;
+        if drawn.serial.is_none() {
             port.capturing = false;
+        } else if !self.hand_to_screen(id) {
+            self.frame_shown(id, Shown::Drawn(drawn.at));
         }
         // What came in while the thread was busy.
         self.serve_captures(id);
     }
 
-    fn present_in_flight(&mut self, id: PortId, mut waiting: Waiting, at: Duration) {
+    /// The frame that was drawn is where it should be.
+    pub(super) fn frame_shown(&mut self, id: PortId, shown: Shown) {
+        let Some(port) = self.ports.get_mut(id) else { return };
+        port.frames += 1;
+        let waiting = port.in_flight.take().unwrap_or_default();
+        if port.frames == 1 {
+            tracing::info!(port = port.name, "first frame");
+        }
+        self.present_in_flight(id, waiting, shown);
+    }
+
+    fn present_in_flight(&mut self, id: PortId, mut waiting: Waiting, shown: Shown) {
         let held = std::mem::take(&mut waiting.held);
         // A client that is told to draw again looks for a buffer that it may draw into.
         self.released.send();
         let Some(port) = self.ports.get_mut(id) else { return };
-        present(port, waiting, at);
-        let shown = port.shown(at);
-        let action = port.redraw.drawn(clock::now());
-        self.globals.wfd.presented(id, shown, clock::now());
+        present(port, waiting, shown);
+        let (frame, now) = (port.shown(shown.at()), clock::now());
+        let action = match shown {
+            Shown::Flipped { at, sequence } if sequence > 0 => {
+                port.redraw.flipped(at, port.lead, now)
+            }
+            _ => port.redraw.drawn(now),
+        };
+        self.globals.wfd.presented(id, frame, now);
         self.redraw_action(id, action);
         self.release_shown(held);
     }
@@ -370,15 +388,23 @@ impl Port {
 }
 
 /// Tells clients that their content is on the port.
-fn present(port: &Port, waiting: Waiting, at: Duration) {
+fn present(port: &Port, waiting: Waiting, shown: Shown) {
+    let at = shown.at();
     #[expect(clippy::cast_possible_truncation, reason = "Wayland's event time wraps by design")]
     let time = at.as_millis() as u32;
     for callback in waiting.callbacks {
         callback.done(time);
     }
     let period = port.refresh.period();
-    for feedback in waiting.feedback {
+    let (number, kind) = match shown {
         // A headless port shows a frame when its last pixel is in place: no vblank, no zero copy.
-        feedback.presented(&port.output, at, Refresh::fixed(period), port.serial, Kind::empty());
+        Shown::Drawn(_) => (port.serial, Kind::empty()),
+        Shown::Flipped { sequence: 0, .. } => (port.serial, Kind::HwCompletion),
+        Shown::Flipped { sequence, .. } => {
+            (sequence.into(), Kind::Vsync | Kind::HwClock | Kind::HwCompletion)
+        }
+    };
+    for feedback in waiting.feedback {
+        feedback.presented(&port.output, at, Refresh::fixed(period), number, kind);
     }
 }

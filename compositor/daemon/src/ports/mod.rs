@@ -1,7 +1,8 @@
-//! Outputs: each has a planner, a redraw loop and a render thread of its own.
+//! Outputs: each has a planner, a redraw loop, a render thread and perhaps a screen of its own.
 
 mod account;
 mod draw;
+mod flip;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -30,6 +31,7 @@ use crate::{
     protocols::shm::Pixels,
     render::{Drawn, RenderThread},
     scene::InputSurface,
+    screens::{Screen, drm::Monitor},
     state::State,
     surfaces::Waiting,
 };
@@ -52,6 +54,14 @@ pub(crate) struct Port {
     redraw: Redraw,
     timer: Option<RegistrationToken>,
     render: RenderThread,
+    /// Where its finished pictures go besides into captures.
+    pub(crate) screen: Screen,
+    /// The screen has a frame and has not shown it yet.
+    flip: Option<flip::Awaited>,
+    /// The frame that is drawn goes to the screen.
+    for_screen: bool,
+    /// How long before a screen's next flip a frame is begun.
+    lead: Duration,
     /// Shown until every layer of the port has shown a frame.
     splash: Option<Arc<Pixels>>,
     /// What takes input in the last planned frame.
@@ -74,6 +84,8 @@ pub(crate) struct Port {
     pub(crate) composed_bytes: u64,
     /// Frames that a GPU composed since it began.
     pub(crate) gpu_frames: u64,
+    /// Bytes written into the memory of its screen since it began.
+    pub(crate) screen_bytes: u64,
     /// Frames presented since it began.
     pub(crate) frames: u64,
 }
@@ -121,19 +133,11 @@ impl Ports {
         display: &DisplayHandle,
         id: PortId,
         port: &model::Port,
-        splash: Option<Arc<Pixels>>,
+        (splash, monitor): (Option<Arc<Pixels>>, Option<Monitor>),
         renderer: Renderer,
     ) -> io::Result<()> {
         let name = port.name.to_string();
-        let output = Output::new(
-            name.clone(),
-            PhysicalProperties {
-                size: millimetres(port.mode.size).into(),
-                subpixel: Subpixel::Unknown,
-                make: "Porthole".into(),
-                model: "headless".into(),
-            },
-        );
+        let output = Output::new(name.clone(), physical(port.mode.size, monitor));
         set_mode(&output, port.mode);
         let global = output.create_global::<State>(display);
         let render = RenderThread::start(&name, id, renderer, self.answers.clone())?;
@@ -150,6 +154,10 @@ impl Ports {
                 redraw: Redraw::new(port.mode.refresh),
                 timer: None,
                 render,
+                screen: Screen::Headless,
+                flip: None,
+                for_screen: false,
+                lead: Duration::ZERO,
                 splash,
                 input: Vec::new(),
                 in_flight: None,
@@ -161,6 +169,7 @@ impl Ports {
                 serial: 0,
                 composed_bytes: 0,
                 gpu_frames: 0,
+                screen_bytes: 0,
                 frames: 0,
             },
         );
@@ -186,6 +195,11 @@ impl Port {
     pub(crate) fn millimetres(&self) -> (u32, u32) {
         let size = self.output.physical_properties().size;
         (u32::try_from(size.w).unwrap_or(0), u32::try_from(size.h).unwrap_or(0))
+    }
+
+    /// Frames that its screen showed later than they were meant for.
+    pub(crate) const fn late_frames(&self) -> u64 {
+        self.redraw.late()
     }
 
     /// Whether it was behind not long ago.
@@ -242,6 +256,17 @@ fn set_mode(output: &Output, mode: model::Mode) {
     let turn = Some(Transform::Normal);
     output.change_current_state(Some(wl_mode), turn, Some(scale), Some((0, 0).into()));
     output.set_preferred(wl_mode);
+}
+
+/// What clients are told of the thing itself.
+fn physical(size: Size, monitor: Option<Monitor>) -> PhysicalProperties {
+    let known = monitor.as_ref().map(|monitor| monitor.millimetres);
+    let known = known.filter(|(width, height)| *width > 0 && *height > 0);
+    let signed = |v: u32| i32::try_from(v).unwrap_or(i32::MAX);
+    let size = known.map_or_else(|| millimetres(size), |(w, h)| (signed(w), signed(h)));
+    let (make, model) = monitor
+        .map_or_else(|| ("Porthole".into(), "headless".into()), |known| (known.make, known.model));
+    PhysicalProperties { size: size.into(), subpixel: Subpixel::Unknown, make, model }
 }
 
 /// A size at 96 pixels an inch, as clients expect of a desktop.

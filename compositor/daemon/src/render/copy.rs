@@ -10,7 +10,10 @@ use crate::protocols::shm::Pixels;
 
 /// Rows of a client's picture that are copied in one go, so that they are still in the cache when they
 /// are copied on.
-const ROWS: u8 = 16;
+pub(super) const ROWS: u8 = 16;
+
+/// A pointer's picture, and where its top left corner is.
+pub(crate) type Pointer = (Arc<Pixels>, i32, i32);
 
 /// Serves a capture.
 pub(super) fn capture(picture: View<'_>, job: &CaptureJob) -> Captured {
@@ -38,8 +41,7 @@ fn copy(picture: View<'_>, job: &CaptureJob) -> io::Result<u64> {
             written += write(&part, origin, job, strip)?;
         }
     }
-    let painted: Region =
-        job.cursors.iter().filter_map(|c| place(c).destination.intersect(area)).collect();
+    let painted: Region = reached(&job.cursors).filter_map(|rect| rect.intersect(area)).collect();
     for rect in painted.rects() {
         written += paint(picture, job, *rect)?;
     }
@@ -58,9 +60,13 @@ fn write(picture: &Canvas, origin: (i32, i32), job: &CaptureJob, rect: Rect) -> 
 /// Writes a rectangle with the pointers that reach into it. One may lie over another, so all are
 /// painted before anything is copied.
 fn paint(picture: View<'_>, job: &CaptureJob, rect: Rect) -> io::Result<u64> {
+    write(&with_pointers(picture, &job.cursors, rect), (rect.x, rect.y), job, rect)
+}
+
+/// A part of a picture with the pointers that reach into it.
+pub(super) fn with_pointers(picture: View<'_>, pointers: &[Pointer], rect: Rect) -> Canvas {
     let mut patch = picture.copy(rect);
-    let draws: Vec<Draw> = job
-        .cursors
+    let draws: Vec<Draw> = pointers
         .iter()
         .map(|cursor| {
             let mut mapping = place(cursor);
@@ -78,11 +84,16 @@ fn paint(picture: View<'_>, job: &CaptureJob, rect: Rect) -> io::Result<u64> {
         })
         .collect();
     patch.draw_all(&draws);
-    write(&patch, (rect.x, rect.y), job, rect)
+    patch
+}
+
+/// Where pointers are.
+pub(super) fn reached(pointers: &[Pointer]) -> impl Iterator<Item = Rect> + '_ {
+    pointers.iter().map(|pointer| place(pointer).destination)
 }
 
 /// Where a pointer goes, pixel for pixel.
-fn place((pixels, x, y): &(Arc<Pixels>, i32, i32)) -> Mapping {
+fn place((pixels, x, y): &Pointer) -> Mapping {
     let size = pixels.layout().size();
     Mapping {
         source: SourceRect::from_size(size),

@@ -11,6 +11,7 @@ mod layer;
 mod mask;
 mod picture;
 mod scaled;
+mod screen;
 mod sign;
 mod thread;
 
@@ -25,6 +26,7 @@ use porthole_pixel::{Rect, Region, Size, blend::Formula};
 use canvas::Canvas;
 use exact::Exact;
 pub(crate) use mask::{Coverage, DrawMask};
+pub(crate) use screen::{ScreenMemory, ScreenTarget};
 pub(crate) use thread::RenderThread;
 
 use crate::protocols::{
@@ -51,6 +53,8 @@ pub(crate) struct FramePlan {
     pub(crate) gamma: Option<Box<[u8; 256]>>,
     /// Shown as it is instead: nothing is drawn.
     pub(crate) direct: Option<Draw>,
+    /// The memory of a screen that is to show the finished picture.
+    pub(crate) screen: Option<ScreenTarget>,
     /// Who wants the finished picture.
     pub(crate) captures: Vec<CaptureJob>,
     /// Who wants something else drawn.
@@ -79,7 +83,8 @@ impl FramePlan {
         let Some(copies) = copies.filter(|_| !for_others && self.gamma.is_none()) else {
             return false;
         };
-        draws + copies + self.clear.area() <= LITTLE_WORK
+        let screen = self.screen.as_ref().map_or(0, ScreenTarget::work);
+        draws + copies + self.clear.area() + screen <= LITTLE_WORK
     }
 }
 
@@ -201,6 +206,8 @@ pub(crate) struct Drawn {
     pub(crate) composed_bytes: u64,
     /// Whether a GPU wrote them.
     pub(crate) by_gpu: bool,
+    /// Bytes written into the memory of the port's screen.
+    pub(crate) screen_bytes: u64,
     pub(crate) captures: Vec<Captured>,
     pub(crate) signatures: Vec<(RegionKey, u32)>,
 }

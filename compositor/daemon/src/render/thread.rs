@@ -100,6 +100,7 @@ fn find_gpu(renderer: Renderer, port: &str) -> Option<Gles> {
 fn draw(picture: &Mutex<Picture>, gpu: &mut Option<Gles>, mut plan: FramePlan) -> Drawn {
     let picture = &mut *picture.lock().unwrap_or_else(PoisonError::into_inner);
     let composed = picture.show(&mut plan, gpu);
+    let screen_bytes = plan.screen.as_ref().map_or(0, |target| target.show(picture.view()));
     let at = clock::now();
     let of_port = plan.captures.iter().map(|job| capture(picture.view(), job));
     let of_toplevels = plan.views.iter().map(|view| {
@@ -115,6 +116,7 @@ fn draw(picture: &Mutex<Picture>, gpu: &mut Option<Gles>, mut plan: FramePlan) -
         at,
         composed_bytes: composed.bytes,
         by_gpu: composed.by_gpu,
+        screen_bytes,
         captures,
         signatures,
     }
@@ -138,6 +140,7 @@ mod tests {
             painted: Region::new(),
             gamma: None,
             direct: None,
+            screen: None,
             captures: Vec::new(),
             views: Vec::new(),
             to_sign: Vec::new(),

@@ -1,11 +1,11 @@
-//! Listeners that outlive the service: those that the service manager hands over, and ours that it
-//! keeps for the next start.
+//! What outlives the service: listeners that the service manager hands over, and ours and graphics cards
+//! that it keeps for the next start.
 
 use std::{
     env, io,
     mem::MaybeUninit,
     os::{
-        fd::AsFd,
+        fd::{AsFd, BorrowedFd, OwnedFd},
         linux::net::SocketAddrExt,
         unix::{
             ffi::OsStrExt,
@@ -59,16 +59,23 @@ impl Handed {
     }
 }
 
-/// Listeners that were handed over.
+/// Graphics cards are kept under names that begin so, which no socket has.
+const CARD: &str = "card@";
+
+/// What was handed over: listeners, and graphics cards.
 #[derive(Debug, Default)]
-pub(crate) struct HandedOver(Vec<Handed>);
+pub(crate) struct HandedOver(Vec<Handed>, Vec<OwnedFd>);
 
 impl HandedOver {
     /// Takes what `LISTEN_FDS` announces. Call it before anything else is opened.
     pub(crate) fn take() -> Result<Self, HandedError> {
-        let mut handed = Vec::new();
+        let (mut handed, mut cards) = (Vec::new(), Vec::new());
         for (number, name) in sd_notify::listen_fds_with_names().map_err(HandedError::Variables)? {
             let fd = inherit(number).map_err(|e| HandedError::Descriptor(name.clone(), e))?;
+            if name.starts_with(CARD) {
+                cards.push(fd);
+                continue;
+            }
             let listens = socket_type(&fd) == Ok(SocketType::STREAM)
                 && socket_acceptconn(&fd).unwrap_or(false);
             let listener = UnixListener::from(fd);
@@ -78,7 +85,12 @@ impl HandedOver {
             let Some(path) = path else { return Err(HandedError::Kind(name)) };
             handed.push(Handed { name, listener, path });
         }
-        Ok(Self(handed))
+        Ok(Self(handed, cards))
+    }
+
+    /// The graphics cards, once.
+    pub(crate) fn take_cards(&mut self) -> Vec<OwnedFd> {
+        std::mem::take(&mut self.1)
     }
 
     /// The listener for a socket, once.
@@ -102,7 +114,7 @@ impl HandedOver {
 /// Asks the service manager to keep a listener for the next start. True when there is one to ask.
 pub(super) fn store(name: &str, listener: &UnixListener) -> bool {
     let text = format!("FDSTORE=1\nFDNAME={name}\nFDPOLL=0\n");
-    tell(&text, Some(listener))
+    tell(&text, Some(listener.as_fd()))
 }
 
 /// Has the service manager give up a listener that it keeps.
@@ -110,7 +122,14 @@ pub(super) fn forget(name: &str) {
     tell(&format!("FDSTOREREMOVE=1\nFDNAME={name}\n"), None);
 }
 
-fn tell(text: &str, descriptor: Option<&UnixListener>) -> bool {
+/// Asks the service manager to keep a graphics card, so that its screens keep their pictures until the
+/// next start.
+pub(crate) fn store_card(path: &Path, card: impl AsFd) -> bool {
+    let file = path.file_name().unwrap_or_default().to_string_lossy();
+    tell(&format!("FDSTORE=1\nFDNAME={CARD}{file}\nFDPOLL=0\n"), Some(card.as_fd()))
+}
+
+fn tell(text: &str, descriptor: Option<BorrowedFd<'_>>) -> bool {
     let Some(manager) = env::var_os("NOTIFY_SOCKET") else { return false };
     let address = match manager.as_bytes() {
         [b'@', name @ ..] => SocketAddr::from_abstract_name(name),
@@ -119,10 +138,9 @@ fn tell(text: &str, descriptor: Option<&UnixListener>) -> bool {
     let sent = address.and_then(|address| {
         let socket = UnixDatagram::unbound()?;
         socket.connect_addr(&address)?;
-        let borrowed = descriptor.map(AsFd::as_fd);
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = SendAncillaryBuffer::new(&mut space);
-        if let Some(descriptor) = &borrowed {
+        if let Some(descriptor) = &descriptor {
             control.push(SendAncillaryMessage::ScmRights(std::slice::from_ref(descriptor)));
         }
         let bytes = [io::IoSlice::new(text.as_bytes())];
@@ -131,7 +149,7 @@ fn tell(text: &str, descriptor: Option<&UnixListener>) -> bool {
     match sent {
         Ok(_) => true,
         Err(error) => {
-            tracing::warn!("the service manager was not told to keep the sockets: {error}");
+            tracing::warn!("the service manager was not told what to keep: {error}");
             false
         }
     }

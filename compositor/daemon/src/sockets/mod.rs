@@ -37,7 +37,7 @@ use crate::{
 };
 use access::Access;
 pub(crate) use client::{ClientState, SocketInfo, SocketKind, socket_of};
-pub(crate) use keep::{HandedError, HandedOver};
+pub(crate) use keep::{HandedError, HandedOver, store_card};
 
 /// Why sockets cannot be had. Each says what to do.
 #[derive(Debug, thiserror::Error)]

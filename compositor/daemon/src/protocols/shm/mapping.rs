@@ -16,8 +16,9 @@ pub(crate) enum Access {
 /// A whole pool, mapped.
 ///
 /// INVARIANT: the file behind it is sealed against shrinking, or a dma-buf, which has one size for
-/// life, and was at least `len` long when that was seen: every byte stays backed and no access raises
-/// SIGBUS. For a dma-buf this is its exporter's promise; clients cannot make exporters.
+/// life, or a graphics card's buffer, which is ours alone, and was at least `len` long when that was
+/// seen: every byte stays backed and no access raises SIGBUS. For a dma-buf this is its exporter's
+/// promise; clients cannot make exporters.
 #[derive(Debug)]
 pub(crate) struct Mapping {
     start: NonNull<u8>,
@@ -34,13 +35,19 @@ unsafe impl Sync for Mapping {}
 impl Mapping {
     /// Maps the first `len` bytes. The caller has checked the seal and the file's length.
     pub(crate) fn new(fd: impl AsFd, len: usize, access: Access) -> io::Result<Self> {
+        Self::at(fd, 0, len, access)
+    }
+
+    /// The same for `len` bytes from an offset, a multiple of the page's size. Graphics cards know their
+    /// buffers by offsets.
+    pub(crate) fn at(fd: impl AsFd, offset: u64, len: usize, access: Access) -> io::Result<Self> {
         let prot = match access {
             Access::Read => ProtFlags::READ,
             Access::Write => ProtFlags::READ | ProtFlags::WRITE,
         };
+        let (anywhere, flags) = (std::ptr::null_mut(), MapFlags::SHARED);
         // SAFETY: a fresh mapping at an address of the kernel's choice replaces nothing.
-        let start =
-            unsafe { rustix::mm::mmap(std::ptr::null_mut(), len, prot, MapFlags::SHARED, fd, 0) }?;
+        let start = unsafe { rustix::mm::mmap(anywhere, len, prot, flags, fd, offset) }?;
         let start = NonNull::new(start.cast::<u8>())
             .ok_or_else(|| io::Error::other("the kernel mapped the pool at address 0"))?;
         Ok(Self { start, len, access })

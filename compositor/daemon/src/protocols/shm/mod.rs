@@ -22,7 +22,7 @@ use smithay::reexports::wayland_server::{
 };
 
 pub(crate) use account::{Account, OverLimit};
-use mapping::Access;
+pub(crate) use mapping::{Access, Mapping};
 use pixels::BufferUse;
 pub(crate) use pixels::{Pixels, Releases};
 use pool::GrowError;

@@ -21,6 +21,7 @@ fn plan(draws: Vec<Draw>, size: Size) -> FramePlan {
         painted: Region::from_rect(Rect::from_size(size)),
         gamma: None,
         direct: None,
+        screen: None,
         captures: Vec::new(),
         views: Vec::new(),
         to_sign: Vec::new(),

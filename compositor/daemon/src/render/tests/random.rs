@@ -363,6 +363,7 @@ fn play(
             painted: plan.damage,
             gamma: None,
             direct: None,
+            screen: None,
             captures: Vec::new(),
             views: Vec::new(),
             to_sign: Vec::new(),

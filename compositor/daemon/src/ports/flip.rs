@@ -1,0 +1,108 @@
+//! Frames on screens: handed over when they are drawn, and shown some time later.
+
+use std::time::Duration;
+
+use porthole_core::model::PortId;
+use porthole_pixel::Region;
+use smithay::reexports::calloop::{
+    RegistrationToken,
+    timer::{TimeoutAction, Timer},
+};
+
+use crate::{
+    clock, protocols::capture::SourceId, render::ScreenTarget, screens::Show, state::State,
+};
+
+/// A card that has not shown a frame by then does not say when it does. Setting a mode takes a second on
+/// some.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// What handing over and waking up may take besides drawing.
+const SLACK: Duration = Duration::from_millis(1);
+
+/// A screen has a frame and has not shown it yet.
+#[derive(Debug)]
+pub(super) struct Awaited {
+    /// Goes on without the screen's word.
+    timer: Option<RegistrationToken>,
+}
+
+/// How a frame came to be seen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Shown {
+    /// It was drawn, and there is no more to it.
+    Drawn(Duration),
+    /// A screen shows it since then.
+    Flipped {
+        /// On the monotonic clock.
+        at: Duration,
+        /// Which of the screen's frames it is; 0 where the screen has no clock of its own.
+        sequence: u32,
+    },
+}
+
+impl Shown {
+    pub(super) const fn at(self) -> Duration {
+        match self {
+            Self::Drawn(at) | Self::Flipped { at, .. } => at,
+        }
+    }
+}
+
+impl State {
+    /// What of the port's next frame goes into its screen's memory.
+    pub(super) fn screen_target(&mut self, id: PortId, damage: &Region) -> Option<ScreenTarget> {
+        let mut target = self.ports.get_mut(id)?.screen.target(damage)?;
+        target.pointers = self.globals.capture.pointers(SourceId::Port(id));
+        Some(target)
+    }
+
+    /// Hands a drawn frame to its screen; false when nothing more will be heard of it.
+    pub(super) fn hand_to_screen(&mut self, id: PortId) -> bool {
+        let Some(port) = self.ports.get_mut(id) else { return false };
+        if !std::mem::take(&mut port.for_screen) || port.screen.show() == Show::AtOnce {
+            return false;
+        }
+        let took = clock::now().saturating_sub(port.planned);
+        // What takes long once may do so again; it is forgotten slowly.
+        port.lead = (took + took / 4 + SLACK)
+            .max(port.lead - port.lead / 32)
+            .min(port.redraw.period() * 3 / 4);
+        let timer = Timer::from_duration(PATIENCE);
+        let timer = self.handle.insert_source(timer, move |_, (), state| {
+            if let Some(port) = state.ports.get_mut(id)
+                && let Some(awaited) = &mut port.flip
+            {
+                awaited.timer = None;
+                tracing::warn!(port = port.name, "the screen does not say that it shows a frame");
+                state.flipped(id, clock::now(), 0);
+            }
+            TimeoutAction::Drop
+        });
+        port.flip = Some(Awaited { timer: timer.ok() });
+        true
+    }
+
+    /// A port's screen shows the frame that it was given last.
+    pub(crate) fn flipped(&mut self, id: PortId, at: Duration, sequence: u32) {
+        if let Some(port) = self.ports.get_mut(id) {
+            port.screen.shown();
+        }
+        self.end_flip(id, Shown::Flipped { at, sequence });
+    }
+
+    /// A port's screen is gone, perhaps with a frame on its way.
+    pub(crate) fn screen_gone(&mut self, id: PortId) {
+        let Some(port) = self.ports.get_mut(id) else { return };
+        port.redraw.unsync();
+        self.end_flip(id, Shown::Drawn(clock::now()));
+    }
+
+    fn end_flip(&mut self, id: PortId, shown: Shown) {
+        let Some(port) = self.ports.get_mut(id) else { return };
+        let Some(awaited) = port.flip.take() else { return };
+        if let Some(timer) = awaited.timer {
+            self.handle.remove(timer);
+        }
+        self.frame_shown(id, shown);
+    }
+}

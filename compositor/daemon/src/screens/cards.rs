@@ -1,0 +1,161 @@
+//! The graphics cards that are open, and which connectors the configuration's ports are on.
+
+use std::{
+    collections::BTreeMap,
+    os::fd::{AsFd, OwnedFd},
+    path::Path,
+    sync::Arc,
+};
+
+use porthole_core::{
+    Name,
+    config::{self, Config, Connector, PortKind, limits},
+};
+use rustix::fs::fstat;
+
+use super::drm::{Card, Chosen, DrmError, Found, Monitor, Wanted, chosen};
+
+/// Cards, and what is known of their screens.
+#[derive(Debug, Default)]
+pub(crate) struct Cards {
+    open: Vec<Arc<Card>>,
+    /// How many of them somebody listens to.
+    watched: usize,
+    /// Cards that an earlier run had, whose pictures are still shown.
+    handed: Vec<OwnedFd>,
+    /// What the file says, before screens had their say.
+    base: Config,
+    /// The modes that ports took from their screens, also while those are away.
+    modes: BTreeMap<Name, Chosen>,
+    /// What was last said of ports without a screen.
+    said: BTreeMap<Name, String>,
+}
+
+impl Cards {
+    /// No card is open yet. `handed` are cards that the service manager kept.
+    pub(crate) fn new(handed: Vec<OwnedFd>) -> Self {
+        Self { handed, ..Self::default() }
+    }
+
+    /// Those that were opened since it was last asked.
+    pub(crate) fn take_unwatched(&mut self) -> Vec<Arc<Card>> {
+        let seen = std::mem::replace(&mut self.watched, self.open.len());
+        self.open.get(seen..).unwrap_or_default().to_vec()
+    }
+
+    /// Forgets a card that is gone.
+    pub(crate) fn close(&mut self, card: &Arc<Card>) {
+        self.open.retain(|open| !Arc::ptr_eq(open, card));
+        self.watched = self.open.len();
+    }
+
+    /// A configuration with the sizes and rates that its ports take from their screens. It is what the
+    /// file says from now on.
+    pub(crate) fn read(&mut self, config: &Config) -> Config {
+        self.base = config.clone();
+        self.modes.retain(|name, _| config.port(name.as_str()).is_some());
+        self.ask(false)
+    }
+
+    /// The same for the configuration that was read last. With `probe`, screens are asked anew.
+    pub(crate) fn ask(&mut self, probe: bool) -> Config {
+        let mut config = self.base.clone();
+        for port in self.base.ports.clone() {
+            let PortKind::Drm(connector) = &port.kind else { continue };
+            if !connector.own_size && !connector.own_refresh {
+                continue;
+            }
+            let found = self.find(connector, probe).ok().filter(Found::is_connected);
+            if let Some(mode) = found.and_then(|found| chosen(&found, wanted(&port, connector))) {
+                self.modes.insert(port.name.clone(), mode);
+            }
+            let known = self.modes.get(&port.name);
+            let name = port.name.as_str();
+            if connector.own_size {
+                let size = known.map_or(limits::UNKNOWN_SCREEN, |mode| mode.size);
+                config = config.with_port_size(name, size);
+            }
+            if let Some(mode) = known.filter(|_| connector.own_refresh) {
+                config = config.with_port_refresh(name, mode.refresh);
+            }
+        }
+        config
+    }
+
+    /// The connector that a port is on, and the mode that the file wants it to have.
+    pub(crate) fn of_port(&self, name: &str) -> Option<(Connector, Wanted)> {
+        let port = self.base.port(name)?;
+        let PortKind::Drm(connector) = &port.kind else { return None };
+        Some((connector.clone(), wanted(port, connector)))
+    }
+
+    /// What the screen of a port says of itself.
+    pub(crate) fn monitor(&mut self, name: &str) -> Option<Monitor> {
+        let (connector, _) = self.of_port(name)?;
+        let found = self.find(&connector, false).ok()?;
+        Some(found.card.monitor(&found.info))
+    }
+
+    /// Looks for a connector, on cards that are open first.
+    ///
+    /// # Errors
+    /// Says which are there instead, or what is wrong with the card.
+    pub(crate) fn find(&mut self, connector: &Connector, probe: bool) -> Result<Found, DrmError> {
+        let mut known = Vec::new();
+        let mut failure = None;
+        let paths = connector.card.clone().map_or_else(Card::paths, |path| vec![path]);
+        let (open, closed): (Vec<_>, Vec<_>) =
+            paths.into_iter().partition(|path| self.open.iter().any(|card| card.path() == *path));
+        for path in open.into_iter().chain(closed) {
+            let connectors = self.card(&path).and_then(|card| {
+                let connectors = card.connectors(probe)?;
+                Ok((card, connectors))
+            });
+            match connectors {
+                Ok((card, connectors)) => {
+                    for (name, info) in connectors {
+                        if name == connector.name {
+                            return Ok(Found { card, info });
+                        }
+                        known.push(format!("{name} ({})", card.path().display()));
+                    }
+                }
+                Err(error) => failure = Some(failure.unwrap_or(error)),
+            }
+        }
+        Err(match failure {
+            Some(error) => error,
+            None if known.is_empty() => DrmError::NoCard,
+            None => DrmError::NoConnector { name: connector.name.clone(), known: known.join(", ") },
+        })
+    }
+
+    /// A card, opened when it is first asked for.
+    fn card(&mut self, path: &Path) -> Result<Arc<Card>, DrmError> {
+        if let Some(card) = self.open.iter().find(|card| card.path() == path) {
+            return Ok(card.clone());
+        }
+        let device = rustix::fs::stat(path).ok().map(|stat| stat.st_rdev);
+        let same = |fd: &OwnedFd| fstat(fd.as_fd()).ok().map(|stat| stat.st_rdev) == device;
+        let handed = self.handed.iter().position(same).filter(|_| device.is_some());
+        let handed = handed.map(|index| self.handed.swap_remove(index));
+        let card = Arc::new(Card::open(path, handed)?);
+        self.open.push(card.clone());
+        Ok(card)
+    }
+
+    /// Whether this is another thing to say of a port than what was said last; `None` takes it back.
+    pub(crate) fn is_news(&mut self, port: &Name, text: Option<String>) -> bool {
+        match text {
+            Some(text) => self.said.insert(port.clone(), text.clone()) != Some(text),
+            None => self.said.remove(port).is_some(),
+        }
+    }
+}
+
+fn wanted(port: &config::Port, connector: &Connector) -> Wanted {
+    Wanted {
+        size: (!connector.own_size).then_some(port.size),
+        refresh: (!connector.own_refresh).then_some(port.refresh),
+    }
+}

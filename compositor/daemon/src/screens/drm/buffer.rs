@@ -1,0 +1,62 @@
+//! Dumb buffers: plain memory of a card.
+
+use std::{io, os::fd::AsFd, sync::Arc};
+
+use drm::{
+    buffer::{Buffer as _, DrmFourcc},
+    control::{Device as _, dumbbuffer::DumbBuffer, framebuffer},
+};
+use porthole_pixel::Size;
+
+use super::Card;
+use crate::render::ScreenMemory;
+
+/// Memory of a card that one of its planes can show, black at first. Whoever made it frees it.
+#[derive(Debug)]
+pub(super) struct Buffer {
+    dumb: DumbBuffer,
+    pub(super) id: framebuffer::Handle,
+    pub(super) memory: Arc<ScreenMemory>,
+}
+
+impl Buffer {
+    /// # Errors
+    /// When the card has no room for it.
+    pub(super) fn new(card: &Card, size: Size) -> io::Result<Self> {
+        let dumb = card.create_dumb_buffer((size.width, size.height), DrmFourcc::Xrgb8888, 32)?;
+        match Self::with_memory(card, dumb, size) {
+            Ok((id, memory)) => Ok(Self { dumb, id, memory }),
+            Err(error) => {
+                free_dumb(card, dumb);
+                Err(error)
+            }
+        }
+    }
+
+    fn with_memory(
+        card: &Card,
+        dumb: DumbBuffer,
+        size: Size,
+    ) -> io::Result<(framebuffer::Handle, Arc<ScreenMemory>)> {
+        let mapped = drm_ffi::mode::dumbbuffer::map(card.as_fd(), dumb.handle().into(), 0, 0)?;
+        let stride = usize::try_from(dumb.pitch()).unwrap_or(usize::MAX);
+        let memory = ScreenMemory::map(card, mapped.offset, size, stride)?;
+        memory.blacken();
+        let id = card.add_framebuffer(&dumb, 24, 32)?;
+        Ok((id, Arc::new(memory)))
+    }
+
+    /// Frees it; a plane that shows it goes dark.
+    pub(super) fn free(self, card: &Card) {
+        if let Err(error) = card.destroy_framebuffer(self.id) {
+            tracing::debug!("a framebuffer was not freed: {error}");
+        }
+        free_dumb(card, self.dumb);
+    }
+}
+
+fn free_dumb(card: &Card, dumb: DumbBuffer) {
+    if let Err(error) = card.destroy_dumb_buffer(dumb) {
+        tracing::debug!("a card's memory was not freed: {error}");
+    }
+}

@@ -1,0 +1,374 @@
+//! A connector that shows a port's pictures.
+
+use std::{io, sync::Arc};
+
+use drm::control::{
+    AtomicCommitFlags as Flags, Device as _, Mode, atomic::AtomicModeReq, connector, crtc,
+    framebuffer,
+};
+use porthole_pixel::{Rect, Region, Size};
+
+use super::{
+    Card, DrmError, Found, Wanted, buffer::Buffer, closefb::close_framebuffer, mode, request::Pipe,
+};
+use crate::{
+    render::ScreenTarget,
+    screens::{Show, Swapped},
+};
+
+/// A connector with a mode, and the memory that it shows.
+#[derive(Debug)]
+pub(crate) struct Output {
+    card: Arc<Card>,
+    name: String,
+    pipe: Pipe,
+    mode: Mode,
+    offered: Vec<Mode>,
+    buffers: Vec<Buffer>,
+    memory: Swapped<framebuffer::Handle>,
+    /// What the next commit must do besides showing a picture.
+    next: Next,
+    /// What went into the memory that was given out last.
+    filled: Region,
+    /// The next frame is shown even if the picture did not change.
+    touched: bool,
+    lit: bool,
+    /// The last failure that was told; a failure that lasts is told once.
+    failure: Option<io::ErrorKind>,
+    /// It cannot show anything in this mode.
+    refused: bool,
+    /// A picture of an earlier owner that goes when ours is shown.
+    left: Option<framebuffer::Handle>,
+    /// Whether to leave the picture on the screen at the end.
+    stays: bool,
+}
+
+/// What a commit does besides showing a picture.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Next {
+    Nothing,
+    /// Takes the plane for the first time.
+    TakeOver,
+    /// Sets the mode.
+    Modeset,
+}
+
+impl Output {
+    /// Takes a connector in the mode that suits best; nothing changes on the screen before the first
+    /// picture.
+    ///
+    /// # Errors
+    /// Says what is missing.
+    pub(crate) fn new(
+        found: &Found,
+        name: &str,
+        wanted: Wanted,
+        taken: &[crtc::Handle],
+    ) -> Result<Self, DrmError> {
+        let card = found.card.clone();
+        let pipe = Pipe::find(&card, &found.info, taken)?;
+        let offered = found.info.modes().to_vec();
+        let current = pipe.current.as_ref().map(|(mode, _)| mode);
+        let chosen = mode::choose(&offered, wanted, current);
+        let chosen = chosen.ok_or_else(|| DrmError::NoMode(name.to_owned()))?;
+        let same = current.is_some_and(|current| mode::is_same(current, &chosen));
+        let left = pipe.current.as_ref().and_then(|(_, picture)| *picture);
+        let mut output = Self {
+            card,
+            name: name.to_owned(),
+            pipe,
+            mode: chosen,
+            offered,
+            buffers: Vec::new(),
+            memory: Swapped::new(Vec::new()),
+            next: if same { Next::TakeOver } else { Next::Modeset },
+            filled: Region::new(),
+            touched: true,
+            lit: true,
+            failure: None,
+            refused: false,
+            left,
+            stays: true,
+        };
+        output.make_memory()?;
+        let how = if same { "as it is" } else { "by setting its mode" };
+        tracing::info!(
+            connector = name,
+            mode = %describe(&output.mode),
+            "a screen is taken over {how}"
+        );
+        Ok(output)
+    }
+
+    /// Two pieces take turns; with one alone, half a frame may be seen.
+    fn make_memory(&mut self) -> Result<(), DrmError> {
+        let size = mode::size(&self.mode);
+        let mut buffers = Vec::new();
+        for _ in 0..2 {
+            match Buffer::new(&self.card, size) {
+                Ok(buffer) => buffers.push(buffer),
+                Err(source) if buffers.is_empty() => return Err(DrmError::Memory { size, source }),
+                Err(error) => tracing::warn!(
+                    connector = self.name,
+                    "the card's memory holds one picture only, so that half a frame may be seen: {error}"
+                ),
+            }
+        }
+        let pieces = buffers.iter().map(|buffer| (buffer.memory.clone(), buffer.id)).collect();
+        self.memory = Swapped::new(pieces);
+        for old in std::mem::replace(&mut self.buffers, buffers) {
+            old.free(&self.card);
+        }
+        Ok(())
+    }
+
+    /// The card that it is on.
+    pub(crate) const fn card(&self) -> &Arc<Card> {
+        &self.card
+    }
+
+    /// The pipe that it takes; its flips are told by this.
+    pub(crate) const fn crtc(&self) -> crtc::Handle {
+        self.pipe.crtc
+    }
+
+    pub(crate) const fn connector(&self) -> connector::Handle {
+        self.pipe.connector
+    }
+
+    /// Whether another screen is on the connector, or the same one with other modes.
+    pub(crate) fn offers_other(&self, found: &Found) -> bool {
+        self.offered != found.info.modes()
+    }
+
+    /// Gives it another mode, or another screen's modes, from the next frame on.
+    ///
+    /// # Errors
+    /// As [`Output::new`]; it then stays as it was.
+    pub(crate) fn set_mode(
+        &mut self,
+        found: Option<&Found>,
+        wanted: Wanted,
+    ) -> Result<(), DrmError> {
+        if let Some(found) = found {
+            self.offered = found.info.modes().to_vec();
+        }
+        let chosen =
+            mode::choose(&self.offered, wanted, Some(&self.mode).filter(|_| !self.refused));
+        let chosen = chosen.ok_or_else(|| DrmError::NoMode(self.name.clone()))?;
+        // A screen that was away for a while has lost its picture, whatever the card says.
+        if mode::is_same(&chosen, &self.mode) && !self.refused {
+            if found.is_some() {
+                (self.next, self.touched) = (Next::Modeset, true);
+            }
+            return Ok(());
+        }
+        let before = std::mem::replace(&mut self.mode, chosen);
+        if let Err(error) = self.make_memory_for(&before) {
+            self.mode = before;
+            return Err(error);
+        }
+        tracing::info!(connector = self.name, mode = %describe(&self.mode), "another mode");
+        (self.next, self.touched, self.refused) = (Next::Modeset, true, false);
+        Ok(())
+    }
+
+    /// What is shown stays until the first picture of another size is: it is freed then.
+    fn make_memory_for(&mut self, before: &Mode) -> Result<(), DrmError> {
+        if mode::size(before) == mode::size(&self.mode) {
+            return Ok(());
+        }
+        let front = self.memory.front();
+        let old = std::mem::take(&mut self.buffers);
+        let made = self.make_memory();
+        if made.is_err() {
+            self.buffers = old;
+            return made;
+        }
+        let (shown, free): (Vec<_>, Vec<_>) =
+            old.into_iter().partition(|buffer| Some(buffer.id) == front);
+        free.into_iter().for_each(|buffer| buffer.free(&self.card));
+        // Kept with the others; it is never filled again, and freed with them.
+        self.buffers.extend(shown);
+        Ok(())
+    }
+
+    /// See [`Screen::target`](crate::screens::Screen::target).
+    pub(crate) fn target(&mut self, damage: &Region) -> Option<ScreenTarget> {
+        self.memory.damage(damage);
+        if !self.lit || self.refused || (damage.is_empty() && !self.touched) {
+            return None;
+        }
+        let (memory, region) = self.memory.fill()?;
+        self.touched = false;
+        self.filled.clone_from(&region);
+        Some(ScreenTarget { memory, region, pointers: Vec::new() })
+    }
+
+    /// See [`Screen::show`](crate::screens::Screen::show).
+    pub(crate) fn show(&mut self) -> Show {
+        let Some(id) = self.memory.filled() else { return Show::AtOnce };
+        let clips = self.pipe.clips(&self.card, &self.filled);
+        let shown = self.commit(id, clips);
+        if let Some(blob) = clips {
+            let _ = self.card.destroy_property_blob(blob);
+        }
+        match shown {
+            Ok(()) => {
+                if self.failure.take().is_some() {
+                    tracing::info!(connector = self.name, "pictures are shown again");
+                }
+                Show::Later
+            }
+            Err(error) => {
+                self.failed(&error);
+                Show::AtOnce
+            }
+        }
+    }
+
+    fn commit(&mut self, id: framebuffer::Handle, clips: Option<u64>) -> io::Result<()> {
+        if self.next == Next::Nothing {
+            return self.send(Flags::empty(), &self.pipe.show(id, clips));
+        }
+        let mut request = self.pipe.show(id, clips);
+        self.pipe.take_over(&mut request, mode::size(&self.mode));
+        if self.next == Next::TakeOver {
+            match self.send(Flags::empty(), &request) {
+                Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+                    let connector = &self.name;
+                    tracing::info!(
+                        connector,
+                        "the card sets the mode once more for the first picture"
+                    );
+                    self.next = Next::Modeset;
+                }
+                other => {
+                    if other.is_ok() {
+                        self.done();
+                    }
+                    return other;
+                }
+            }
+        }
+        let mode: u64 = self.card.create_property_blob(&self.mode)?.into();
+        self.pipe.set_mode(&mut request, mode);
+        let set = self.send(Flags::ALLOW_MODESET, &request);
+        let _ = self.card.destroy_property_blob(mode);
+        if set.is_ok() {
+            self.done();
+        }
+        set
+    }
+
+    fn done(&mut self) {
+        self.next = Next::Nothing;
+        self.pipe.is_reset();
+    }
+
+    /// Sends a request that is answered by an event. While an earlier owner's last picture is on its way
+    /// the card takes no other; then it is waited for.
+    fn send(&self, flags: Flags, request: &AtomicModeReq) -> io::Result<()> {
+        let flags = flags | Flags::PAGE_FLIP_EVENT;
+        let sent = self.card.atomic_commit(flags | Flags::NONBLOCK, request.clone());
+        match sent {
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
+                self.card.atomic_commit(flags, request.clone())
+            }
+            other => other,
+        }
+    }
+
+    fn failed(&mut self, error: &io::Error) {
+        // Tried again with the next frame, unless that would be in vain.
+        self.touched = true;
+        self.refused =
+            matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOSPC | libc::ERANGE));
+        if self.failure.replace(error.kind()) == Some(error.kind()) {
+            return;
+        }
+        let connector = &self.name;
+        let mode = describe(&self.mode);
+        if self.refused {
+            let offered = mode::list(&self.offered);
+            tracing::error!(
+                connector,
+                "the card refuses {mode}: {error}; give the port a size and rate that the screen offers: {offered}"
+            );
+        } else if error.kind() == io::ErrorKind::PermissionDenied {
+            tracing::error!(
+                connector,
+                "nothing can be shown: another display server has the card ({error}); the port goes on unseen, and is shown when the card is free again"
+            );
+        } else {
+            tracing::error!(connector, "a picture was not shown: {error}; the port goes on unseen");
+        }
+    }
+
+    /// See [`Screen::shown`](crate::screens::Screen::shown).
+    pub(crate) fn shown(&mut self) {
+        self.memory.swap();
+        if let Some(left) = self.left.take() {
+            // It is another's, or an earlier run's, and in nobody's way where it cannot be freed.
+            let _ = self.card.destroy_framebuffer(left);
+        }
+        let current: Vec<_> = self.memory.ids().collect();
+        let (kept, old): (Vec<_>, Vec<_>) = std::mem::take(&mut self.buffers)
+            .into_iter()
+            .partition(|buffer| current.contains(&buffer.id));
+        self.buffers = kept;
+        old.into_iter().for_each(|buffer| buffer.free(&self.card));
+    }
+
+    /// See [`Screen::damage`](crate::screens::Screen::damage).
+    pub(crate) fn damage(&mut self, rect: Rect) {
+        self.memory.damage(&Region::from_rect(rect));
+        self.touched = true;
+    }
+
+    /// Lights the screen or not. It comes back with its whole picture.
+    pub(crate) fn set_lit(&mut self, lit: bool) {
+        if self.lit == lit {
+            return;
+        }
+        self.lit = lit;
+        if lit {
+            (self.next, self.touched) = (Next::Modeset, true);
+        } else if let Err(error) =
+            self.card.atomic_commit(Flags::ALLOW_MODESET, self.pipe.power(false))
+        {
+            tracing::error!(connector = self.name, "the screen stays lit: {error}");
+        }
+    }
+
+    /// Takes the picture off the screen and lets go of the connector; without this it stays when the
+    /// output is dropped.
+    pub(crate) fn turn_off(&mut self) {
+        self.stays = false;
+        if let Err(error) = self.card.atomic_commit(Flags::ALLOW_MODESET, self.pipe.off()) {
+            tracing::debug!(connector = self.name, "the connector stays as it is: {error}");
+        }
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        let front = self.memory.front().filter(|_| self.stays);
+        for buffer in self.buffers.drain(..) {
+            if Some(buffer.id) != front {
+                buffer.free(&self.card);
+            } else if let Err(error) = close_framebuffer(&*self.card, buffer.id) {
+                // It stays as long as somebody else has the card open for us: see `docs/ports.md`.
+                tracing::debug!(
+                    connector = self.name,
+                    "the picture goes with the service: {error}"
+                );
+            }
+        }
+    }
+}
+
+fn describe(mode: &Mode) -> String {
+    let Size { width, height } = mode::size(mode);
+    format!("{width} x {height} at {}", mode::refresh(mode))
+}

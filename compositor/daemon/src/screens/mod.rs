@@ -1,0 +1,124 @@
+//! Screens: where a port's finished pictures go besides into captures.
+//!
+//! This is mechanism, and knows nothing of the service's state; `handlers/screens.rs` says which port gets
+//! which screen. A port goes through its screen in three steps for each frame:
+//!
+//! 1. [`Screen::target`]: memory that the screen does not show now, and what of the picture it lacks. The
+//!    port's render thread copies that much (`render/screen.rs`).
+//! 2. [`Screen::show`]: the memory is handed over. Either that is all, or the screen says later that it
+//!    shows it.
+//! 3. [`Screen::shown`]: it does; the memory that it showed before is free.
+//!
+//! A port whose screen is gone, off or refuses a picture goes on as a headless one: its clients draw, and
+//! it can be captured.
+
+mod cards;
+pub(crate) mod drm;
+mod memory;
+mod uevent;
+
+use porthole_core::config::{self, Config, PortKind};
+use porthole_pixel::{Rect, Region};
+
+use crate::render::{ScreenMemory, ScreenTarget};
+pub(crate) use cards::Cards;
+use memory::Swapped;
+pub(crate) use uevent::Uevents;
+
+/// Listens to the kernel, where a port's screen may come and go.
+pub(crate) fn listen(config: &Config) -> Option<Uevents> {
+    // A reload may add such a port, but only where there are cards.
+    let is_drm = |port: &config::Port| matches!(port.kind, PortKind::Drm(_));
+    let wanted = config.ports.iter().any(is_drm) || !drm::Card::paths().is_empty();
+    let uevents = wanted.then(Uevents::listen)?;
+    let why = "screens that come and go are seen at a reload only";
+    uevents.inspect_err(|error| tracing::warn!("the kernel cannot be heard: {error}; {why}")).ok()
+}
+
+/// Where a port's finished pictures go.
+#[derive(Debug, Default)]
+pub(crate) enum Screen {
+    /// Nowhere. The port's own clock paces it.
+    #[default]
+    Headless,
+    /// A connector of a graphics card.
+    Drm(Box<drm::Output>),
+}
+
+/// What becomes of a picture that was handed over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Show {
+    /// Nothing more will be heard of it.
+    AtOnce,
+    /// The screen will say when it shows it.
+    Later,
+}
+
+impl Screen {
+    /// Whether there is one; it may be off.
+    pub(crate) const fn is_there(&self) -> bool {
+        !matches!(self, Self::Headless)
+    }
+
+    /// The memory for the next frame and what it lacks of the picture, of which `damage` changed since the
+    /// last frame; `None` when there is nothing to show or nothing that shows it.
+    pub(crate) fn target(&mut self, damage: &Region) -> Option<ScreenTarget> {
+        match self {
+            Self::Headless => None,
+            Self::Drm(output) => output.target(damage),
+        }
+    }
+
+    /// Hands over the memory that [`Self::target`] gave.
+    pub(crate) fn show(&mut self) -> Show {
+        match self {
+            Self::Headless => Show::AtOnce,
+            Self::Drm(output) => output.show(),
+        }
+    }
+
+    /// The screen shows what it was given last.
+    pub(crate) fn shown(&mut self) {
+        match self {
+            Self::Headless => {}
+            Self::Drm(output) => output.shown(),
+        }
+    }
+
+    /// The port has another mode, of which the file says this much.
+    pub(crate) fn set_mode(&mut self, wanted: drm::Wanted) {
+        match self {
+            Self::Headless => {}
+            Self::Drm(output) => {
+                if let Err(error) = output.set_mode(None, wanted) {
+                    tracing::error!("a screen stays in its mode: {error}");
+                }
+            }
+        }
+    }
+
+    /// Lights it or not.
+    pub(crate) fn set_lit(&mut self, lit: bool) {
+        match self {
+            Self::Headless => {}
+            Self::Drm(output) => output.set_lit(lit),
+        }
+    }
+
+    /// Takes the picture off; the port is a headless one from then on.
+    pub(crate) fn turn_off(&mut self) {
+        match self {
+            Self::Headless => {}
+            Self::Drm(output) => output.turn_off(),
+        }
+        *self = Self::Headless;
+    }
+
+    /// Something on it changed that is not in the picture: a pointer.
+    pub(crate) fn damage(&mut self, rect: Rect) {
+        match self {
+            Self::Headless => {}
+            Self::Drm(output) => output.damage(rect),
+        }
+    }
+}
