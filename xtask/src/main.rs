@@ -17,6 +17,7 @@ mod rig;
 mod setup;
 mod soak;
 mod test;
+mod vga_bios;
 mod vga_differential;
 mod vga_vectors;
 mod wlcs;
@@ -60,6 +61,8 @@ enum Task {
         #[arg(value_name = "DIR", default_value = "tests/vectors/vga")]
         folder: PathBuf,
     },
+    /// Run a real VGA BIOS on our VGA and on QEMU's, and print what is the same
+    VgaBios(vga_bios::Options),
     /// Compare our VGA with that of QEMU 11 by random accesses; the last line is `N passed, N failed`
     VgaDifferential(vga_differential::Options),
     /// Write the programs' manual pages
@@ -101,6 +104,7 @@ fn main() -> ExitCode {
             let summary = vga_vectors::run(&folder);
             summary.map_err(|error| RigError::failed(error.to_string())).and_then(|it| show(&it))
         }
+        Task::VgaBios(options) => vga_bios::run(&options),
         Task::VgaDifferential(options) => vga_differential::run(&options).and_then(|it| show(&it)),
         Task::Man { folder } => man::run(&folder),
         Task::Completions { folder } => man::completions(&folder),

@@ -21,6 +21,7 @@ pub mod plain;
 pub mod progress;
 pub mod qemu;
 pub mod roots;
+pub mod x86;
 
 pub use error::{Result, RigError};
 pub use image::Image;

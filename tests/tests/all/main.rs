@@ -84,6 +84,8 @@ mod two_guests;
 #[cfg(test)]
 mod units;
 #[cfg(test)]
+mod vga_bios;
+#[cfg(test)]
 mod viewer_sizes;
 #[cfg(test)]
 mod viewers_share;

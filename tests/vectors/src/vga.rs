@@ -6,6 +6,7 @@ mod archive;
 mod differential;
 mod model;
 mod modes;
+mod pixels;
 mod qtest;
 mod run;
 mod scenario;
@@ -15,8 +16,9 @@ use std::path::{Path, PathBuf};
 pub use archive::inflate;
 pub use differential::compare;
 pub use model::{Model, edid};
+pub use pixels::Pixels;
 pub use qtest::Qemu;
-pub use run::{Pixels, Space, Target};
+pub use run::{Space, Target};
 
 use crate::{LoadError, Summary};
 

@@ -13,7 +13,7 @@ use porthole_vga_device::Width;
 use super::model::Model;
 use super::modes::{MODES, set_dispi, set_mode};
 use super::qtest::Qemu;
-use super::run::{Space, Target, save};
+use super::run::{Space, Target};
 use crate::Summary;
 
 /// Accesses of a round, and looks at the screen.
@@ -117,21 +117,10 @@ impl Pair {
         // Where QEMU's screen gets a new surface, its first picture is still of the old one.
         self.judge.screen()?;
         let (ours, judge) = (self.ours.screen()?, self.judge.screen()?);
-        if (ours.width, ours.height) != (judge.width, judge.height) {
-            let (ours, judge) = ((ours.width, ours.height), (judge.width, judge.height));
-            return Err(format!("the screen is {ours:?} instead of {judge:?}"));
-        }
-        let mut wrong =
-            (0_u32..).zip(ours.pixels.iter().zip(&judge.pixels)).filter(|(_, (a, b))| a != b);
-        let Some((at, (have, want))) = wrong.next() else { return Ok(()) };
-        let (x, y) = (at % ours.width, at / ours.width);
-        let more = wrong.count();
-        let size = format!("{}x{}", ours.width, ours.height);
-        save(seen, "ours", &ours, |_, _, pixel| pixel)?;
-        save(seen, "judge", &judge, |_, _, pixel| pixel)?;
-        Err(format!(
-            "pixel {x},{y} of {size} is {have:06x} instead of {want:06x}, {more} more differ"
-        ))
+        let Some(difference) = ours.difference(&judge) else { return Ok(()) };
+        ours.save(seen, "ours")?;
+        judge.save(seen, "judge")?;
+        Err(difference)
     }
 }
 

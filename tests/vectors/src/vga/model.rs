@@ -7,7 +7,8 @@ use porthole_edid::Edid;
 use porthole_pixel::Size;
 use porthole_vga_device::{Memory, Source, Vga, Width};
 
-use super::run::{Pixels, Space, Target};
+use super::pixels::Pixels;
+use super::run::{Space, Target};
 
 /// The display that the recorded device described: 1280x800 at 75 Hz, with more blanking than ours
 /// give. It is in the eighteen bytes of the first timing.

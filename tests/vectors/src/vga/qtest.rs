@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use porthole_vga_device::Width;
 
-use super::run::{Pixels, Space, Target};
+use super::pixels::Pixels;
+use super::run::{Space, Target};
 
 /// Where the device's memory is put.
 const BAR0: u32 = 0xe000_0000;
@@ -286,23 +287,6 @@ impl Target for Qemu {
             r#"{{"execute": "screendump", "arguments": {{"filename": "{name}"}}}}"#
         ))?;
         let bytes = fs::read(&file).map_err(|error| format!("{name}: {error}"))?;
-        pixels(&bytes).ok_or_else(|| format!("{name} is no picture"))
+        Pixels::of_ppm(&bytes).ok_or_else(|| format!("{name} is no picture"))
     }
-}
-
-/// Reads a picture as QEMU writes it: three numbers in text, then three bytes a pixel, with each line
-/// filled up to four bytes.
-fn pixels(bytes: &[u8]) -> Option<Pixels> {
-    let mut parts = bytes.strip_prefix(b"P6\n")?.splitn(3, |byte| *byte == b'\n');
-    let size = std::str::from_utf8(parts.next()?).ok()?;
-    let (width, height) = size.split_once(' ')?;
-    let (width, height): (u32, u32) = (width.parse().ok()?, height.parse().ok()?);
-    let rest = parts.nth(1)?;
-    let stride = rest.len().checked_div(usize::try_from(height).ok()?)?.max(1);
-    let mut pixels = Vec::new();
-    for line in rest.chunks_exact(stride) {
-        let line = line.get(..usize::try_from(width).ok()? * 3)?.as_chunks::<3>().0.iter();
-        pixels.extend(line.map(|[red, green, blue]| u32::from_be_bytes([0, *red, *green, *blue])));
-    }
-    Some(Pixels { width, height, pixels })
 }

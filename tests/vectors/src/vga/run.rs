@@ -1,15 +1,14 @@
 //! Runs one scenario.
 
 use std::fmt::Write;
-use std::fs;
 use std::path::Path;
 
-use image::{Rgb, RgbImage};
 use porthole_vga_device::Width;
 use serde::Deserialize;
 
 use super::archive::inflate;
 use super::model::Model;
+use super::pixels::{Pixels, save};
 use super::scenario::{Scenario, Step};
 
 /// Differences of a scenario that are told; more of them say no more.
@@ -25,17 +24,6 @@ pub enum Space {
     Lfb,
     /// BAR2.
     Mmio,
-}
-
-/// A screen's pixels, 0x00RRGGBB each.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Pixels {
-    /// Pixels of a line.
-    pub width: u32,
-    /// Lines.
-    pub height: u32,
-    /// All of them, line by line.
-    pub pixels: Vec<u32>,
 }
 
 /// A device that a scenario can be run on: ours, or another one as a judge.
@@ -229,22 +217,4 @@ fn compare(have: &Pixels, file: &Path, seen: &Path) -> Result<(), String> {
         "pixel {x},{y} is {have_first:06x} instead of {red:02x}{green:02x}{blue:02x}, {more} more \
          differ, see {diff}"
     ))
-}
-
-pub(super) fn save(
-    seen: &Path,
-    what: &str,
-    pixels: &Pixels,
-    paint: impl Fn(u32, u32, [u8; 3]) -> [u8; 3],
-) -> Result<String, String> {
-    let file = format!("{}-{what}.png", seen.display());
-    let mut image = RgbImage::new(pixels.width, pixels.height);
-    for ((x, y, into), pixel) in image.enumerate_pixels_mut().zip(&pixels.pixels) {
-        let [_, red, green, blue] = pixel.to_be_bytes();
-        *into = Rgb(paint(x, y, [red, green, blue]));
-    }
-    let folder = seen.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).map_err(|error| error.to_string())?;
-    image.save(&file).map_err(|error| format!("{file}: {error}"))?;
-    Ok(file)
 }

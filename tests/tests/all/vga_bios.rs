@@ -1,0 +1,37 @@
+//! A real VGA BIOS on our device, and on QEMU's.
+
+use porthole_firmware::{Check, Peer, sweep};
+
+/// What there is to compare, at least: a BIOS of another release may have a mode more or less.
+const CHECKS: usize = 200;
+/// The first release whose pictures are ours to the last pixel.
+const EXACT: u32 = 11;
+
+fn compare(release: Option<&str>) {
+    let peer = Peer::of(release).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let checks = sweep(&peer, folder.path()).unwrap();
+    let failed: Vec<String> = checks
+        .iter()
+        .filter_map(|Check { name, result, .. }| {
+            result.as_ref().err().map(|why| format!("{name}: {why}"))
+        })
+        .collect();
+    assert!(failed.is_empty(), "{} of {}:\n{}", failed.len(), checks.len(), failed.join("\n"));
+    assert!(checks.len() > CHECKS, "{}", checks.len());
+    let accesses: usize = checks.iter().map(|check| check.accesses).sum();
+    assert!(accesses > 100_000, "{accesses} accesses");
+    let pictures = checks.iter().filter(|check| check.picture.is_some()).count();
+    assert!(pictures > 150 || peer.release < EXACT, "{pictures} pictures");
+}
+
+#[test]
+fn a_vga_bios_finds_the_vga_that_qemu_has() {
+    compare(None);
+}
+
+#[test]
+#[ignore = "needs QEMU 11, which is downloaded"]
+fn the_newest_vga_bios_shows_what_the_newest_qemu_shows() {
+    compare(Some("sid"));
+}
