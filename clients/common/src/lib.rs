@@ -6,5 +6,6 @@ pub mod connection;
 pub mod errand;
 mod lamps;
 pub mod present;
+pub mod resizes;
 pub mod seat;
 pub mod virtual_input;

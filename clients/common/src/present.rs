@@ -31,7 +31,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use calloop::channel::{self, Sender};
-use porthole_memory::Memory;
+use porthole_memory::Shared;
 use porthole_pixel::{Layout, Region, Size};
 
 use self::quiet::Quiet;
@@ -60,7 +60,7 @@ pub struct Frame {
     /// Names the memory. The device must not reuse the number for another one.
     pub buffer: u64,
     /// The memory, which becomes a `wl_shm` pool as it is.
-    pub memory: Arc<Memory>,
+    pub memory: Shared,
     /// Where the pixels lie.
     pub layout: Layout,
     /// What differs from the scanout's frame before.

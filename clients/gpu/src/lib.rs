@@ -16,7 +16,6 @@ mod presenter;
 mod program;
 mod ready;
 mod replay;
-mod resizes;
 mod trace;
 
 pub use cli::{Cli, Task, command};

@@ -111,7 +111,7 @@ fn translate(event: Event) -> Show {
                 scanout,
                 serial,
                 buffer: buffer.get(),
-                memory,
+                memory: memory.into(),
                 layout,
                 damage,
             })

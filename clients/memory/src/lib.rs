@@ -8,10 +8,14 @@
 //! a raw pointer.
 
 mod copies;
+mod foreign;
 mod memory;
+mod shared;
 
 pub use copies::Copies;
+pub use foreign::Foreign;
 pub use memory::{Memory, OutOfRange, Rows};
+pub use shared::Shared;
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
 
-use porthole_memory::Memory;
+use porthole_memory::Shared;
 use porthole_pixel::{Format, Layout};
 use wayland_client::protocol::wl_buffer::WlBuffer;
 use wayland_client::protocol::wl_shm;
@@ -91,7 +91,9 @@ impl Buffers {
     pub(super) fn attach(&mut self, frame: &Frame, link: &Link) -> Option<(WlBuffer, bool)> {
         let known = self.known.get_mut(&frame.buffer)?;
         if let Some(view) = known.views.iter_mut().find(|view| view.layout == frame.layout) {
-            let attach = !std::mem::replace(&mut view.busy, true);
+            // What another program writes is looked at again each time it is attached.
+            let held = std::mem::replace(&mut view.busy, true);
+            let attach = !held || !frame.memory.is_ours();
             return Some((view.object.clone(), attach));
         }
         let names = BufferOf { scanout: self.scanout, buffer: frame.buffer };
@@ -163,7 +165,7 @@ fn shm_format(format: Format) -> Option<wl_shm::Format> {
 
 /// Makes a `wl_buffer` of memory; nothing when Wayland's numbers are too small for it.
 pub(super) fn wl_buffer(
-    memory: &Memory,
+    memory: &Shared,
     layout: Layout,
     names: BufferOf,
     link: &Link,

@@ -1,6 +1,8 @@
 //! Gives frames to the compositor.
 
-use porthole_memory::Memory;
+use std::sync::Arc;
+
+use porthole_memory::{Memory, Shared};
 use porthole_pixel::{Format, Layout, Region};
 use wayland_client::protocol::wl_buffer::WlBuffer;
 
@@ -69,7 +71,7 @@ impl Toplevel {
 
 /// A copy of the picture in a format that every compositor takes, for guests with rare formats.
 #[derive(Debug, Default)]
-pub(super) struct Shadow(Option<(Memory, Layout, WlBuffer)>);
+pub(super) struct Shadow(Option<(Arc<Memory>, Layout, WlBuffer)>);
 
 impl Shadow {
     pub(super) fn lost(&mut self) {
@@ -85,9 +87,9 @@ impl Shadow {
         if self.0.as_ref().is_none_or(|(_, old, _)| *old != layout) {
             let format = frame.layout.format();
             tracing::warn!("the compositor does not take {format:?}: each frame is converted");
-            let memory = Memory::create("porthole-converted", layout.byte_len()).ok()?;
+            let memory = Arc::new(Memory::create("porthole-converted", layout.byte_len()).ok()?);
             let names = BufferOf { scanout: frame.scanout, buffer: 0 };
-            let buffer = wl_buffer(&memory, layout, names, link)?;
+            let buffer = wl_buffer(&Shared::from(Arc::clone(&memory)), layout, names, link)?;
             if let Some((_, _, old)) = self.0.replace((memory, layout, buffer)) {
                 old.destroy();
             }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use porthole_memory::Memory;
+use porthole_memory::{Memory, Shared};
 use porthole_pixel::{Format, Layout, Size};
 use wayland_client::protocol::wl_buffer::WlBuffer;
 use wayland_client::protocol::wl_subsurface::WlSubsurface;
@@ -28,7 +28,7 @@ pub(super) struct Cursor {
     /// Grows with every change that a pointer or the small surface must follow.
     version: u64,
     /// The image for the compositor; the memory lives as long as the object.
-    buffer: Option<(Memory, WlBuffer)>,
+    buffer: Option<(Shared, WlBuffer)>,
 }
 
 impl Cursor {
@@ -81,6 +81,7 @@ impl Cursor {
             let memory = Memory::create("porthole-cursor", layout.byte_len()).ok()?;
             memory.write_at(0, &image.pixels).ok()?;
             let names = BufferOf { scanout: usize::MAX, buffer: 0 };
+            let memory = Shared::from(Arc::new(memory));
             let object = wl_buffer(&memory, layout, names, link)?;
             self.buffer = Some((memory, object));
         }

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use calloop::channel::Sender;
 use porthole_client::present::{Display, Guest, GuestState, Lamps, Numbers, Told, Touch};
+use porthole_client::resizes::Resizes;
 use porthole_gpu_device::{Event, Options, Quotas};
 use porthole_input_device::{Input, Kind, Leds};
 use porthole_trace::{Event as Record, Tap, Tracer};
@@ -19,7 +20,6 @@ use crate::diary::Diary;
 use crate::gpu::{self, GpuPort};
 use crate::input::{self, InputPort};
 use crate::presenter::Presenter;
-use crate::resizes::Resizes;
 use crate::trace;
 
 /// Names a device.

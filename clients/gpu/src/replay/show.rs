@@ -98,7 +98,7 @@ impl Show {
                     scanout: *scanout,
                     serial: *serial,
                     buffer: self.last,
-                    memory,
+                    memory: memory.into(),
                     layout,
                     damage: damage.clone(),
                 }));

@@ -48,7 +48,7 @@ impl Device {
 
     pub(super) fn frame_of(&self, serial: u64, buffer: u64, damage: Rect, format: Format) {
         let layout = Layout::packed(format, SIZE).unwrap();
-        let memory = Arc::clone(&self.memory);
+        let memory = Arc::clone(&self.memory).into();
         let damage = Region::from_rect(damage);
         self.show(Show::Frame(Frame { scanout: 0, serial, buffer, memory, layout, damage }));
     }

@@ -6,14 +6,14 @@
 
 use std::time::{Duration, Instant};
 
-use porthole_client::present::Display;
+use crate::present::Display;
 
 /// The least time between two requests to a scanout.
-pub(crate) const INTERVAL: Duration = Duration::from_millis(250);
+pub const INTERVAL: Duration = Duration::from_millis(250);
 
 /// The displays that wait to be asked for.
 #[derive(Debug)]
-pub(crate) struct Resizes {
+pub struct Resizes {
     scanouts: Vec<Scanout>,
 }
 
@@ -25,19 +25,21 @@ struct Scanout {
 }
 
 impl Resizes {
-    pub(crate) fn new(scanouts: usize) -> Self {
+    /// Nothing waits.
+    #[must_use]
+    pub fn new(scanouts: usize) -> Self {
         Self { scanouts: vec![Scanout::default(); scanouts] }
     }
 
     /// Somebody wants such a display for a scanout.
-    pub(crate) fn want(&mut self, scanout: usize, display: Display) {
+    pub fn want(&mut self, scanout: usize, display: Display) {
         if let Some(scanout) = self.scanouts.get_mut(scanout) {
             scanout.waiting = Some(display);
         }
     }
 
     /// The displays whose time has come.
-    pub(crate) fn take_due(&mut self, now: Instant) -> Vec<(usize, Display)> {
+    pub fn take_due(&mut self, now: Instant) -> Vec<(usize, Display)> {
         let mut due = Vec::new();
         for (index, scanout) in self.scanouts.iter_mut().enumerate() {
             if scanout.rest.is_none_or(|rest| rest <= now)
@@ -51,7 +53,8 @@ impl Resizes {
     }
 
     /// When the next waiting display is due; none when none waits.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
         let waiting = self.scanouts.iter().filter(|scanout| scanout.waiting.is_some());
         waiting.filter_map(|scanout| scanout.rest).min()
     }
