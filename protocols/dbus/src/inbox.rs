@@ -13,7 +13,7 @@ const KEPT: usize = 16 << 20;
 /// Bytes that came and are no whole message yet.
 ///
 /// Its memory grows with the bytes that are there, never with those that a message says to have.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Inbox {
     bytes: Vec<u8>,
     /// What is there: from the first message's first byte.

@@ -9,4 +9,4 @@ mod xt;
 
 pub use keyboard::{KeyChange, Keyboard};
 pub use layout::{Layout, Modifier, Modifiers, Place};
-pub use xt::evdev_from_xt;
+pub use xt::{evdev_from_xt, xt_from_evdev};

@@ -37,6 +37,13 @@ pub fn evdev_from_xt(scancode: u32) -> Option<u16> {
     table.get(index).copied().filter(|code| *code != 0).map(u16::from)
 }
 
+/// The scancode of an evdev code, the lowest where there are several; `None` for a key that the XT's
+/// numbers do not know.
+#[must_use]
+pub fn xt_from_evdev(code: u16) -> Option<u32> {
+    (1..256).find(|scancode| evdev_from_xt(*scancode) == Some(code))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,6 +83,19 @@ mod tests {
         for (scancode, code) in known {
             assert_eq!(evdev_from_xt(scancode), Some(code), "{scancode:#x}");
         }
+    }
+
+    #[test]
+    fn every_scancode_is_found_by_its_key() {
+        for scancode in 1..256 {
+            if let Some(code) = evdev_from_xt(scancode) {
+                let found = xt_from_evdev(code);
+                assert_eq!(found.and_then(evdev_from_xt), Some(code), "{scancode:#x}");
+            }
+        }
+        assert_eq!(xt_from_evdev(97), Some(0x9d));
+        assert_eq!(xt_from_evdev(0), None);
+        assert_eq!(xt_from_evdev(0x110), None);
     }
 
     #[test]

@@ -1,0 +1,238 @@
+//! The command line.
+
+use std::fmt;
+use std::os::fd::RawFd;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{ArgGroup, CommandFactory, Parser, ValueEnum};
+
+/// A VM's own display as layers, by QEMU's D-Bus display
+///
+/// Give QEMU a display for it, and this program the way to it:
+///
+///   qemu-system-x86_64 -display dbus,p2p=yes -qmp unix:PATH,server=on,wait=off ...
+///   porthole-qemu --guest NAME --qmp PATH
+///
+/// The process ends with its VM. Exit status: 0 when the VM has ended, 1 when there is no way to its
+/// display, 2 for a wrong command line.
+#[derive(Clone, PartialEq, Eq, Debug, Parser)]
+#[command(name = "porthole-qemu", version, verbatim_doc_comment)]
+#[command(group = ArgGroup::new("source").required(true))]
+pub struct Cli {
+    /// The guest's name, for window titles and log lines; otherwise as QEMU calls it
+    #[arg(long, value_name = "NAME", value_parser = guest_name)]
+    pub guest: Option<String>,
+
+    /// A monitor of QEMU (-qmp unix:PATH,server=on,wait=off) whose display is -display dbus,p2p=yes. The
+    /// monitor is let go as soon as there is a picture
+    #[arg(long, value_name = "PATH", group = "source")]
+    pub qmp: Option<PathBuf>,
+
+    /// The D-Bus bus that QEMU is on (-display dbus,addr=ADDRESS): unix:path=PATH
+    #[arg(long, value_name = "ADDRESS", group = "source")]
+    pub bus: Option<Bus>,
+
+    /// A socket at whose other end QEMU's display is: a path to connect to, or fd:N for an inherited one,
+    /// as virDomainOpenGraphicsFD gives it
+    #[arg(long, value_name = "PATH|fd:N", group = "source")]
+    pub peer: Option<Peer>,
+
+    /// A libvirt domain of this name with <graphics type='dbus'/>
+    #[arg(long, value_name = "NAME", group = "source")]
+    pub domain: Option<String>,
+
+    /// Where libvirt keeps the buses of its domains; otherwise the system's, then the user's own
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["qmp", "bus", "peer"])]
+    pub libvirt: Option<PathBuf>,
+
+    /// Which VM, where several are on one bus
+    #[arg(long, value_name = "UUID", value_parser = uuid, conflicts_with_all = ["qmp", "peer"])]
+    pub uuid: Option<String>,
+
+    /// Wait for the VM to start, instead of failing when it is not there
+    #[arg(long)]
+    pub wait: bool,
+
+    /// Show QEMU's text consoles too (its monitor, serial ports of type vc)
+    #[arg(long)]
+    pub text_consoles: bool,
+
+    /// What may be copied between the guest and whoever has its keyboard, by the guest's agent
+    #[arg(long, value_name = "WAY", default_value = "off")]
+    pub clipboard: Clipboard,
+
+    /// How much memory the guest's pictures may take, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=65536))]
+    pub max_memory: u32,
+
+    /// The compositor's socket; otherwise WAYLAND_DISPLAY says it
+    #[arg(long, value_name = "PATH", conflicts_with = "null")]
+    pub wayland: Option<PathBuf>,
+
+    /// Show nothing anywhere: every frame counts as presented at once
+    #[arg(long)]
+    pub null: bool,
+
+    /// Write one line of JSON to this descriptor when the VM's consoles are listened to, then close it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
+    pub ready_fd: Option<i32>,
+
+    /// Keep all rights of this user, instead of giving up those that are not needed before QEMU is heard;
+    /// for finding faults
+    #[arg(long)]
+    pub no_sandbox: bool,
+
+    /// What to log: error, warn, info, debug or trace, for all or by module
+    #[arg(long, value_name = "LEVEL", default_value = "info", env = "PORTHOLE_LOG")]
+    pub log: String,
+}
+
+/// What may be copied.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Clipboard {
+    /// Nothing
+    Off,
+    /// What others copied may be pasted in the guest
+    In,
+    /// What the guest copied may be pasted elsewhere
+    Out,
+    /// Both
+    Both,
+}
+
+/// A bus, by the path of its socket.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Bus(pub(crate) PathBuf);
+
+impl FromStr for Bus {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || "use unix:path=PATH, as QEMU's -display dbus,addr= has it".to_owned();
+        let rest = text.strip_prefix("unix:").ok_or_else(wrong)?;
+        let path = rest.split(',').find_map(|part| part.strip_prefix("path=")).ok_or_else(wrong)?;
+        // Everything but the most harmless characters may be written as its number.
+        let mut bytes = Vec::new();
+        let mut rest = path.bytes();
+        while let Some(byte) = rest.next() {
+            if byte != b'%' {
+                bytes.push(byte);
+                continue;
+            }
+            let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
+            let pair = digit(rest.next()).zip(digit(rest.next()));
+            let (high, low) = pair.ok_or_else(wrong)?;
+            bytes.push(u8::try_from(high * 16 + low).map_err(|_| wrong())?);
+        }
+        let path = String::from_utf8(bytes).map_err(|_| wrong())?;
+        if path.starts_with('/') { Ok(Self(path.into())) } else { Err(wrong()) }
+    }
+}
+
+/// The other end of a connection to QEMU's display.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Peer {
+    /// Connect to this path.
+    Path(PathBuf),
+    /// Use this descriptor.
+    Fd(RawFd),
+}
+
+impl FromStr for Peer {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.strip_prefix("fd:").map(str::parse::<RawFd>) {
+            None if text.is_empty() => Err("use a path or fd:N".to_owned()),
+            None => Ok(Self::Path(text.into())),
+            Some(Ok(fd)) if fd > 2 => Ok(Self::Fd(fd)),
+            Some(_) => Err("use fd:N with a descriptor number of 3 or more".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => write!(f, "{}", path.display()),
+            Self::Fd(fd) => write!(f, "fd:{fd}"),
+        }
+    }
+}
+
+/// The command line's description, for manual pages and completions.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// What may be in a name that travels in window titles and log lines.
+pub(crate) fn fits_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')
+}
+
+fn guest_name(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.len() > 64 || !text.chars().all(fits_name) {
+        return Err("use 1 to 64 letters, digits, '-', '_' or '.'".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+fn uuid(text: &str) -> Result<String, String> {
+    let fine = |c: char| c.is_ascii_hexdigit() || c == '-';
+    if text.len() == 36 && text.chars().all(fine) {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err("use the form 12345678-1234-1234-1234-123456789abc".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::error::ErrorKind> {
+        let words = std::iter::once("porthole-qemu").chain(line.split_whitespace());
+        Cli::try_parse_from(words).map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn the_description_is_sound() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn the_ways_to_a_display() {
+        let cli = parse("--guest ivi --qmp /run/ivi.qmp --wait").unwrap();
+        assert_eq!((cli.guest.as_deref(), cli.wait), (Some("ivi"), true));
+        assert_eq!(cli.qmp, Some("/run/ivi.qmp".into()));
+        let cli = parse("--bus unix:path=/run/a%20b,guid=12").unwrap();
+        assert_eq!(cli.bus, Some(Bus("/run/a b".into())));
+        let cli = parse("--peer fd:7").unwrap();
+        assert_eq!((cli.peer, cli.clipboard), (Some(Peer::Fd(7)), Clipboard::Off));
+        let cli = parse("--domain win11 --libvirt /run/libvirt/qemu/dbus").unwrap();
+        assert_eq!(cli.domain.as_deref(), Some("win11"));
+    }
+
+    #[test]
+    fn refusals() {
+        for line in [
+            "",
+            "--guest ivi",
+            "--qmp a --domain b",
+            "--bus tcp:host=a",
+            "--bus unix:path=relative",
+            "--bus unix:path=/a%zz",
+            "--peer fd:2",
+            "--qmp a --uuid 12345678-1234-1234-1234-123456789abc",
+            "--domain a --uuid 5",
+            "--qmp a --libvirt /run",
+            "--qmp a --null --wayland b",
+            "--qmp a --guest a/b",
+            "--qmp a --clipboard yes",
+        ] {
+            parse(line).unwrap_err();
+        }
+    }
+}
