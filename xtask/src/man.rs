@@ -35,12 +35,13 @@ fn again(task: &str, folder: &Path) -> Result<()> {
 mod porthole;
 
 #[cfg(feature = "man")]
-fn programs() -> [clap::Command; 5] {
+fn programs() -> [clap::Command; 6] {
     use clap::CommandFactory;
 
     [
         porthole::Cli::command(),
         porthole_gpu::command(),
+        porthole_qemu::command(),
         porthole_vnc::command(),
         porthole_shot::command(),
         porthole_ctl::command(),

@@ -7,7 +7,7 @@ use crate::cargo;
 
 /// The programs that guests are shown with.
 const PROGRAMS: &[&str] =
-    &["porthole", "porthole-gpu", "porthole-vnc", "porthole-shot", "porthole-ctl"];
+    &["porthole", "porthole-gpu", "porthole-qemu", "porthole-vnc", "porthole-shot", "porthole-ctl"];
 
 /// Installs what builds need.
 pub(crate) fn for_building() -> Result<()> {
