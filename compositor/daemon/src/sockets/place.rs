@@ -14,7 +14,7 @@ use std::{
 
 use rustix::{
     fs::{AtFlags, CWD, Mode, OFlags},
-    process::geteuid,
+    process::{getegid, geteuid},
 };
 
 use super::access::Access;
@@ -76,10 +76,15 @@ fn give_in(folder: &OwnedFd, file: &str, access: &Access) -> io::Result<()> {
         other => other.into(),
     };
     let nofollow = AtFlags::SYMLINK_NOFOLLOW;
-    rustix::fs::chownat(folder, file, Some(access.uid), Some(access.gid), nofollow)
-        .map_err(denied)?;
+    let own = |uid, gid| rustix::fs::chownat(folder, file, Some(uid), Some(gid), nofollow);
+    // Who may give files away may not change the mode of those that are somebody else's already.
+    let me = geteuid();
+    if rustix::fs::statat(folder, file, nofollow)?.st_uid != me.as_raw() {
+        own(me, getegid()).map_err(denied)?;
+    }
     // Only the service can write here, so that the file is no link.
     rustix::fs::chmodat(folder, file, Mode::from_raw_mode(access.mode), AtFlags::empty())?;
+    own(access.uid, access.gid).map_err(denied)?;
     rustix::fs::fchown(folder, None, Some(access.gid)).map_err(denied)?;
     rustix::fs::fchmod(folder, Mode::from_raw_mode(access.folder_mode()))?;
     Ok(())
