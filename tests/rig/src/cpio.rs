@@ -10,6 +10,7 @@ pub struct Archive {
 
 const FOLDER: u32 = 0o040_755;
 const PROGRAM: u32 = 0o100_755;
+const TEXT: u32 = 0o100_644;
 
 impl Archive {
     /// An empty archive.
@@ -26,6 +27,11 @@ impl Archive {
     /// Adds a file that everybody may read and execute.
     pub fn file(&mut self, path: &str, content: &[u8]) {
         self.entry(path, PROGRAM, content);
+    }
+
+    /// Adds a file that everybody may read.
+    pub fn text(&mut self, path: &str, content: &[u8]) {
+        self.entry(path, TEXT, content);
     }
 
     /// Ends the archive and returns its bytes.

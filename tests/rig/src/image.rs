@@ -8,7 +8,7 @@ use crate::cache;
 use crate::command::output;
 use crate::cpio::Archive;
 use crate::error::{Context, Result};
-use crate::kernel;
+use crate::kernel::{self, Kernel};
 use crate::modules;
 use crate::packages;
 use crate::progress::Step;
@@ -64,33 +64,44 @@ impl Image {
     /// As [`Image::prepare`].
     pub fn with(name: &str, modules: &[&str]) -> Result<Image> {
         let kernel = kernel::of_this_release()?;
-        let busybox = packages::unpacked("busybox-static")?;
-        let busybox = [busybox.join("usr/bin/busybox"), busybox.join("bin/busybox")];
         let init = build_init()?;
         let mut archive = Archive::new();
         for folder in ["bin", "dev", "proc", "sys", "tmp", "modules"] {
             archive.folder(folder);
         }
         archive.file("init", &fs::read(&init).at("read", &init)?);
-        if let Some(busybox) = busybox.iter().find(|file| file.is_file()) {
-            archive.file("bin/busybox", &fs::read(busybox).at("read", busybox)?);
-        }
-        let mut order = String::new();
-        for module in modules::in_order(&kernel, modules)? {
-            let name = format!("{}.ko", module.name);
-            archive.file(&format!("modules/{name}"), &module.bytes);
-            order.push_str(&name);
-            order.push('\n');
-        }
-        archive.file("modules/order", order.as_bytes());
-        let folder = cache::target().join("guest");
-        let path = folder.join(format!("{name}-{}.cpio", kernel.version));
-        let partial = folder.join(format!("{name}.{}.partial", std::process::id()));
-        // Renamed at the end: a guest that boots meanwhile keeps the whole old file.
-        fs::write(&partial, archive.finish()).at("write", &partial)?;
-        fs::rename(&partial, &path).at("rename", &partial)?;
-        Ok(Image { kernel: kernel.image, archive: path, version: kernel.version })
+        pack(archive, name, kernel, modules)
     }
+}
+
+/// Adds busybox and modules to an archive, and writes it.
+pub(crate) fn pack(
+    mut archive: Archive,
+    name: &str,
+    kernel: Kernel,
+    modules: &[&str],
+) -> Result<Image> {
+    let busybox = packages::unpacked("busybox-static")?;
+    let busybox = [busybox.join("usr/bin/busybox"), busybox.join("bin/busybox")];
+    if let Some(busybox) = busybox.iter().find(|file| file.is_file()) {
+        archive.file("bin/busybox", &fs::read(busybox).at("read", busybox)?);
+    }
+    let mut order = String::new();
+    for module in modules::in_order(&kernel, modules)? {
+        let name = format!("{}.ko", module.name);
+        archive.file(&format!("modules/{name}"), &module.bytes);
+        order.push_str(&name);
+        order.push('\n');
+    }
+    archive.file("modules/order", order.as_bytes());
+    let folder = cache::target().join("guest");
+    fs::create_dir_all(&folder).at("make", &folder)?;
+    let path = folder.join(format!("{name}-{}.cpio", kernel.version));
+    let partial = folder.join(format!("{name}.{}.partial", std::process::id()));
+    // Renamed at the end: a guest that boots meanwhile keeps the whole old file.
+    fs::write(&partial, archive.finish()).at("write", &partial)?;
+    fs::rename(&partial, &path).at("rename", &partial)?;
+    Ok(Image { kernel: kernel.image, archive: path, version: kernel.version })
 }
 
 /// Builds the guest's first process without any shared library, in a build folder of its own so

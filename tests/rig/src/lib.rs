@@ -21,9 +21,11 @@ pub mod plain;
 pub mod progress;
 pub mod qemu;
 pub mod roots;
+pub mod systemd;
 pub mod x86;
 
 pub use error::{Result, RigError};
 pub use image::Image;
 pub use plain::Plain;
 pub use qemu::Qemu;
+pub use systemd::System;

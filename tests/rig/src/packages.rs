@@ -40,7 +40,7 @@ pub const TO_RUN: &[Needed] = &[
     needed("libegl1", "finds a GPU's driver, for the tests of the GPU renderer"),
     needed("libegl-mesa0", "a driver without a GPU"),
     needed("libgl1-mesa-dri", "GL without a GPU"),
-    needed("systemd", "checks our units"),
+    needed("systemd", "checks our units, and runs them in a machine of its own"),
 ];
 
 /// Ordinary programs with windows that the longer tests show.

@@ -82,6 +82,8 @@ mod trace;
 #[cfg(test)]
 mod two_guests;
 #[cfg(test)]
+mod under_systemd;
+#[cfg(test)]
 mod units;
 #[cfg(test)]
 mod vga_bios;
