@@ -182,10 +182,10 @@ impl Board {
     pub fn start_rom(&self, rom: &[u8]) -> Result<(), String> {
         self.load(ROM, rom)?;
         let [low, high] = BUS_ADDRESS.to_le_bytes();
-        // mov ax, address; call C000:0003; mov ax, 3; int 10h; then a byte over the line, and stop.
+        // mov ax, address; call C000:0003; mov ax, 3; int 10h; then a byte over the line, and a loop: a processor that halts waits for an interrupt.
         let stub = [
             &[0xb8, low, high, 0x9a, 3, 0, 0, 0xc0, 0xb8, 3, 0, 0xcd, 0x10][..],
-            &[0xba, 0xf8, 3, 0xee, 0xf4, 0xeb, 0xfd],
+            &[0xba, 0xf8, 3, 0xee, 0xeb, 0xfe],
         ];
         self.load(STUB, &stub.concat())?;
         self.jump(STUB);

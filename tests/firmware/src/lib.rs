@@ -10,6 +10,7 @@ mod devices;
 mod judge;
 mod monitor;
 mod pair;
+pub mod sectors;
 pub mod sweep;
 
 use std::path::{Path, PathBuf};
@@ -59,12 +60,16 @@ impl Peer {
         self.qemu.version()
     }
 
+    pub(crate) fn command(&self) -> std::process::Command {
+        self.qemu.command()
+    }
+
     /// Starts both machines. Files are left in the folder.
     ///
     /// # Errors
     /// When one of them does not come up.
     pub fn start(&self, folder: &Path) -> Result<Pair> {
-        Pair::start(self.qemu.command(), self.release, &self.rom, folder).map_err(RigError::failed)
+        Pair::start(self.command(), self.release, &self.rom, folder).map_err(RigError::failed)
     }
 }
 

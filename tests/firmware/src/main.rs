@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use porthole_firmware::{Check, Peer, sweep};
+use porthole_firmware::{Check, Peer, sectors, sweep};
 use porthole_rig::error::Context as _;
 use porthole_rig::progress::say;
 use porthole_rig::{Result, RigError, cache};
@@ -21,6 +21,9 @@ struct Arguments {
     /// Another VGA BIOS
     #[arg(long, value_name = "FILE")]
     rom: Option<PathBuf>,
+    /// Take the pictures of our boot sectors anew
+    #[arg(long)]
+    record: bool,
 }
 
 fn main() -> ExitCode {
@@ -39,6 +42,9 @@ fn run(arguments: &Arguments) -> Result<()> {
         peer.rom.clone_from(rom);
     }
     say(&format!("QEMU {} and {}", peer.version()?, peer.rom.display()));
+    if arguments.record {
+        return sectors::record(&peer, &cache::target().join("vga-bios"));
+    }
     let checks = sweep(&peer, &cache::target().join("vga-bios"))?;
     let mut output = std::io::stdout().lock();
     for check in &checks {

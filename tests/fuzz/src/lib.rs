@@ -118,6 +118,13 @@ pub const TARGETS: &[Target] = &[
         longest: 2048,
         run: targets::snapshot::run,
     },
+    Target {
+        name: "vga",
+        promise: "a guest's accesses to the VGA: nothing outside of its memory, bounded pictures and work, \
+                  lines that changed are told, a snapshot is the device",
+        longest: 2048,
+        run: targets::vga::run,
+    },
 ];
 
 /// The target of a name.

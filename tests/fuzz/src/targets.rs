@@ -13,4 +13,5 @@ pub(crate) mod server;
 pub(crate) mod snapshot;
 pub(crate) mod trace;
 pub(crate) mod updates;
+pub(crate) mod vga;
 pub(crate) mod viewer;

@@ -56,7 +56,7 @@ mod tests {
 
     replay!(
         gpu, queues, messages, input, viewer, server, updates, config, model, relay, edid,
-        keyboard, trace, snapshot
+        keyboard, trace, snapshot, vga
     );
 
     #[test]

@@ -1,6 +1,8 @@
 //! A real VGA BIOS on our device, and on QEMU's.
 
+use porthole_firmware::sectors::SECTORS;
 use porthole_firmware::{Check, Peer, sweep};
+use porthole_rig::cache;
 
 /// What there is to compare, at least: a BIOS of another release may have a mode more or less.
 const CHECKS: usize = 200;
@@ -34,4 +36,16 @@ fn a_vga_bios_finds_the_vga_that_qemu_has() {
 #[ignore = "needs QEMU 11, which is downloaded"]
 fn the_newest_vga_bios_shows_what_the_newest_qemu_shows() {
     compare(Some("sid"));
+}
+
+#[test]
+fn boot_sectors_draw_on_our_vga_what_they_drew_on_qemus() {
+    let peer = Peer::of(None).unwrap();
+    let rom = std::fs::read(&peer.rom).unwrap();
+    let folder = cache::workspace().join("target/test-pictures/boot-sectors");
+    let failed: Vec<String> = SECTORS
+        .iter()
+        .filter_map(|sector| Some(format!("{}: {}", sector.name, sector.run(&rom, &folder).err()?)))
+        .collect();
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
 }

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use image::{Rgb, RgbImage};
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::{ExtendedColorType, ImageEncoder as _, Rgb, RgbImage};
 
 /// A screen's pixels, 0x00RRGGBB each.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -49,6 +50,26 @@ impl Pixels {
             .pixels()
             .map(|Rgb([red, green, blue])| u32::from_be_bytes([0, *red, *green, *blue]));
         Ok(Pixels { width, height, pixels: pixels.collect() })
+    }
+
+    /// Writes a PNG file, as small as it can be, for tests to read again.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, file: &Path) -> Result<(), String> {
+        let refused = |error: String| format!("{}: {error}", file.display());
+        let bytes: Vec<u8> = self
+            .pixels
+            .iter()
+            .flat_map(|pixel| {
+                let [_, red, green, blue] = pixel.to_be_bytes();
+                [red, green, blue]
+            })
+            .collect();
+        let output = fs::File::create(file).map_err(|error| refused(error.to_string()))?;
+        PngEncoder::new_with_quality(output, CompressionType::Best, FilterType::Adaptive)
+            .write_image(&bytes, self.width, self.height, ExtendedColorType::Rgb8)
+            .map_err(|error| refused(error.to_string()))
     }
 
     /// Writes a PNG file whose name begins with this, for a person to look at; its whole name is returned.
