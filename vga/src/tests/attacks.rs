@@ -133,7 +133,7 @@ fn cve_2017_13673_splits_are_drawn_line_by_line() {
 }
 
 #[test]
-fn cve_2018_5683_text_reads_only_memory() {
+fn cve_2018_5683_and_2018_7858_text_reads_only_memory() {
     for megabytes in [1, 16] {
         let mut vga = Vga::new(Model::Vga, Watched::new(megabytes << 20)).unwrap();
         vga.text(0, 0x0c);

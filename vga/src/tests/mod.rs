@@ -2,6 +2,7 @@
 
 #![expect(clippy::single_range_in_vec_init, reason = "lines that changed are lists of ranges")]
 
+mod acrn;
 mod attacks;
 mod chip;
 mod memory;

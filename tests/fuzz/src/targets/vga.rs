@@ -5,13 +5,14 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use porthole_pixel::Size;
-use porthole_vga_device::{Behaviour, Memory, Model, Picture, Source, Vga, Vram, Width};
+use porthole_vga_device::{Behaviour, Memory, Model, Source, Vga, Vram, Width};
 
 use crate::input::Input;
 
 const MOST_STEPS: usize = 600;
 /// Looks at the screen, which may be large.
-const MOST_LOOKS: usize = 8;
+const MOST_LOOKS: usize = 6;
+const MOST_PIXELS: u32 = 1 << 16;
 const MEMORY: u32 = 256 << 10;
 /// What one access of a guest reads and writes at most: eight bytes, each with its cell.
 const MOST_MOVED: u64 = 8 * 8;
@@ -214,15 +215,23 @@ impl Machine {
                 picture.dirty.iter().map(|lines| lines.end - lines.start).sum::<u32>()
                     == picture.size.height
             );
-            (self.size, self.seen) =
-                (picture.size, vec![0x5a5a_5a5a; usize::try_from(area).unwrap()]);
+            let kept = usize::try_from(area.min(MOST_PIXELS.into())).unwrap();
+            (self.size, self.seen) = (picture.size, vec![0x5a5a_5a5a; kept]);
         }
         let ends: Vec<u32> =
             picture.dirty.iter().flat_map(|lines| [lines.start, lines.end]).collect();
         assert!(ends.is_sorted() && ends.last().is_none_or(|end| *end <= picture.size.height));
         let stride = usize::try_from(picture.size.width).unwrap();
-        self.vga.convert_into(&picture.dirty, &mut self.seen, stride);
-        let whole = self.whole(&picture);
+        // Of a large picture only the first lines are drawn: what goes wrong there does so in a small one.
+        let drawn = picture.size.height.min((MOST_PIXELS / picture.size.width).max(1));
+        let changed: Vec<_> = picture
+            .dirty
+            .iter()
+            .map(|lines| lines.start.min(drawn)..lines.end.min(drawn))
+            .filter(|lines| !lines.is_empty())
+            .collect();
+        self.vga.convert_into(&changed, &mut self.seen, stride);
+        let whole = self.draw(drawn);
         // Twice at most what a picture has, and text's cells and fonts.
         let most = 2 * (area * 4 + u64::from(picture.size.height) * 64) + 4 * 17_000 + FONTS;
         let moved = self.vga.vram().moved.get();
@@ -239,11 +248,11 @@ impl Machine {
         }
     }
 
-    fn whole(&mut self, picture: &Picture) -> Vec<u32> {
-        let mut whole = vec![0; self.seen.len()];
-        let stride = usize::try_from(picture.size.width).unwrap();
-        let all = 0..picture.size.height;
-        self.vga.convert_into(std::slice::from_ref(&all), &mut whole, stride);
+    /// So many lines, drawn anew.
+    fn draw(&mut self, lines: u32) -> Vec<u32> {
+        let stride = usize::try_from(self.size.width).unwrap();
+        let mut whole = vec![0; stride * usize::try_from(lines).unwrap()];
+        self.vga.convert_into(std::slice::from_ref(&(0..lines)), &mut whole, stride);
         assert!(whole.iter().all(|pixel| *pixel <= 0x00ff_ffff), "more than colours");
         whole
     }
