@@ -1,6 +1,7 @@
 //! What can be measured, and what is wished of it.
 
 mod path;
+mod vga;
 
 use porthole_rig::Result;
 
@@ -225,7 +226,7 @@ fn hole_cost(bench: &Bench, holes: u32) -> Result<Samples> {
 
 /// Everything that can be measured.
 fn all() -> impl Iterator<Item = &'static Benchmark> {
-    SERVICE.iter().chain(path::ALL)
+    SERVICE.iter().chain(path::ALL).chain(vga::ALL)
 }
 
 /// The benchmarks that are named, by themselves or by what their names begin with; all if none is.

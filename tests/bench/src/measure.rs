@@ -6,6 +6,7 @@ pub(crate) mod kernels;
 mod pictures;
 mod quiet;
 mod start;
+pub(crate) mod vga;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 pub use archive::inflate;
 pub use differential::compare;
 pub use model::{Model, edid};
+pub use modes::{CHAINED, CHARACTERS, Mode, SIXTEEN, set_dispi, set_mode};
 pub use pixels::Pixels;
 pub use qtest::Qemu;
 pub use run::{Space, Target};

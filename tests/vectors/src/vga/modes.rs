@@ -4,7 +4,7 @@ use porthole_vga_device::Width;
 
 /// The registers of a mode, in the order in which they are set.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Mode {
+pub struct Mode {
     miscellaneous: u8,
     /// Sequencer 1 to 4.
     sequencer: [u8; 4],
@@ -33,16 +33,37 @@ const BYTES: [u8; 25] = [
     0x28, 0x40, 0x96, 0xb9, 0xa3, 0xff,
 ];
 
+/// 80 columns and 25 rows of text, of 9 dots by 16.
+pub const CHARACTERS: Mode = Mode {
+    miscellaneous: 0x67,
+    sequencer: [0, 3, 0, 2],
+    crtc: TEXT,
+    graphics: [0, 0, 0x10, 0x0e, 0, 0xff],
+    attribute: [0x0c, 0, 0x0f, 8],
+};
+
+/// 640×480 pixels of 16 colours.
+pub const SIXTEEN: Mode = Mode {
+    miscellaneous: 0xe3,
+    sequencer: [1, 0x0f, 0, 6],
+    crtc: PLANAR,
+    graphics: [0, 0, 0, 5, 0x0f, 0xff],
+    attribute: [0x01, 0, 0x0f, 0],
+};
+
+/// 320×200 pixels of 256 colours, a byte each.
+pub const CHAINED: Mode = Mode {
+    miscellaneous: 0x63,
+    sequencer: [1, 0x0f, 0, 0x0e],
+    crtc: BYTES,
+    graphics: [0, 0, 0x40, 5, 0x0f, 0xff],
+    attribute: [0x41, 0, 0x0f, 0],
+};
+
 /// Text of 80 columns, of 8 dots, of 40 columns; CGA's four colours; 16 colours, also with half the
 /// clock; 256 colours, chained and not.
 pub(super) const MODES: &[Mode] = &[
-    Mode {
-        miscellaneous: 0x67,
-        sequencer: [0, 3, 0, 2],
-        crtc: TEXT,
-        graphics: [0, 0, 0x10, 0x0e, 0, 0xff],
-        attribute: [0x0c, 0, 0x0f, 8],
-    },
+    CHARACTERS,
     Mode {
         miscellaneous: 0x63,
         sequencer: [1, 3, 4, 2],
@@ -64,13 +85,7 @@ pub(super) const MODES: &[Mode] = &[
         graphics: [0, 0, 0x30, 0x0f, 0, 0xff],
         attribute: [0x01, 0, 0x03, 0],
     },
-    Mode {
-        miscellaneous: 0xe3,
-        sequencer: [1, 0x0f, 0, 6],
-        crtc: PLANAR,
-        graphics: [0, 0, 0, 5, 0x0f, 0xff],
-        attribute: [0x01, 0, 0x0f, 0],
-    },
+    SIXTEEN,
     Mode {
         miscellaneous: 0x63,
         sequencer: [9, 0x0f, 0, 6],
@@ -78,13 +93,7 @@ pub(super) const MODES: &[Mode] = &[
         graphics: [0, 0, 0, 5, 0x0f, 0xff],
         attribute: [0x01, 0, 0x0f, 0],
     },
-    Mode {
-        miscellaneous: 0x63,
-        sequencer: [1, 0x0f, 0, 0x0e],
-        crtc: BYTES,
-        graphics: [0, 0, 0x40, 5, 0x0f, 0xff],
-        attribute: [0x41, 0, 0x0f, 0],
-    },
+    CHAINED,
     Mode {
         miscellaneous: 0x63,
         sequencer: [1, 0x0f, 0, 6],
@@ -95,7 +104,8 @@ pub(super) const MODES: &[Mode] = &[
 ];
 
 /// The port writes that set a mode.
-pub(super) fn set_mode(mode: Mode) -> Vec<(u16, Width, u32)> {
+#[must_use]
+pub fn set_mode(mode: Mode) -> Vec<(u16, Width, u32)> {
     let mut writes = vec![(0x3c2, Width::Byte, mode.miscellaneous.into())];
     let mut indexed = |port: u16, index: u32, value: u8| {
         writes.push((port, Width::Word, u32::from(value) << 8 | index));
@@ -114,11 +124,8 @@ pub(super) fn set_mode(mode: Mode) -> Vec<(u16, Width, u32)> {
 }
 
 /// The port writes that set a bochs mode.
-pub(super) fn set_dispi(
-    (width, height): (u16, u16),
-    bits: u16,
-    flags: u16,
-) -> Vec<(u16, Width, u32)> {
+#[must_use]
+pub fn set_dispi((width, height): (u16, u16), bits: u16, flags: u16) -> Vec<(u16, Width, u32)> {
     let registers = [(4, 0), (1, width), (2, height), (3, bits), (4, flags)];
     let writes = registers.iter().flat_map(|(index, value)| {
         [(0x1ce, Width::Word, *index), (0x1cf, Width::Word, u32::from(*value))]

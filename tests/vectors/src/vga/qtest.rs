@@ -97,6 +97,25 @@ impl Qemu {
         Ok(qemu)
     }
 
+    /// Has it draw what is shown now, into a file.
+    ///
+    /// # Errors
+    /// When QEMU is gone.
+    pub fn dump(&mut self) -> Result<PathBuf, String> {
+        let file = self.folder.join("screen.ppm");
+        let name = file.display();
+        self.monitor(&format!(
+            r#"{{"execute": "screendump", "arguments": {{"filename": "{name}"}}}}"#
+        ))?;
+        Ok(file)
+    }
+
+    /// Its process.
+    #[must_use]
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Gives the device's memory its addresses, as a BIOS does.
     fn program_bars(&mut self) -> Result<(), String> {
         for slot in 0..32 {
@@ -281,11 +300,8 @@ impl Target for Qemu {
     }
 
     fn screen(&mut self) -> Result<Pixels, String> {
-        let file = self.folder.join("screen.ppm");
+        let file = self.dump()?;
         let name = file.display();
-        self.monitor(&format!(
-            r#"{{"execute": "screendump", "arguments": {{"filename": "{name}"}}}}"#
-        ))?;
         let bytes = fs::read(&file).map_err(|error| format!("{name}: {error}"))?;
         Pixels::of_ppm(&bytes).ok_or_else(|| format!("{name} is no picture"))
     }
