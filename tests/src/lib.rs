@@ -19,6 +19,7 @@ pub mod qmp;
 pub mod scene;
 pub mod screen;
 pub mod service;
+pub mod source;
 #[cfg(target_arch = "x86_64")]
 pub mod tracee;
 pub mod viewer;

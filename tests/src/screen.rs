@@ -16,7 +16,12 @@ struct State {
     picture: Option<Picture>,
     updates: u64,
     ended: Option<String>,
+    /// All pictures that came since somebody asked for them.
+    film: Option<Vec<Picture>>,
 }
+
+/// More pictures are not kept: those that are equal to the one before count once.
+const LONGEST_FILM: usize = 200;
 
 impl Screen {
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -38,8 +43,26 @@ impl Screen {
     /// Puts a new picture in the place of the last.
     pub fn replace(&self, picture: Picture) {
         let mut state = self.lock();
+        if let Some(film) = &mut state.film
+            && film.last() != Some(&picture)
+            && film.len() < LONGEST_FILM
+        {
+            film.push(picture.clone());
+        }
         state.picture = Some(picture);
         state.updates += 1;
+    }
+
+    /// Keeps all pictures that are put here from now on.
+    pub fn start_film(&self) {
+        let mut state = self.lock();
+        state.film = Some(state.picture.clone().into_iter().collect());
+    }
+
+    /// The pictures that came since the film was started, each that differs from the one before.
+    #[must_use]
+    pub fn take_film(&self) -> Vec<Picture> {
+        self.lock().film.take().unwrap_or_default()
     }
 
     /// Changes the picture, if one has come.

@@ -35,7 +35,7 @@ fn again(task: &str, folder: &Path) -> Result<()> {
 mod porthole;
 
 #[cfg(feature = "man")]
-fn programs() -> [clap::Command; 6] {
+fn programs() -> [clap::Command; 7] {
     use clap::CommandFactory;
 
     [
@@ -43,6 +43,7 @@ fn programs() -> [clap::Command; 6] {
         porthole_gpu::command(),
         porthole_qemu::command(),
         porthole_vnc::command(),
+        porthole_source::command(),
         porthole_shot::command(),
         porthole_ctl::command(),
     ]

@@ -6,8 +6,15 @@ use porthole_rig::{Image, Result, roots};
 use crate::cargo;
 
 /// The programs that guests are shown with.
-const PROGRAMS: &[&str] =
-    &["porthole", "porthole-gpu", "porthole-qemu", "porthole-vnc", "porthole-shot", "porthole-ctl"];
+const PROGRAMS: &[&str] = &[
+    "porthole",
+    "porthole-gpu",
+    "porthole-qemu",
+    "porthole-vnc",
+    "porthole-source",
+    "porthole-shot",
+    "porthole-ctl",
+];
 
 /// Installs what builds need.
 pub(crate) fn for_building() -> Result<()> {

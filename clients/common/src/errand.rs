@@ -15,9 +15,9 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket
 use crate::arrival;
 
 /// Asks for a connection.
-const CONNECT: u8 = b'c';
+pub const CONNECT: u8 = b'c';
 /// Asks for a descriptor that tells of a new socket.
-const WATCH: u8 = b'w';
+pub const WATCH: u8 = b'w';
 
 type Agent = Box<dyn Fn(u8) -> io::Result<OwnedFd> + Send + Sync>;
 

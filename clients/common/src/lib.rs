@@ -8,4 +8,5 @@ mod lamps;
 pub mod present;
 pub mod resizes;
 pub mod seat;
+pub mod sign;
 pub mod virtual_input;

@@ -40,6 +40,20 @@ impl Connector {
     /// # Errors
     /// When the system has no process or descriptor left.
     pub fn start(serve: impl FnMut(u8) -> io::Result<OwnedFd>) -> io::Result<Self> {
+        let allowed = Sandbox::new().calls(Calls::Sockets).calls(Calls::Connect);
+        Self::with(allowed.connecting(), serve)
+    }
+
+    /// The same for a `serve` that connects to one TCP port instead.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_tcp(port: u16, serve: impl FnMut(u8) -> io::Result<OwnedFd>) -> io::Result<Self> {
+        let allowed = Sandbox::new().calls(Calls::Sockets).calls(Calls::ConnectTcp);
+        Self::with(allowed.connecting_to(port), serve)
+    }
+
+    fn with(allowed: Sandbox, serve: impl FnMut(u8) -> io::Result<OwnedFd>) -> io::Result<Self> {
         let (ours, theirs) =
             socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
         // SAFETY: This process has one thread (see above), so that the copy may go on as if it were
@@ -51,8 +65,7 @@ impl Connector {
             ForkResult::Child => {
                 let _ = rustix::thread::set_name(c"connector");
                 close_all_but(&theirs);
-                let allowed = Sandbox::new().calls(Calls::Sockets).calls(Calls::Connect);
-                allowed.connecting().descriptors(64).apply();
+                allowed.descriptors(64).apply();
                 answer(&theirs, serve);
                 end()
             }
@@ -175,5 +188,29 @@ mod tests {
         UnixStream::from(connected).read_to_end(&mut rest).unwrap();
         let refused = connector.ask(b'f').unwrap_err();
         assert_eq!(refused.raw_os_error(), Some(libc::ENOSYS));
+    }
+
+    #[test]
+    fn one_port_is_all_that_it_reaches() {
+        use std::net::{TcpListener, TcpStream};
+
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let other = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (address, elsewhere) = (listener.local_addr().unwrap(), other.local_addr().unwrap());
+        let connector = Connector::start_tcp(address.port(), move |request| match request {
+            b'c' => TcpStream::connect(address).map(OwnedFd::from),
+            b'e' => TcpStream::connect(elsewhere).map(OwnedFd::from),
+            b'u' => std::net::UdpSocket::bind("127.0.0.1:0").map(OwnedFd::from),
+            _ => UnixStream::connect("/run/any").map(OwnedFd::from),
+        })
+        .unwrap();
+        connector.ask(b'c').unwrap();
+        let held = |request| connector.ask(request).unwrap_err().raw_os_error();
+        // Kernels before 6.7 have no rules about ports; everything else is a matter of system calls.
+        if crate::sandbox::has_rules_about_ports() {
+            assert_eq!(held(b'e'), Some(libc::EACCES));
+        }
+        assert_eq!(held(b'x'), Some(libc::ENOSYS));
+        assert_eq!(held(b'u'), Some(libc::ENOSYS));
     }
 }

@@ -104,6 +104,13 @@ impl Sandbox {
         self
     }
 
+    /// Allows to connect to this TCP port, of any machine.
+    #[must_use]
+    pub const fn connecting_to(mut self, port: u16) -> Self {
+        self.files.port = Some(port);
+        self
+    }
+
     /// Gives up everything that was not named, and says so in the log. Call it before threads are
     /// started: rules about files hold for the caller and for threads that it starts.
     pub fn enter(self) -> Held {
@@ -176,6 +183,12 @@ pub fn confine_tool() {
     let sandbox = calls.into_iter().fold(Sandbox::new(), Sandbox::calls);
     let held = sandbox.connecting().write(everywhere).apply();
     tracing::debug!("sandbox: {held}");
+}
+
+/// Whether this kernel knows which TCP port a process may connect to.
+#[cfg(test)]
+pub(crate) fn has_rules_about_ports() -> bool {
+    files::has_rules_about_ports()
 }
 
 /// Says that a program runs with everything that its user may do.

@@ -72,6 +72,12 @@ mod second_viewer;
 #[cfg(test)]
 mod shot;
 #[cfg(test)]
+mod source_handover;
+#[cfg(test)]
+mod source_hostile;
+#[cfg(test)]
+mod source_qemu;
+#[cfg(test)]
 mod stock;
 #[cfg(test)]
 mod stock_programs;

@@ -19,6 +19,8 @@ pub enum Calls {
     Accept,
     /// Makes Unix sockets, connects them, and hears of what comes into a folder.
     Connect,
+    /// Makes TCP sockets and connects them.
+    ConnectTcp,
     /// Makes Unix sockets in pairs or to listen at a path, and sets owner and mode of their files.
     Listen,
     /// Opens, lists and removes files, where rules about files let it.
@@ -78,6 +80,7 @@ fn rules(groups: &[Calls]) -> Result<BTreeMap<c_long, Vec<SeccompRule>>, FilterE
             Calls::Sockets => SOCKETS,
             Calls::Accept => &[libc::SYS_accept4],
             Calls::Connect => CONNECT,
+            Calls::ConnectTcp => &[libc::SYS_connect],
             Calls::Listen => LISTEN,
             Calls::Files => FILES,
             Calls::Removal => &[libc::SYS_unlinkat],
@@ -146,6 +149,22 @@ fn narrow(groups: &[Calls]) -> Result<Vec<(c_long, Vec<SeccompRule>)>, FilterErr
         if groups.contains(&Calls::Listen) {
             narrow.push((libc::SYS_socketpair, vec![unix]));
         }
+    }
+    if groups.contains(&Calls::ConnectTcp) {
+        // Streams of the internet's two protocols; flags lie above the type.
+        let family = |family: i32| {
+            let stream = u64::from(libc::SOCK_STREAM.unsigned_abs());
+            let family = SeccompCondition::new(
+                0,
+                SeccompCmpArgLen::Dword,
+                equal(),
+                u64::from(family.unsigned_abs()),
+            )?;
+            let kind = SeccompCmpOp::MaskedEq(0xf);
+            let kind = SeccompCondition::new(1, SeccompCmpArgLen::Dword, kind, stream)?;
+            Ok::<_, FilterError>(SeccompRule::new(vec![family, kind])?)
+        };
+        narrow.push((libc::SYS_socket, vec![family(libc::AF_INET)?, family(libc::AF_INET6)?]));
     }
     if !groups.contains(&Calls::Files) {
         // What is open may be looked at. A path is looked at too, where it is given all the same.
@@ -354,6 +373,7 @@ mod tests {
             Calls::Sockets,
             Calls::Accept,
             Calls::Connect,
+            Calls::ConnectTcp,
             Calls::Listen,
             Calls::Files,
             Calls::Removal,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, LandlockStatus,
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, LandlockStatus, NetPort,
     PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError, Scope,
 };
 
@@ -21,6 +21,8 @@ pub(super) struct Files {
     pub(super) remove: Vec<PathBuf>,
     /// Whether sockets may be connected to by their paths and names.
     pub(super) connects: bool,
+    /// A TCP port that may be connected to.
+    pub(super) port: Option<u16>,
 }
 
 impl Files {
@@ -52,6 +54,9 @@ impl Files {
                 }
             }
         }
+        if let Some(port) = self.port {
+            ruleset = ruleset.add_rule(NetPort::new(port, AccessNet::ConnectTcp))?;
+        }
         Ok(match ruleset.restrict_self()?.landlock {
             LandlockStatus::Available { effective_abi, kernel_abi } => {
                 Some(kernel_abi.unwrap_or(effective_abi as i32))
@@ -59,4 +64,11 @@ impl Files {
             LandlockStatus::NotEnabled | LandlockStatus::NotImplemented => None,
         })
     }
+}
+
+/// Whether this kernel has rules about ports.
+#[cfg(test)]
+pub(super) fn has_rules_about_ports() -> bool {
+    let ruleset = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
+    ruleset.handle_access(AccessNet::ConnectTcp).and_then(Ruleset::create).is_ok()
 }

@@ -22,6 +22,10 @@ pub trait Canvas {
     /// [`CanvasError`] ends the connection.
     fn resize(&mut self, size: Size) -> Result<(), CanvasError>;
 
+    /// Each pixel of this rectangle, which is not empty, is written next, if the connection lasts: what is
+    /// there need not be kept.
+    fn begin(&mut self, rect: Rect);
+
     /// Writes rows of values into a rectangle.
     fn write(&mut self, rect: Rect, values: &[u32]);
 

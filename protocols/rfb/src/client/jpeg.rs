@@ -33,6 +33,9 @@ pub(super) fn decode(
     if pixels.len() as u64 != rect.area() {
         return Err(DecodeError::Jpeg("a picture with other than three colours"));
     }
+    if !rect.is_empty() {
+        canvas.begin(rect);
+    }
     let mut values = Vec::with_capacity(width);
     for (y, row) in (rect.top()..rect.bottom()).zip(pixels.chunks(width.max(1))) {
         values.clear();

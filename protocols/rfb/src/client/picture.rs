@@ -53,6 +53,10 @@ impl Canvas for Picture {
         Ok(())
     }
 
+    fn begin(&mut self, _rect: Rect) {
+        // There is one copy only, so there is nothing to keep.
+    }
+
     fn write(&mut self, rect: Rect, values: &[u32]) {
         let width = usize::try_from(rect.width).unwrap_or(0).max(1);
         for (y, row) in (rect.top()..rect.bottom()).zip(values.chunks(width)) {

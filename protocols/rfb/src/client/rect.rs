@@ -32,6 +32,7 @@ impl<C: Canvas> Client<C> {
         let event = match encoding {
             Encoding::Raw | Encoding::Hextile => {
                 self.check(rect)?;
+                self.begin(rect);
                 let work = match encoding {
                     Encoding::Hextile => Work::Hextile(Hextile::new(rect)),
                     _ => Work::Raw(rect.y),
@@ -153,6 +154,12 @@ impl<C: Canvas> Client<C> {
             Encoding::Zlib => zrle::plain(&mut self.zlib, format, rect, input, canvas),
             Encoding::Tight => self.tight.decode((format, self.lossy), rect, input, canvas),
             _ => zrle::decode(&mut self.zrle, format, rect, input, canvas),
+        }
+    }
+
+    fn begin(&mut self, rect: Rect) {
+        if !rect.is_empty() {
+            self.canvas.begin(rect);
         }
     }
 

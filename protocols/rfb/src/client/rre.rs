@@ -25,6 +25,7 @@ pub(super) fn decode(
     let Some(mut data) = input.bytes(length).map(Reader::new) else { return Ok(None) };
     let Some(background) = pixel::pixel(format, &mut data) else { return Ok(None) };
     if !rect.is_empty() {
+        canvas.begin(rect);
         canvas.fill(rect, background);
     }
     let mut painted = 0;

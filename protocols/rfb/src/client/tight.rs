@@ -61,7 +61,10 @@ impl Tight {
             kind @ 0..=7 => self.rows((control & 0x0f, kind), shifts, rect, input, canvas)?,
             8 => input.array().map(|rgb| {
                 self.reset(control & 0x0f);
-                canvas.fill(rect, shifts.value(rgb));
+                if !rect.is_empty() {
+                    canvas.begin(rect);
+                    canvas.fill(rect, shifts.value(rgb));
+                }
             }),
             9 if lossy => {
                 let Some(length) = compact_length(input) else { return Ok(None) };
@@ -103,6 +106,9 @@ impl Tight {
             if total < PLAIN { usize::try_from(total).ok() } else { compact_length(input) };
         let Some(data) = length.and_then(|length| input.bytes(length)) else { return Ok(None) };
         self.reset(resets);
+        if !rect.is_empty() {
+            canvas.begin(rect);
+        }
         let mut rows = rect.top()..rect.bottom();
         let mut take = |piece: &[u8]| {
             let mut reader = Reader::new(piece);

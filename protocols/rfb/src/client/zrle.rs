@@ -36,6 +36,7 @@ pub(super) fn decode(
 ) -> Result<Option<()>, DecodeError> {
     let most = most_bytes(rect);
     let Some(data) = compressed("a ZRLE rectangle", most, input)? else { return Ok(None) };
+    begin(canvas, rect);
     let columns = (rect.left()..rect.right()).step_by(64);
     let mut tiles = (rect.top()..rect.bottom())
         .step_by(64)
@@ -76,6 +77,7 @@ pub(super) fn plain(
     let row_bytes = width * format.bytes_per_pixel();
     let most = rect.area() * format.bytes_per_pixel() as u64;
     let Some(data) = compressed("a Zlib rectangle", most, input)? else { return Ok(None) };
+    begin(canvas, rect);
     let mut rows = rect.top()..rect.bottom();
     inflate.run(data, (most, row_bytes), |piece| {
         let mut reader = Reader::new(piece);
@@ -92,6 +94,12 @@ pub(super) fn plain(
         return Err(DecodeError::Deflate("less data than the rectangle has pixels"));
     }
     Ok(Some(()))
+}
+
+fn begin(canvas: &mut impl Canvas, rect: Rect) {
+    if !rect.is_empty() {
+        canvas.begin(rect);
+    }
 }
 
 /// No tile of a sane encoder is larger than its pixels with a run length each.

@@ -1,0 +1,265 @@
+//! The event loop: what happens, to whom it goes.
+
+mod link;
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use calloop::channel::{self, Channel};
+use calloop::signals::{Signal, Signals};
+use calloop::timer::{TimeoutAction, Timer};
+use calloop::{EventLoop, LoopHandle, RegistrationToken};
+use porthole_client::present::{self, Guest, GuestState, Presenter, Show, Told};
+use porthole_pixel::Size;
+
+use self::link::Link;
+use crate::cli::Cli;
+use crate::failure::Failure;
+use crate::keymap::Keymap;
+use crate::reach::{Agent, Patience};
+use crate::screen::Screen;
+use crate::session::{Options, Session};
+use crate::{confine, password, ready};
+
+/// What the loop works on.
+pub(crate) struct State {
+    server: String,
+    options: Options,
+    once: bool,
+    agent: Agent,
+    patience: Patience,
+    link: Link,
+    presenter: Option<Presenter>,
+    keymap: Keymap,
+    /// Somebody sees the layer.
+    visible: bool,
+    /// The size that the layer wants the picture to have.
+    wish: Option<Size>,
+    /// What the presenter was told of the guest.
+    guest: Guest,
+    /// Bytes and updates of connections that are over.
+    received: u64,
+    updates: u64,
+    /// How it ends.
+    end: Option<Result<(), Failure>>,
+    timer: Option<(RegistrationToken, Instant)>,
+    handle: LoopHandle<'static, State>,
+}
+
+/// Runs until a signal ends it.
+///
+/// # Errors
+/// [`Failure`] where the program cannot work. A server that is not there is none.
+pub fn run(cli: &Cli) -> Result<(), Failure> {
+    // Inherited descriptors are taken over before anything else is opened.
+    let ready =
+        cli.ready_fd.map(porthole_program::ready_fd).transpose().map_err(Failure::ReadyFd)?;
+    let password = cli.password_file.as_deref().map(password::read).transpose()?;
+    let keymap = Keymap::of_layout(&cli.layout)?;
+    let numbers =
+        cli.server.resolve().map_err(|error| Failure::Unknown(cli.server.clone(), error))?;
+    if numbers.iter().any(|number| !number.ip().is_loopback()) {
+        tracing::warn!(
+            "what {} sends and is sent can be read on the way: VNC is not encrypted",
+            cli.server
+        );
+    }
+    let mut event_loop = EventLoop::<State>::try_new().map_err(Failure::Loop)?;
+    let handle = event_loop.handle();
+    watch_signals(&handle)?;
+    let (tell, told) = channel::channel();
+    watch_presenter(&handle, told)?;
+    let (agent, held) = confine::confine(cli, numbers)
+        .map_err(|error| Failure::System("starting the connector", error))?;
+    // Threads inherit the blocked signals and the sandbox, so they start after them.
+    let presenter = if cli.null {
+        None
+    } else {
+        let options = present::Options {
+            guest: cli.guest.clone(),
+            scanouts: 1,
+            wayland: cli.wayland.clone(),
+        };
+        let started = Presenter::spawn(options, tell);
+        Some(started.map_err(|error| Failure::System("starting the presenter", error))?)
+    };
+    if let Some(presenter) = &presenter {
+        // That a buffer is free again matters when something is drawn, and not before.
+        presenter.set_patient(true);
+    }
+    if let Some(fd) = ready {
+        ready::tell(fd, cli, held)
+            .map_err(|error| Failure::System("writing to the ready descriptor", error))?;
+    }
+    let mut state = State {
+        server: cli.server.to_string(),
+        options: Options::new(cli, password),
+        once: cli.once,
+        agent,
+        patience: Patience::default(),
+        link: Link::away(Screen::new(u64::from(cli.max_memory) << 20), Some(Instant::now())),
+        visible: presenter.is_none(),
+        presenter,
+        keymap,
+        wish: None,
+        guest: Guest::default(),
+        received: 0,
+        updates: 0,
+        end: None,
+        timer: None,
+        handle,
+    };
+    loop {
+        state.settle()?;
+        if let Some(end) = state.end.take() {
+            return end;
+        }
+        let wait = state.link.has_more().then_some(Duration::ZERO);
+        event_loop.dispatch(wait, &mut state).map_err(Failure::Loop)?;
+    }
+}
+
+impl State {
+    /// After each turn: the server is heard and asked, and what it says goes to the presenter.
+    fn settle(&mut self) -> Result<(), Failure> {
+        self.news();
+        self.attend();
+        let guest = self.link.guest(self.guest);
+        if std::mem::replace(&mut self.guest, guest) != guest {
+            self.show(Show::Guest(guest));
+        }
+        self.set_timer()
+    }
+
+    /// Buffers that are free again.
+    fn news(&mut self) {
+        let news = self.presenter.as_ref().map(Presenter::news).unwrap_or_default();
+        for told in news {
+            self.told(told);
+        }
+    }
+
+    /// The presenter has news.
+    fn told(&mut self, told: Told) {
+        match told {
+            Told::Released { buffer, serial, .. } => self.link.screen().released(buffer, serial),
+            Told::Visible { visible, .. } => {
+                self.visible = visible;
+                if let Some(session) = self.link.session() {
+                    session.set_visible(visible);
+                }
+            }
+            Told::Display { display, .. } => {
+                self.wish = display.size.filter(|_| display.connected);
+                let wish = self.wish;
+                if let Some(session) = self.link.session() {
+                    session.want_size(wish);
+                }
+            }
+            Told::Closed { .. } => {
+                tracing::info!("the window was closed; the server goes on without");
+            }
+            Told::Presented { .. }
+            | Told::Discarded { .. }
+            | Told::Modifiers { .. }
+            | Told::FocusLost { .. } => {}
+            input => {
+                if let Some(session) = self.link.session() {
+                    session.tell(input, &mut self.keymap);
+                }
+            }
+        }
+    }
+
+    /// Gives the presenter something; without one every buffer is free at once.
+    fn show(&mut self, what: Show) {
+        match (&self.presenter, &what) {
+            (Some(presenter), _) => presenter.show(what),
+            (None, Show::Frame(frame)) => {
+                self.link.screen().released(frame.buffer, frame.serial);
+            }
+            (None, _) => {}
+        }
+    }
+
+    /// A timer runs only while something is waited for.
+    fn set_timer(&mut self) -> Result<(), Failure> {
+        let Some(deadline) = self.link.deadline() else { return Ok(()) };
+        if let Some((token, set_for)) = self.timer {
+            if set_for <= deadline {
+                return Ok(());
+            }
+            self.handle.remove(token);
+        }
+        let ring = |_, (): &mut (), state: &mut Self| {
+            state.timer = None;
+            TimeoutAction::Drop
+        };
+        let token = self.handle.insert_source(Timer::from_deadline(deadline), ring);
+        let token = token.map_err(|error| Failure::Loop(error.error))?;
+        self.timer = Some((token, deadline));
+        Ok(())
+    }
+
+    /// What was done, for the log.
+    fn statistics(&mut self) {
+        let (received, updates) = match self.link.session() {
+            Some(session) => (session.wire().received(), session.updates()),
+            None => (0, 0),
+        };
+        let screen = self.link.screen();
+        let line = serde_json::json!({
+            "frames": screen.frames(),
+            "updates": self.updates + updates,
+            "received_bytes": self.received + received,
+            "decoded_bytes": screen.copies().transfer,
+            "repaired_bytes": screen.copies().repair,
+        });
+        tracing::info!("statistics {line}");
+    }
+}
+
+fn watch_signals(handle: &LoopHandle<'static, State>) -> Result<(), Failure> {
+    let all = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGUSR1];
+    let signals = Signals::new(&all).map_err(Failure::Loop)?;
+    handle
+        .insert_source(signals, |event, (), state: &mut State| match event.signal() {
+            Signal::SIGUSR1 => state.statistics(),
+            signal => {
+                tracing::info!(?signal, "ending");
+                state.end = Some(Ok(()));
+            }
+        })
+        .map(|_| ())
+        .map_err(|error| Failure::Loop(error.error))
+}
+
+fn watch_presenter(
+    handle: &LoopHandle<'static, State>,
+    told: Channel<Told>,
+) -> Result<(), Failure> {
+    handle
+        .insert_source(told, |event, (), state: &mut State| match event {
+            channel::Event::Msg(told) => state.told(told),
+            // Nobody looks any more; the server is asked for nothing.
+            channel::Event::Closed => {
+                tracing::debug!("the presenter is gone");
+            }
+        })
+        .map(|_| ())
+        .map_err(|error| Failure::Loop(error.error))
+}
+
+/// How the guest is while its server is away.
+const fn away(before: Guest) -> Guest {
+    let state = match before.state {
+        GuestState::Off => GuestState::Off,
+        GuestState::Running | GuestState::Suspended => GuestState::Suspended,
+    };
+    Guest { state, relative: false, ..before }
+}
+
+/// A failed system call that costs a connection and nothing else.
+fn as_io(error: &calloop::Error) -> io::Error {
+    io::Error::other(error.to_string())
+}

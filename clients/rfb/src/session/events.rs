@@ -1,0 +1,133 @@
+//! What the server says.
+
+use std::sync::Arc;
+
+use porthole_client::present::{Lamps, Show};
+use porthole_pixel::Size;
+use porthole_rfb::client::{Event, Levels};
+use porthole_rfb::{CursorImage, Encoding, PixelFormat};
+
+use super::{EVENT_COST, Session, Stage};
+use crate::cli::Preferred;
+use crate::screen::SCANOUT;
+
+/// Encodings of pictures, the best for a machine nearby first.
+const PICTURES: [Encoding; 6] = [
+    Encoding::Zrle,
+    Encoding::Tight,
+    Encoding::Hextile,
+    Encoding::Zlib,
+    Encoding::Rre,
+    Encoding::Raw,
+];
+
+/// Everything else that is understood.
+const OTHERS: [Encoding; 15] = [
+    Encoding::CopyRect,
+    Encoding::AlphaCursor,
+    Encoding::Cursor,
+    Encoding::XCursor,
+    Encoding::PointerPlace,
+    Encoding::DesktopSize,
+    Encoding::ExtendedDesktopSize,
+    Encoding::LastRect,
+    Encoding::QemuPointerMotion,
+    Encoding::QemuExtendedKey,
+    Encoding::QemuLeds,
+    Encoding::DesktopName,
+    Encoding::Fence,
+    Encoding::ContinuousUpdates,
+    Encoding::Raw,
+];
+
+impl Session {
+    /// Takes an event; what it cost.
+    pub(super) fn take(&mut self, event: Event) -> u64 {
+        match event {
+            Event::Ready { size, name, .. } => self.ready(size, &name),
+            Event::Rect { rect, .. } => {
+                self.screen().drawn(rect);
+                return rect.area() + EVENT_COST;
+            }
+            Event::UpdateDone => self.updated(),
+            Event::Resized { size, layout } => self.flow.resized(size, layout),
+            Event::Cursor(cursor) => self.cursor(&cursor.image(PixelFormat::BGRX)),
+            Event::CursorImage(image) => self.cursor(&image),
+            Event::PointerPlace { x, y } => self.place_cursor((x, y)),
+            Event::ExtendedKey => self.input.scancodes = true,
+            Event::Leds(leds) => {
+                let lamps = Lamps { num: leds.num, caps: leds.caps, scroll: leds.scroll };
+                self.lamps = Some(lamps);
+            }
+            Event::Relative(relative) => self.input.relative = relative,
+            Event::ContinuousUpdates => self.flow.continuous_told(),
+            Event::Name(name) => tracing::debug!(name, "the server has another name"),
+            // Sounds have no way to anybody; clipboards go nowhere, as a server sees none of ours.
+            Event::ColourMap { .. } | Event::Bell | Event::CutText(_) => {}
+        }
+        EVENT_COST
+    }
+
+    fn ready(&mut self, size: Size, name: &str) {
+        tracing::info!(name, %size, "connected to the server");
+        self.stage = Stage::Running;
+        self.client.set_format(PixelFormat::BGRX);
+        let first = self.options.preferred.map(|preferred| match preferred {
+            Preferred::Raw => Encoding::Raw,
+            Preferred::Rre => Encoding::Rre,
+            Preferred::Hextile => Encoding::Hextile,
+            Preferred::Zlib => Encoding::Zlib,
+            Preferred::Tight => Encoding::Tight,
+            Preferred::Zrle => Encoding::Zrle,
+        });
+        // Tight alone knows JPEG.
+        let first = first.or(self.options.jpeg.map(|_| Encoding::Tight));
+        let mut encodings: Vec<Encoding> = first.into_iter().collect();
+        for encoding in PICTURES.into_iter().chain(OTHERS) {
+            if !encodings.contains(&encoding) {
+                encodings.push(encoding);
+            }
+        }
+        let levels = Levels { quality: self.options.jpeg, compression: None };
+        self.client.set_encodings_with(&encodings, levels);
+        self.flow.begin(size);
+    }
+
+    fn updated(&mut self) {
+        self.updates += 1;
+        self.flow.updated();
+        if let Some(frame) = self.screen().frame() {
+            self.shows.push(Show::Frame(frame));
+            let retired = self.screen().take_retired();
+            if !retired.is_empty() {
+                self.shows.push(Show::Retired(retired));
+            }
+        }
+        let known = self.client.canvas().is_known();
+        self.flow.known = known;
+    }
+
+    fn cursor(&mut self, image: &CursorImage) {
+        if image.size().is_empty() {
+            self.hot = None;
+            self.shows.push(Show::CursorHidden { scanout: SCANOUT });
+            return;
+        }
+        let pixels: Vec<u8> = image.pixels().iter().flat_map(|pixel| pixel.to_le_bytes()).collect();
+        let (x, y) = image.hotspot();
+        let hot = (x.unsigned_abs(), y.unsigned_abs());
+        let narrow = |value: u32| u16::try_from(value).unwrap_or(0);
+        self.hot = Some((narrow(hot.0), narrow(hot.1)));
+        let pixels: Arc<[u8]> = pixels.into();
+        self.shows.push(Show::CursorImage { scanout: SCANOUT, size: image.size(), pixels, hot });
+        self.place_cursor(self.input.place());
+    }
+
+    /// The cursor's image goes where its hot spot is at this place.
+    pub(super) fn place_cursor(&mut self, (x, y): (u16, u16)) {
+        if let Some((hot_x, hot_y)) = self.hot {
+            let (x, y) = (i32::from(x) - i32::from(hot_x), i32::from(y) - i32::from(hot_y));
+            self.shows.push(Show::CursorMoved { scanout: SCANOUT, x, y });
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! VNC servers that lie, flood and hang up, to the running program: it goes on, says once what they did,
+//! and shows the next good one.
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::sync::mpsc::{self, Sender};
+use std::thread;
+
+use porthole_tests::plain::{BACKGROUND, PORT, configuration};
+use porthole_tests::source::{source, unix};
+use porthole_tests::wait::{GUEST, SHORT, wait_until};
+use porthole_tests::{Capture, Failure, Picture, Process, Result, Service};
+
+/// The hello of a server without security: a picture of 64 by 32, the name "n".
+const HELLO: &[u8] = b"RFB 003.008\n\x01\x01\0\0\0\0\0\x40\0\x20\x20\x18\0\x01\0\xff\0\xff\0\xff\x10\x08\0\0\0\0\0\0\0\0\0\x01n";
+
+/// An update of the whole picture in one grey.
+fn grey(value: u8) -> Vec<u8> {
+    let mut bytes = vec![0, 0, 0, 1, 0, 0, 0, 0, 0, 64, 0, 32, 0, 0, 0, 0];
+    bytes.extend([value; 64 * 32 * 4]);
+    bytes
+}
+
+/// What a port with that picture shows.
+fn expected(value: u8) -> Picture {
+    let mut picture = Picture::new(PORT.0, PORT.1, BACKGROUND);
+    picture.put(&Picture::new(64, 32, [value; 3]), (0, 0));
+    picture
+}
+
+/// Ways to begin an update: one rectangle of an encoding.
+fn update(place: [u16; 4], encoding: i32, body: &[u8]) -> Vec<u8> {
+    let place = place.map(u16::to_be_bytes).concat();
+    [&[0, 0, 0, 1][..], &place, &encoding.to_be_bytes(), body].concat()
+}
+
+/// A server for one connection after another: each gets what is told next, and is closed when the next is
+/// told.
+struct Server(Sender<Vec<u8>>);
+
+impl Server {
+    fn start(socket: &Path) -> Result<Self> {
+        let listener = UnixListener::bind(socket)?;
+        let (tell, told) = mpsc::channel::<Vec<u8>>();
+        thread::spawn(move || {
+            let mut last = None;
+            for bytes in told {
+                drop(last.take());
+                let Ok((mut stream, _)) = listener.accept() else { return };
+                // Who has heard enough of it hangs up.
+                let _ = stream.write_all(&bytes);
+                last = Some(stream);
+            }
+        });
+        Ok(Self(tell))
+    }
+
+    fn tell(&self, bytes: Vec<u8>) -> Result<()> {
+        self.0.send(bytes).map_err(|_| Failure::new("the server is gone"))
+    }
+}
+
+/// Waits until the program's log holds a text.
+fn says(source: &mut Process, text: &str) -> Result<()> {
+    let seen = wait_until(text, GUEST, || {
+        source.must_run()?;
+        Ok(source.log().contains(text).then_some(()))
+    });
+    seen.map_err(|error| source.failure(&error.to_string()))
+}
+
+#[test]
+fn servers_that_lie_are_left_and_the_next_good_one_is_shown() -> Result<()> {
+    let service = Service::start_with(&configuration("old"))?;
+    let capture = Capture::start(&service.socket("viewer")?, "main")?;
+    let socket = service.folder().join("liar");
+    let server = Server::start(&socket)?;
+    let start = || source(&service, "old", &unix(&socket), &["--max-memory", "64"]);
+    let lies: [(Vec<u8>, &str); 9] = [
+        (b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), "does not speak RFB"),
+        ([HELLO, &update([0, 0, 65, 32], 0, &[])].concat(), "leaves the picture"),
+        ([HELLO, &update([0, 0, 64, 32], 16, &[0xff; 4])].concat(), "a ZRLE rectangle of"),
+        ([HELLO, &update([0, 0, 64, 32], 7, &[0xa0])].concat(), "a kind of Tight rectangle"),
+        ([HELLO, &update([0, 0, 9000, 9000], -223, &[])].concat(), "--max-memory"),
+        ([HELLO, &update([0, 0, 600, 600], -239, &[])].concat(), "picture of 600x600"),
+        ([HELLO, &[99][..]].concat(), "unknown message type 99"),
+        ([HELLO, &[3, 0, 0, 0, 0xff, 0xff, 0xff, 0xfc][..]].concat(), "cut text of"),
+        (b"RFB 003.008\n\x01\x02".to_vec(), "--password-file"),
+    ];
+    for (lie, said) in lies {
+        // A new program for each, because who was refused waits longer each time.
+        let mut source = start()?;
+        server.tell(lie)?;
+        says(&mut source, said)?;
+        assert!(source.terminate()?.success(), "{}", source.failure("it ended badly"));
+    }
+    let mut source = start()?;
+    server.tell([HELLO, &grey(0x33)].concat())?;
+    capture.expect("source-honest", &expected(0x33), SHORT)?;
+    // It hangs up, a liar comes, and then a good one again.
+    server.tell([HELLO, &[98][..]].concat())?;
+    server.tell([HELLO, &grey(0x77)].concat())?;
+    capture.expect("source-after-a-lie", &expected(0x77), GUEST)?;
+    source.must_run()
+}
+
+#[test]
+fn a_flood_hurts_nobody_else_and_a_server_over_tcp_is_reached() -> Result<()> {
+    let service = Service::start_with(&configuration("old"))?;
+    let capture = Capture::start(&service.socket("viewer")?, "main")?;
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?.to_string();
+    let mut source = source(&service, "old", &address, &[])?;
+    let (mut stream, _) = listener.accept()?;
+    stream.write_all(&[HELLO, &grey(0x55)].concat())?;
+    capture.expect("source-tcp", &expected(0x55), SHORT)?;
+    // Copies of the picture onto itself as fast as they go, with cursors and sounds between.
+    let mut flood = vec![0, 0, 0xff, 0xfe];
+    for _ in 0..2000 {
+        flood.extend([0, 0, 0, 0, 0, 64, 0, 32, 0, 0, 0, 1, 0, 0, 0, 0]);
+    }
+    stream.write_all(&flood)?;
+    let bells = vec![2; 100_000];
+    stream.write_all(
+        &[&update([0, 0, 1, 1], 0, &[9; 4])[4..].repeat(65534 - 2000), &bells].concat(),
+    )?;
+    stream.write_all(&grey(0x66))?;
+    capture.expect("source-flood", &expected(0x66), GUEST)?;
+    source.must_run()?;
+    assert!(source.status("VmRSS")? < 128 << 10, "{} kB", source.status("VmRSS")?);
+    // It ends when it is told to, in the middle of whatever comes.
+    let whole = [&flood[..4], &flood[4..20].repeat(0xfffe)].concat();
+    let flooding = thread::spawn(move || while stream.write_all(&whole).is_ok() {});
+    let status = source.terminate()?;
+    assert!(status.success(), "{}", source.failure("it ended badly"));
+    flooding.join().map_err(|_| Failure::new("the flood has failed"))
+}
