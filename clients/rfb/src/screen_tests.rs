@@ -15,7 +15,8 @@ fn draw(screen: &mut Screen, rect: Rect, value: u32) {
 }
 
 fn pixels(frame: &Frame) -> Vec<u32> {
-    let words = frame.memory.with_bytes(<[u8]>::to_vec);
+    let mut words = vec![0; usize::try_from(frame.memory.len()).unwrap()];
+    frame.memory.read_at(0, &mut words).unwrap();
     words.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word)).collect()
 }
 

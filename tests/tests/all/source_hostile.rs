@@ -14,7 +14,7 @@ use porthole_tests::wait::{GUEST, SHORT, wait_until};
 use porthole_tests::{Capture, Failure, Picture, Process, Result, Service};
 
 /// The hello of a server without security: a picture of 64 by 32, the name "n".
-const HELLO: &[u8] = b"RFB 003.008\n\x01\x01\0\0\0\0\0\x40\0\x20\x20\x18\0\x01\0\xff\0\xff\0\xff\x10\x08\0\0\0\0\0\0\0\0\0\x01n";
+const HELLO: &[u8] = b"RFB 003.008\n\x01\x01\0\0\0\0\0\x40\0\x20\x20\x18\0\x01\0\xff\0\xff\0\xff\x10\x08\0\0\0\0\0\0\0\x01n";
 
 /// An update of the whole picture in one grey.
 fn grey(value: u8) -> Vec<u8> {
@@ -123,9 +123,8 @@ fn a_flood_hurts_nobody_else_and_a_server_over_tcp_is_reached() -> Result<()> {
     }
     stream.write_all(&flood)?;
     let bells = vec![2; 100_000];
-    stream.write_all(
-        &[&update([0, 0, 1, 1], 0, &[9; 4])[4..].repeat(65534 - 2000), &bells].concat(),
-    )?;
+    stream
+        .write_all(&[update([0, 0, 1, 1], 0, &[9; 4])[4..].repeat(65534 - 2000), bells].concat())?;
     stream.write_all(&grey(0x66))?;
     capture.expect("source-flood", &expected(0x66), GUEST)?;
     source.must_run()?;
