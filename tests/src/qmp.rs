@@ -62,6 +62,17 @@ impl Qmp {
         Picture::from_ppm(&std::fs::read(file)?)
     }
 
+    /// What a head of a display device shows.
+    ///
+    /// # Errors
+    /// When QEMU cannot write it into `folder`.
+    pub fn screen_of(&mut self, folder: &Path, device: &str, head: u32) -> Result<Picture> {
+        let file = folder.join(format!("screen-{head}.ppm"));
+        let arguments = json!({"filename": file, "device": device, "head": head});
+        self.execute("screendump", arguments)?;
+        Picture::from_ppm(&std::fs::read(file)?)
+    }
+
     /// Presses or releases a key by QEMU's name for it.
     ///
     /// # Errors

@@ -56,6 +56,13 @@ impl Card {
         }
     }
 
+    const fn last_head(self) -> u32 {
+        match self {
+            Card::Virtio(heads) => heads.saturating_sub(1),
+            Card::Bochs => 0,
+        }
+    }
+
     fn device(self) -> String {
         match self {
             Card::Virtio(heads) => {
@@ -83,17 +90,26 @@ pub fn machine(folder: &Path, card: Card) -> Machine {
     machine.qmp = Some(folder.join("qmp.sock"));
     let root = "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap";
     let shared = format!("local,id=rig,path={},security_model=none", folder.display());
+    let plug = format!("unix:{},display={CARD},head={}", plug(folder).display(), card.last_head());
     let options = [
         ["-fsdev", root],
         ["-device", "virtio-9p-pci,fsdev=root,mount_tag=root"],
         ["-fsdev", &shared],
         ["-device", "virtio-9p-pci,fsdev=rig,mount_tag=rig"],
         ["-device", &card.device()],
+        ["-vnc", &plug],
         ["-device", "virtio-keyboard-pci"],
         ["-device", "virtio-tablet-pci"],
     ];
     machine.options = options.into_iter().flatten().map(str::to_owned).collect();
     machine
+}
+
+/// The socket of QEMU's VNC server for the card's last head. Who asks it there for a size plugs a screen of
+/// that size in; one of no size is plugged out.
+#[must_use]
+pub fn plug(folder: &Path) -> PathBuf {
+    folder.join("plug.sock")
 }
 
 /// The line for the guest's shell that mounts everything below `/host`.

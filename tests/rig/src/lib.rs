@@ -22,6 +22,7 @@ pub mod progress;
 pub mod qemu;
 pub mod roots;
 pub mod systemd;
+pub mod vkms;
 pub mod x86;
 
 pub use error::{Result, RigError};

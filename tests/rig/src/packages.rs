@@ -41,6 +41,7 @@ pub const TO_RUN: &[Needed] = &[
     needed("libegl-mesa0", "a driver without a GPU"),
     needed("libgl1-mesa-dri", "GL without a GPU"),
     needed("systemd", "checks our units, and runs them in a machine of its own"),
+    needed("make", "builds a driver of the guests' kernel that Debian leaves out (vkms)"),
 ];
 
 /// Ordinary programs with windows that the longer tests show.
@@ -163,19 +164,27 @@ pub fn unpacked(name: &str) -> Result<PathBuf> {
     let folder = cache::folder()?.join("packages").join(name);
     cache::once(&folder, |into| {
         let _step = Step::start(format!("downloading and unpacking {name} (not installing it)"));
-        let download = || {
-            let mut command = Command::new("apt-get");
-            // The sandbox user of apt may not enter the cache of root.
-            command.args(["download", "-q", "-o", "APT::Sandbox::User=root"]);
-            output(command.arg(name).current_dir(into))
-        };
-        if download().is_err() {
-            update()?;
-            download()?;
-        }
-        extract_all(into, into)
+        fetch(name, into)
     })?;
     Ok(folder)
+}
+
+/// Downloads a package and unpacks it into a folder that holds no other package file.
+///
+/// # Errors
+/// When the package cannot be downloaded or unpacked.
+pub fn fetch(name: &str, into: &Path) -> Result<()> {
+    let download = || {
+        let mut command = Command::new("apt-get");
+        // The sandbox user of apt may not enter the cache of root.
+        command.args(["download", "-q", "-o", "APT::Sandbox::User=root"]);
+        output(command.arg(name).current_dir(into))
+    };
+    if download().is_err() {
+        update()?;
+        download()?;
+    }
+    extract_all(into, into)
 }
 
 /// Unpacks every package file of a folder and removes the files.

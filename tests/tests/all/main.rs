@@ -38,6 +38,8 @@ mod idle;
 #[cfg(test)]
 mod input;
 #[cfg(test)]
+mod kms;
+#[cfg(test)]
 mod layers_gone;
 #[cfg(test)]
 mod layers_port;

@@ -40,7 +40,7 @@ impl State {
     pub(crate) fn attach_screens(&mut self) {
         let ports: Vec<PortId> = self.ports.iter().map(|(id, _)| id).collect();
         for id in ports {
-            self.attach_screen(id, false);
+            self.attach_screen(id);
         }
         self.watch_cards();
     }
@@ -49,11 +49,32 @@ impl State {
     fn rescan(&mut self) {
         let config = self.cards.ask(true);
         let ports: Vec<PortId> = self.ports.iter().map(|(id, _)| id).collect();
+        let replaced: Vec<PortId> =
+            ports.iter().copied().filter(|id| self.is_replaced(*id)).collect();
+        // Sizes first, so that a new screen is in its mode from the first frame on.
+        self.follow_screens(config);
         for id in ports {
-            self.attach_screen(id, true);
+            self.attach_screen(id);
+        }
+        for id in replaced {
+            if let Some(model) = self.device.port(id)
+                && let Some((_, wanted)) = self.cards.of_port(model.name.as_str())
+                && let Some(port) = self.ports.get_mut(id)
+            {
+                port.screen.set_mode(wanted.of_size(model.mode.size));
+                self.damage_port(id);
+            }
         }
         self.watch_cards();
-        self.follow_screens(config);
+    }
+
+    /// Whether there is another screen on the connector of a port, which then has its modes.
+    fn is_replaced(&mut self, id: PortId) -> bool {
+        let Some(port) = self.ports.get_mut(id) else { return false };
+        let Screen::Drm(output) = &mut port.screen else { return false };
+        let Some((connector, _)) = self.cards.of_port(&port.name) else { return false };
+        let found = self.cards.find(&connector, false);
+        found.is_ok_and(|found| found.is_connected() && output.offer(&found))
     }
 
     /// Takes the sizes and rates that screens have now.
@@ -76,7 +97,7 @@ impl State {
         }
     }
 
-    fn attach_screen(&mut self, id: PortId, probed: bool) {
+    fn attach_screen(&mut self, id: PortId) {
         let Some(model) = self.device.port(id) else { return };
         let (name, size, lit) = (model.name.clone(), model.mode.size, model.power.is_lit());
         let Some((connector, wanted)) = self.cards.of_port(name.as_str()) else {
@@ -95,17 +116,8 @@ impl State {
         let same = |output: &Output| {
             Arc::ptr_eq(output.card(), &found.card) && output.connector() == found.info.handle()
         };
-        match &mut port.screen {
-            Screen::Drm(output) if same(output) => {
-                if probed && output.offers_other(&found) {
-                    if let Err(error) = output.set_mode(Some(&found), wanted) {
-                        tracing::error!(port = name.as_str(), "the screen stays as it is: {error}");
-                    }
-                    self.damage_port(id);
-                }
-                return;
-            }
-            _ => {}
+        if matches!(&port.screen, Screen::Drm(output) if same(output)) {
+            return;
         }
         self.detach_screen(id, true);
         let taken: Vec<_> = self

@@ -90,7 +90,7 @@ impl Screen {
         match self {
             Self::Headless => {}
             Self::Drm(output) => {
-                if let Err(error) = output.set_mode(None, wanted) {
+                if let Err(error) = output.set_mode(wanted) {
                     tracing::error!("a screen stays in its mode: {error}");
                 }
             }

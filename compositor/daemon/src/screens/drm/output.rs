@@ -136,31 +136,26 @@ impl Output {
         self.pipe.connector
     }
 
-    /// Whether another screen is on the connector, or the same one with other modes.
-    pub(crate) fn offers_other(&self, found: &Found) -> bool {
-        self.offered != found.info.modes()
+    /// Takes what a connector offers now; whether that is something else than before, as of another screen.
+    pub(crate) fn offer(&mut self, found: &Found) -> bool {
+        if self.offered == found.info.modes() {
+            return false;
+        }
+        self.offered = found.info.modes().to_vec();
+        // A screen that is new has no picture, whatever the card says.
+        (self.next, self.touched) = (Next::Modeset, true);
+        true
     }
 
-    /// Gives it another mode, or another screen's modes, from the next frame on.
+    /// Gives it another mode from the next frame on.
     ///
     /// # Errors
     /// As [`Output::new`]; it then stays as it was.
-    pub(crate) fn set_mode(
-        &mut self,
-        found: Option<&Found>,
-        wanted: Wanted,
-    ) -> Result<(), DrmError> {
-        if let Some(found) = found {
-            self.offered = found.info.modes().to_vec();
-        }
-        let chosen =
-            mode::choose(&self.offered, wanted, Some(&self.mode).filter(|_| !self.refused));
+    pub(crate) fn set_mode(&mut self, wanted: Wanted) -> Result<(), DrmError> {
+        let current = Some(&self.mode).filter(|_| !self.refused);
+        let chosen = mode::choose(&self.offered, wanted, current);
         let chosen = chosen.ok_or_else(|| DrmError::NoMode(self.name.clone()))?;
-        // A screen that was away for a while has lost its picture, whatever the card says.
         if mode::is_same(&chosen, &self.mode) && !self.refused {
-            if found.is_some() {
-                (self.next, self.touched) = (Next::Modeset, true);
-            }
             return Ok(());
         }
         let before = std::mem::replace(&mut self.mode, chosen);

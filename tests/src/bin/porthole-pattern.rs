@@ -1,0 +1,94 @@
+//! A Wayland program for guests with a screen: shows a pattern, changes parts of it frame by frame, and
+//! stays.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use porthole_guest::Pattern;
+use porthole_tests::failure::OrFail;
+use porthole_tests::program::Program;
+use porthole_tests::{Failure, Result};
+use wayland_client::protocol::wl_shm::Format;
+
+/// Shows a pattern on a Wayland socket.
+#[derive(Parser)]
+struct Options {
+    /// The socket
+    socket: PathBuf,
+    /// Width in pixels
+    width: u32,
+    /// Height in pixels
+    height: u32,
+    /// The pattern
+    pattern: Pattern,
+    /// How many parts are changed, each in a frame of its own
+    frames: u32,
+}
+
+fn main() -> ExitCode {
+    match run(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody is left to tell where even this cannot be written.
+            let _ = writeln!(std::io::stderr(), "{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<()> {
+    let size = (options.width, options.height);
+    let word = |seed: u32, x: u32, y: u32| {
+        let [red, green, blue] = options.pattern.rgb(seed, size.0, size.1, x, y);
+        u32::from_be_bytes([255, red, green, blue])
+    };
+    let mut program = Program::connect(&options.socket)?;
+    let toplevel = program.toplevel("pattern")?;
+    // Two, so that each frame is in another one.
+    let buffers = [
+        program.buffer(size, Format::Xrgb8888, true)?,
+        program.buffer(size, Format::Xrgb8888, true)?,
+    ];
+    let mut words: Vec<u32> = (0..size.1)
+        .flat_map(|y| (0..size.0).map(move |x| (x, y)))
+        .map(|(x, y)| word(1, x, y))
+        .collect();
+    let at = |x: u32, y: u32| (y * size.0 + x) as usize;
+    for frame in 0..=options.frames {
+        // A part of another pattern, somewhere else in each frame.
+        let side = 40.min(size.0).min(size.1);
+        let (left, top) = ((frame * 97) % (size.0 - side + 1), (frame * 61) % (size.1 - side + 1));
+        if frame > 0 {
+            for (x, y) in (top..top + side).flat_map(|y| (left..left + side).map(move |x| (x, y))) {
+                if let Some(to) = words.get_mut(at(x, y)) {
+                    *to = word(frame + 1, x, y);
+                }
+            }
+        }
+        let index = usize::try_from(frame % 2).or_fail("count")?;
+        let buffer = buffers.get(index).ok_or_else(|| Failure::new("no buffer"))?;
+        buffer.paint(|x, y| words.get(at(x, y)).copied().unwrap_or_default())?;
+        let mark = program.log.len();
+        program.frame(&toplevel.surface);
+        let signed = |v: u32| i32::try_from(v).or_fail("count");
+        let part = [signed(left)?, signed(top)?, signed(side)?, signed(side)?];
+        if frame == 0 {
+            toplevel.show(buffer);
+        } else {
+            toplevel.show_damaged(buffer, part);
+        }
+        program.wait_for("the frame", mark, |line| line == "frame done")?;
+    }
+    let mut out = std::io::stdout();
+    writeln!(out, "shown").and_then(|()| out.flush()).or_fail("say that it is shown")?;
+    let mark = program.log.len();
+    loop {
+        // Stays until it is killed, or the service ends.
+        let waited = program.wait_for("nothing", mark, |_| false);
+        if waited.is_err() {
+            program.roundtrip()?;
+        }
+    }
+}

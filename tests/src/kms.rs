@@ -1,0 +1,268 @@
+//! A guest with a graphics card in which the service itself runs, judged by QEMU.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use porthole_guest::commands::Command as Order;
+use porthole_rig::kms::{self, CARD, Card, SHARED};
+use porthole_rig::{Image, Qemu, vkms};
+use tempfile::TempDir;
+
+use crate::failure::{Failure, OrFail, Result};
+use crate::line::Line;
+use crate::picture::Picture;
+use crate::process::{Process, built};
+use crate::qmp::Qmp;
+use crate::wait::{GUEST, wait_until};
+
+/// Where the service in the guest has its sockets.
+const RUNTIME: &str = "/run/porthole";
+
+/// A running guest, in whose files are this machine's, and a folder that both write.
+#[derive(Debug)]
+pub struct KmsGuest {
+    line: Line,
+    /// QEMU itself.
+    pub qmp: Qmp,
+    qemu: Process,
+    folder: TempDir,
+}
+
+fn image() -> Result<&'static Image> {
+    static IMAGE: OnceLock<std::result::Result<Image, String>> = OnceLock::new();
+    let image = IMAGE.get_or_init(|| kms::image().map_err(|error| error.to_string()));
+    image.as_ref().map_err(|error| Failure::new(error.clone()))
+}
+
+/// Asks a VNC server for a size: as much of RFC 6143 as that takes, and the request of its community's
+/// extension (SetDesktopSize).
+fn ask_for_size(mut socket: &UnixStream, (width, height): (u16, u16)) -> io::Result<()> {
+    let mut version = [0; 12];
+    socket.read_exact(&mut version)?;
+    socket.write_all(&version)?;
+    let mut count = [0];
+    socket.read_exact(&mut count)?;
+    let mut kinds = vec![0; count[0].into()];
+    socket.read_exact(&mut kinds)?;
+    // No password.
+    socket.write_all(&[1])?;
+    socket.read_exact(&mut [0; 4])?;
+    // Shared.
+    socket.write_all(&[1])?;
+    let mut start = [0; 24];
+    socket.read_exact(&mut start)?;
+    let (_, [a, b, c, d]) = start.split_last_chunk().unwrap_or((&[], &[0; 4]));
+    let name = usize::try_from(u32::from_be_bytes([*a, *b, *c, *d])).unwrap_or(0);
+    socket.read_exact(&mut vec![0; name])?;
+    let (width, height) = (width.to_be_bytes(), height.to_be_bytes());
+    let request = [&[251, 0][..], &width, &height, &[1, 0], &[0; 8], &width, &height, &[0; 4]];
+    socket.write_all(&request.concat())?;
+    // What comes after it is read when QEMU has taken the request: all of the picture, a pixel at least.
+    socket.write_all(&[3, 0, 0, 0, 0, 0, 0, 1, 0, 1])?;
+    socket.read_exact(&mut [0])
+}
+
+impl KmsGuest {
+    /// Boots a guest with a card.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn boot(card: Card) -> Result<KmsGuest> {
+        let folder = tempfile::Builder::new().prefix("porthole-kms-").tempdir()?;
+        let machine = kms::machine(folder.path(), card);
+        let mut command = Qemu::installed()?.boot(image()?, &machine);
+        let mut qemu = Process::start("qemu", folder.path(), &mut command)?;
+        let mut line = Line::connect(&machine.control, &mut qemu)?;
+        let qmp = Qmp::connect(&folder.path().join("qmp.sock"))?;
+        line.wait_for("STATE up")?;
+        line.order(&Order::Shell(kms::mounts()))?;
+        Ok(KmsGuest { line, qmp, qemu, folder })
+    }
+
+    /// Adds a second card, whose screen has a clock and is seen by nobody (vkms).
+    ///
+    /// # Errors
+    /// When its driver cannot be built or loaded.
+    pub fn add_vkms(&mut self) -> Result<()> {
+        let module = vkms::module()?;
+        fs::copy(module, self.folder().join("vkms.ko")).or_fail("copy vkms")?;
+        let line = format!("insmod /host{SHARED}/vkms.ko enable_overlay=1 enable_cursor=1");
+        self.line.order(&Order::Shell(line)).map(drop)
+    }
+
+    /// Runs a line of a shell in this machine's files; gives what it printed.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub fn sh(&mut self, line: &str) -> Result<String> {
+        let told = self.line.order(&Order::Shell(kms::inside(line)));
+        told.map(|lines| lines.join("\n")).map_err(|error| self.explain(&error))
+    }
+
+    /// The shared folder, as this machine sees it.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes a configuration.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn configure(&self, text: &str) -> Result<()> {
+        fs::write(self.folder().join("porthole.toml"), text).or_fail("write the configuration")
+    }
+
+    /// Starts the service and waits until it is ready. `before` is put before the command.
+    ///
+    /// # Errors
+    /// When it is not ready in time.
+    pub fn start(&mut self, before: &str) -> Result<()> {
+        let porthole = built("porthole")?;
+        let porthole = porthole.display();
+        let ready = self.folder().join("ready");
+        if ready.exists() {
+            fs::remove_file(&ready)?;
+        }
+        self.sh(&format!(
+            "({before} exec {porthole} --config {SHARED}/porthole.toml --runtime-dir {RUNTIME} \
+             --ready-fd 1 >{SHARED}/ready 2>>{SHARED}/log </dev/null & echo $! >{SHARED}/pid)"
+        ))?;
+        let told = wait_until("the service in the guest", GUEST, || {
+            Ok(fs::read_to_string(&ready).is_ok_and(|text| text.contains("ready")).then_some(()))
+        });
+        told.map_err(|error| self.explain(&error))
+    }
+
+    /// Sends the service a signal, by its name.
+    ///
+    /// # Errors
+    /// When it runs no more.
+    pub fn signal(&mut self, name: &str) -> Result<()> {
+        self.sh(&format!("kill -{name} $(cat {SHARED}/pid)")).map(drop)
+    }
+
+    /// The service's log.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder().join("log")).unwrap_or_default()
+    }
+
+    /// Waits until the service has logged something so many times.
+    ///
+    /// # Errors
+    /// When it has not in time.
+    pub fn logs(&self, text: &str, times: usize) -> Result<()> {
+        let seen = wait_until(text, GUEST, || {
+            Ok((self.log().matches(text).count() >= times).then_some(()))
+        });
+        seen.map_err(|error| self.explain(&error))
+    }
+
+    /// Starts a program that shows a pattern and changes parts of it in so many frames; returns when it
+    /// has shown the last.
+    ///
+    /// # Errors
+    /// When it does not show it in time.
+    pub fn pattern(&mut self, (width, height): (u32, u32), frames: u32) -> Result<()> {
+        let (program, out) = (built("porthole-pattern")?, self.folder().join("pattern"));
+        fs::write(&out, "")?;
+        self.sh(&format!(
+            "({} {RUNTIME}/viewer/wayland-0 {width} {height} noise {frames} >{SHARED}/pattern \
+             2>&1 </dev/null &)",
+            program.display()
+        ))?;
+        let shown = wait_until("the pattern", GUEST, || {
+            Ok(fs::read_to_string(&out).is_ok_and(|text| text.contains("shown")).then_some(()))
+        });
+        shown.map_err(|error| {
+            let said = fs::read_to_string(&out).unwrap_or_default();
+            self.explain(&Failure::new(format!("{error}; it said {said}")))
+        })
+    }
+
+    /// Captures a port as a viewer does.
+    ///
+    /// # Errors
+    /// When it cannot be captured.
+    pub fn capture(&mut self, port: &str) -> Result<Picture> {
+        let shot = built("porthole-shot")?;
+        let file = self.folder().join("capture.png");
+        self.sh(&format!(
+            "{} capture --wayland {RUNTIME}/viewer/wayland-0 --port {port} {SHARED}/capture.png",
+            shot.display()
+        ))?;
+        Picture::read(&file)
+    }
+
+    /// Runs `portholectl` on the socket `viewer`.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub fn control(&mut self, arguments: &str) -> Result<String> {
+        let control = built("portholectl")?;
+        let wayland = format!("--wayland {RUNTIME}/viewer/wayland-0");
+        self.sh(&format!("{} {wayland} {arguments}", control.display()))
+    }
+
+    /// Plugs a screen of this size into the card's last connector, or no screen.
+    ///
+    /// # Errors
+    /// When QEMU does not take it.
+    pub fn plug(&mut self, size: Option<(u16, u16)>) -> Result<()> {
+        let socket = UnixStream::connect(kms::plug(self.folder())).or_fail("reach QEMU's VNC")?;
+        socket.set_read_timeout(Some(GUEST))?;
+        ask_for_size(&socket, size.unwrap_or_default()).or_fail("plug a screen in")
+    }
+
+    /// What a screen shows.
+    ///
+    /// # Errors
+    /// When QEMU does not say.
+    pub fn screen(&mut self, head: u32) -> Result<Picture> {
+        let folder: PathBuf = self.folder().to_owned();
+        self.qmp.screen_of(&folder, CARD, head)
+    }
+
+    /// Waits until a screen shows what a viewer of the port captures.
+    ///
+    /// # Errors
+    /// When it does not; both pictures are then beside the build under `name`.
+    pub fn same(&mut self, name: &str, port: &str, head: u32) -> Result<Picture> {
+        let expected = self.capture(port)?;
+        self.shows(name, head, &expected)?;
+        Ok(expected)
+    }
+
+    /// Waits until a screen shows a picture.
+    ///
+    /// # Errors
+    /// As [`KmsGuest::same`].
+    pub fn shows(&mut self, name: &str, head: u32, expected: &Picture) -> Result<()> {
+        let mut last = None;
+        let seen = wait_until(name, GUEST, || {
+            let picture = self.screen(head)?;
+            let same = picture.difference(expected).is_none();
+            last = Some(picture);
+            Ok(same.then_some(()))
+        });
+        match (seen, last) {
+            (Err(error), Some(last)) => {
+                let folder = last.write_comparison(expected, name)?;
+                let text = format!("{error}, see {}", folder.display());
+                Err(self.explain(&Failure::new(text)))
+            }
+            (seen, _) => seen,
+        }
+    }
+
+    fn explain(&self, error: &Failure) -> Failure {
+        let log = self.log();
+        let lines: Vec<_> = log.lines().collect();
+        let end = lines.get(lines.len().saturating_sub(30)..).unwrap_or_default().join("\n    ");
+        self.qemu.failure(&format!("{error}\n  the service's log ends with\n    {end}"))
+    }
+}
