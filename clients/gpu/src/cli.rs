@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use porthole_device::arguments::{descriptor, guest_name, size};
 use porthole_pixel::Size;
 use porthole_vhost_device::Address;
 
@@ -136,33 +137,6 @@ impl Cli {
 #[must_use]
 pub fn command() -> clap::Command {
     Cli::command()
-}
-
-/// Names travel in window titles, EDIDs and log lines.
-fn guest_name(text: &str) -> Result<String, String> {
-    let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if text.is_empty() || text.len() > 64 || !text.chars().all(fine) {
-        return Err("use 1 to 64 letters, digits, '-', '_' or '.'".to_owned());
-    }
-    Ok(text.to_owned())
-}
-
-fn descriptor(text: &str) -> Result<Address, String> {
-    format!("fd:{text}")
-        .parse()
-        .map_err(|error: porthole_vhost_device::AddressError| error.to_string())
-}
-
-/// A display is 16 to 16384 pixels each way: drivers refuse smaller ones.
-fn size(text: &str) -> Result<Size, String> {
-    const RANGE: std::ops::RangeInclusive<u32> = 16..=16384;
-    let wrong = || format!("use WIDTHxHEIGHT with {} to {} each", RANGE.start(), RANGE.end());
-    let (width, height) = text.split_once('x').ok_or_else(wrong)?;
-    let side = |text: &str| text.parse().ok().filter(|side| RANGE.contains(side));
-    match (side(width), side(height)) {
-        (Some(width), Some(height)) => Ok(Size::new(width, height)),
-        _ => Err(wrong()),
-    }
 }
 
 #[cfg(test)]

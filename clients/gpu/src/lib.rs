@@ -7,16 +7,9 @@
 
 mod capabilities;
 mod cli;
-mod confine;
-mod desk;
 mod diary;
-mod gpu;
-mod input;
-mod presenter;
 mod program;
-mod ready;
 mod replay;
-mod trace;
 
 pub use cli::{Cli, Task, command};
 pub use program::{Failure, run};

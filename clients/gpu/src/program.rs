@@ -11,6 +11,8 @@ use calloop::signals::{Signal, Signals};
 use calloop::timer::{TimeoutAction, Timer};
 use calloop::{EventLoop, Interest, LoopHandle, Mode, PostAction, RegistrationToken};
 use porthole_client::present::Told;
+use porthole_device::confine::{Needs, confine};
+use porthole_device::ready;
 use porthole_program::InheritError;
 use porthole_vhost_device::{EndpointError, Fault};
 use thiserror::Error;
@@ -18,7 +20,7 @@ use thiserror::Error;
 use self::devices::{Devices, Which};
 use crate::capabilities;
 use crate::cli::{Cli, Task};
-use crate::{confine, ready, replay};
+use crate::replay;
 
 /// Why the program cannot go on; each says what to do where something can be done.
 #[derive(Debug, Error)]
@@ -85,13 +87,19 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
     for which in devices.present() {
         watch_device(&handle, &devices, which)?;
     }
-    let held = confine::confine(cli, &devices::sockets(cli))
-        .map_err(|error| Failure::System("starting the connector", error))?;
+    let sockets = devices::sockets(cli);
+    let needs = Needs {
+        no_sandbox: cli.no_sandbox,
+        shows: !cli.null,
+        wayland: cli.wayland.as_deref(),
+        sockets: &sockets,
+    };
+    let held = confine(needs).map_err(|error| Failure::System("starting the connector", error))?;
     // Threads inherit the blocked signals and the sandbox, so they start after them.
     devices.start_trace()?;
     devices.start_presenter(cli, tell)?;
     if let Some(fd) = ready {
-        ready::tell(fd, &cli.guest, &devices::sockets(cli), held)
+        ready::tell(fd, &cli.guest, &sockets, held)
             .map_err(|error| Failure::System("writing to the ready descriptor", error))?;
     }
     let mut state = State { devices, end: None, timer: None };

@@ -1,12 +1,10 @@
 //! The device's end: records go into a buffer, and the buffer to the thread that writes.
 
-use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::io::{self, Write};
-use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -36,14 +34,14 @@ impl Default for Limits {
 
 /// A trace that is being written. Clones write into the same one; it ends with the last of them.
 #[derive(Clone, Debug)]
-pub struct Tracer(Rc<Inner>);
+pub struct Tracer(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    buffer: RefCell<Buffer>,
+    buffer: Mutex<Buffer>,
     began: Instant,
     /// Something was lost of which no whole state was recorded since.
-    incomplete: Cell<bool>,
+    incomplete: AtomicBool,
     shared: Arc<Shared>,
     limits: Limits,
     thread: Option<JoinHandle<()>>,
@@ -107,10 +105,10 @@ impl Tracer {
             chunks: Some(chunks),
             spent,
         };
-        Ok(Self(Rc::new(Inner {
-            buffer: RefCell::new(buffer),
+        Ok(Self(Arc::new(Inner {
+            buffer: Mutex::new(buffer),
             began: Instant::now(),
-            incomplete: Cell::new(false),
+            incomplete: AtomicBool::new(false),
             shared,
             limits,
             thread: Some(thread),
@@ -134,7 +132,7 @@ impl Inner {
         if self.shared.full.load(Ordering::Relaxed) {
             return;
         }
-        let mut buffer = self.buffer.borrow_mut();
+        let mut buffer = self.buffer.lock().unwrap_or_else(PoisonError::into_inner);
         let begins = buffer.chunk.is_empty();
         let now_us = if timed || begins {
             u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
@@ -153,7 +151,7 @@ impl Inner {
     }
 
     fn flush(&self) {
-        let mut buffer = self.buffer.borrow_mut();
+        let mut buffer = self.buffer.lock().unwrap_or_else(PoisonError::into_inner);
         if !buffer.chunk.is_empty() {
             self.send(&mut buffer);
         }
@@ -177,7 +175,7 @@ impl Inner {
             let told = std::mem::take(&mut buffer.told);
             buffer.lost.records = told.records.saturating_add(records);
             buffer.lost.bytes = told.bytes.saturating_add(length as u64);
-            self.incomplete.set(true);
+            self.incomplete.store(true, Ordering::Relaxed);
         }
     }
 }
@@ -207,7 +205,7 @@ impl Drop for Inner {
     fn drop(&mut self) {
         self.flush();
         // The writer ends when nobody can send it more.
-        self.buffer.get_mut().chunks = None;
+        self.buffer.get_mut().unwrap_or_else(PoisonError::into_inner).chunks = None;
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
@@ -254,7 +252,8 @@ impl Tap {
     pub fn wants_state(&self) -> bool {
         let inner = self.tracer.as_ref().map(|tracer| &tracer.0);
         inner.is_some_and(|inner| {
-            inner.incomplete.get() && inner.shared.queued.load(Ordering::Relaxed) == 0
+            inner.incomplete.load(Ordering::Relaxed)
+                && inner.shared.queued.load(Ordering::Relaxed) == 0
         })
     }
 
@@ -267,7 +266,7 @@ impl Tap {
     /// Records the whole state of the device, or that there is none to be had.
     pub fn state(&self, state: Option<&[u8]>) {
         let Some(tracer) = &self.tracer else { return };
-        tracer.0.incomplete.set(false);
+        tracer.0.incomplete.store(false, Ordering::Relaxed);
         let Some(state) = state.filter(|state| state.len() <= self.state_limit()) else { return };
         let mut pieces = state.chunks(PIECE).peekable();
         while let Some(bytes) = pieces.next() {

@@ -4,22 +4,19 @@ mod channels;
 mod transfer;
 
 use std::os::fd::OwnedFd;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use porthole_vhost_user::{
     ConfigSpan, DecodeError, Message, Reply, Request, RequestCode, RequestError, VringAddress,
     VringState, acknowledge, features,
 };
+use porthole_virtio_device::{Device, MAX_SLOTS, MemoryError, Ring, Rings, Shape, Watch, is_event};
 
 pub(crate) use self::channels::{Channels, KEY_FRONT, KEY_GPU, KEY_QUEUE, KEY_REQUEST, KEY_WAKE};
 pub(crate) use self::transfer::KEY_STATE;
 use self::transfer::{NO_FD, Transfer};
-use crate::device::{Device, Shape};
 use crate::fault::Fault;
-use crate::memory::{MAX_SLOTS, Table, TableError};
-use crate::ring::Ring;
-use crate::rings::Rings;
-use crate::watch::{Watch, is_event};
+use crate::memory::Table;
 
 const NO_REGIONS: &str = "QEMU passed no memory that can be shared";
 const NO_EVENT: &str = "an eventfd is needed here";
@@ -30,8 +27,10 @@ const BLANK: &str = "all that can be seen of it is zero, so the guest writes els
 pub(crate) struct Backend {
     pub(crate) shape: Shape,
     pub(crate) rings: Rings,
+    /// Guest memory; the rings have a copy.
+    memory: Table,
     pub(crate) channels: Channels,
-    epoll: Rc<OwnedFd>,
+    epoll: Arc<OwnedFd>,
     /// Virtio features in use.
     pub(crate) features: u64,
     /// Protocol features in use.
@@ -59,10 +58,11 @@ enum Answer {
 const DONE: Verdict = Ok(Answer::Done(Ok(())));
 
 impl Backend {
-    pub(crate) fn new(shape: Shape, epoll: Rc<OwnedFd>) -> Self {
+    pub(crate) fn new(shape: Shape, epoll: Arc<OwnedFd>) -> Self {
         Self {
             shape,
             rings: Rings::new(shape),
+            memory: Table::default(),
             channels: Channels::default(),
             epoll,
             features: 0,
@@ -132,10 +132,11 @@ impl Backend {
             Request::SetOwner => {
                 // A device that was unplugged and plugged in again comes by the same connection, and
                 // knows nothing of what went before, its memory neither.
-                if !self.rings.memory.is_empty() {
+                if !self.memory.is_empty() {
                     tracing::debug!(device = self.shape.name, "the front-end started over");
                     self.reset(device);
-                    self.rings.memory = Table::default();
+                    self.memory = Table::default();
+                    self.rings.set_ram(self.memory.ram().clone());
                     self.memory_checked = false;
                 }
                 DONE
@@ -155,7 +156,7 @@ impl Backend {
             Request::SetMemTable(_)
             | Request::AddMemReg(_)
             | Request::RemMemReg(_)
-            | Request::GetMaxMemSlots => self.memory(request, fds),
+            | Request::GetMaxMemSlots => self.change_memory(request, fds),
             Request::GetConfig(span) => Ok(Answer::Reply(get_config(span, device))),
             Request::SetConfig(span, bytes) => {
                 device.write_config(span.offset, &bytes);
@@ -190,7 +191,7 @@ impl Backend {
 
     /// Whether a queue runs.
     fn is_busy(&self) -> bool {
-        self.rings.rings.iter().any(Ring::is_started)
+        (0..self.rings.count()).any(|queue| self.rings.ring(queue).is_some_and(Ring::is_started))
     }
 
     fn begin_transfer(&mut self, load: bool, fds: Vec<OwnedFd>, device: &dyn Device) -> u64 {
@@ -226,35 +227,36 @@ impl Backend {
             );
         }
         self.features = bits;
-        self.rings.notify_on_empty = bits & features::F_NOTIFY_ON_EMPTY != 0;
+        self.rings.set_notify_on_empty(bits & features::F_NOTIFY_ON_EMPTY != 0);
         if bits & features::F_PROTOCOL_FEATURES == 0 {
             // Without protocol features there is no SET_VRING_ENABLE: rings run once started.
-            for ring in &mut self.rings.rings {
+            for ring in self.rings.all() {
                 ring.enabled = true;
             }
         }
         DONE
     }
 
-    fn memory(&mut self, request: Request, fds: Vec<OwnedFd>) -> Verdict {
+    fn change_memory(&mut self, request: Request, fds: Vec<OwnedFd>) -> Verdict {
         let result = match request {
             Request::SetMemTable(regions) if regions.is_empty() => {
                 return Err(Fault::PrivateMemory(NO_REGIONS));
             }
-            Request::SetMemTable(regions) => self.rings.memory.replace(regions, fds),
+            Request::SetMemTable(regions) => self.memory.replace(regions, fds),
             Request::AddMemReg(region) => match first(fds) {
-                Some(fd) => self.rings.memory.add(region, fd),
+                Some(fd) => self.memory.add(region, fd),
                 None => return Err(Fault::PrivateMemory(NO_REGIONS)),
             },
-            Request::RemMemReg(region) => self.rings.memory.remove(region),
+            Request::RemMemReg(region) => self.memory.remove(region),
             _ => return number(MAX_SLOTS as u64),
         };
+        self.rings.set_ram(self.memory.ram().clone());
         match result {
             Ok(()) => DONE,
-            Err(TableError::Map(error)) => Err(Fault::Map(error)),
-            Err(TableError::Slots) => refuse("too many memory regions"),
-            Err(TableError::Overlap) => refuse("memory regions overlap"),
-            Err(TableError::Missing) => refuse("no such memory region"),
+            Err(MemoryError::Map(error)) => Err(Fault::Map(error)),
+            Err(MemoryError::Slots) => refuse("too many memory regions"),
+            Err(MemoryError::Overlap) => refuse("memory regions overlap"),
+            Err(MemoryError::Missing) => refuse("no such memory region"),
         }
     }
 
@@ -267,7 +269,7 @@ impl Backend {
         let Some(queue) = ring_index(request) else {
             return refuse("not known to this device");
         };
-        let Some(ring) = self.rings.rings.get_mut(queue) else {
+        let Some(ring) = self.rings.ring_mut(queue) else {
             return match request {
                 // This one has no way to say no but the end of the connection.
                 Request::GetVringBase(index) => {
@@ -310,17 +312,17 @@ impl Backend {
     }
 
     fn set_addresses(&mut self, queue: usize, address: VringAddress) -> Verdict {
-        if self.rings.memory.is_empty() {
+        if self.memory.is_empty() {
             return Err(Fault::PrivateMemory(NO_REGIONS));
         }
-        let memory = &self.rings.memory;
+        let memory = &self.memory;
         let parts = [address.descriptors, address.available, address.used];
         let [Some(descriptors), Some(available), Some(used)] =
             parts.map(|part| memory.translate(part))
         else {
             return refuse("a ring lies outside guest memory");
         };
-        if let Some(ring) = self.rings.rings.get_mut(queue) {
+        if let Some(ring) = self.rings.ring_mut(queue) {
             ring.set_addresses([descriptors, available, used]);
         }
         DONE
@@ -333,7 +335,7 @@ impl Backend {
         if !is_event(&kick) {
             return refuse(NO_EVENT);
         }
-        if self.rings.memory.is_empty() {
+        if self.memory.is_empty() {
             return Err(Fault::PrivateMemory(NO_REGIONS));
         }
         if !self.memory_checked {
@@ -343,8 +345,8 @@ impl Backend {
             }
         }
         let ram = self.rings.ram().clone();
-        let first_of_all = self.used && !self.rings.rings.iter().any(|ring| ring.is_started());
-        if first_of_all && self.rings.rings.get(queue).is_some_and(|ring| ring.is_unused(&ram)) {
+        let first_of_all = self.used && !self.is_busy();
+        if first_of_all && self.rings.ring(queue).is_some_and(|ring| ring.is_unused(&ram)) {
             // Older front-ends do not say when the driver resets the device, but a ring
             // that begins anew does: the driver knows nothing of what went before.
             tracing::debug!(device = self.shape.name, "the driver started over");
@@ -359,7 +361,7 @@ impl Backend {
             Watch::new(&self.epoll, kick, key).map_err(|error| Fault::System("epoll", error))?;
         let event_idx = self.features & features::F_EVENT_IDX != 0;
         let started =
-            self.rings.rings.get_mut(queue).is_some_and(|ring| ring.start(kick, &ram, event_idx));
+            self.rings.ring_mut(queue).is_some_and(|ring| ring.start(Some(kick), &ram, event_idx));
         if !started {
             return refuse("the ring's size, alignment or place in memory is wrong");
         }
@@ -369,23 +371,23 @@ impl Backend {
 
     /// Stops a ring after its device let go of what it kept; tells the next available entry.
     fn stop(&mut self, queue: usize, device: &mut dyn Device) -> u32 {
-        if self.rings.rings.get_mut(queue).is_some_and(Ring::take_lived) {
+        if self.rings.ring_mut(queue).is_some_and(Ring::take_lived) {
             device.stopping(queue, &mut self.rings);
             self.rings.notify();
         }
-        self.rings.rings.get_mut(queue).map_or(0, |ring| u32::from(ring.stop()))
+        self.rings.ring_mut(queue).map_or(0, |ring| u32::from(ring.stop()))
     }
 
     /// Stops all rings, without a reset of the device.
     pub(crate) fn stop_all(&mut self, device: &mut dyn Device) {
-        for queue in 0..self.rings.rings.len() {
+        for queue in 0..self.rings.count() {
             self.stop(queue, device);
         }
     }
 
     fn reset(&mut self, device: &mut dyn Device) {
         self.stop_all(device);
-        for ring in &mut self.rings.rings {
+        for ring in self.rings.all() {
             ring.reset();
         }
         device.reset();

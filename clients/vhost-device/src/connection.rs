@@ -5,10 +5,10 @@ use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 
 use porthole_vhost_user::{DecodeError, Decoder, MAX_FDS, Message};
+use porthole_virtio_device::Watch;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, recvmsg, send};
 
 use crate::fault::Fault;
-use crate::watch::Watch;
 
 /// Bytes read at a time; a longer payload takes several reads.
 const READ: usize = 512;

@@ -2,20 +2,18 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use porthole_virtio_device::{
+    Claim, Device, Endpoint, Patience, Rings, Shape, State, Watch, accept,
+};
 use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 use rustix::io::{read, write};
 
 use crate::backend::{Backend, KEY_FRONT, KEY_GPU, KEY_QUEUE, KEY_REQUEST, KEY_STATE, KEY_WAKE};
 use crate::connection::{Connection, Read};
-use crate::device::{Device, Shape};
-use crate::endpoint::{Claim, Endpoint, State, accept};
 use crate::fault::Fault;
-use crate::patience::Patience;
-use crate::rings::Rings;
-use crate::watch::Watch;
 
 /// Messages of the front-end a turn.
 const MESSAGES: usize = 32;
@@ -49,7 +47,7 @@ enum Phase {
 /// A device's transport. Its descriptor is readable when [`Server::turn`] has work to do.
 #[derive(Debug)]
 pub struct Server {
-    epoll: Rc<OwnedFd>,
+    epoll: Arc<OwnedFd>,
     wake: Watch,
     phase: Phase,
     backend: Backend,
@@ -72,7 +70,7 @@ impl Server {
     /// # Errors
     /// When the system has no descriptors left.
     pub fn new(endpoint: Endpoint, shape: Shape) -> io::Result<Self> {
-        let epoll = Rc::new(epoll::create(epoll::CreateFlags::CLOEXEC)?);
+        let epoll = Arc::new(epoll::create(epoll::CreateFlags::CLOEXEC)?);
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         let wake = Watch::new(&epoll, wake, KEY_WAKE)?;
         let phase = match endpoint.state {
@@ -85,7 +83,7 @@ impl Server {
             }
         };
         Ok(Self {
-            backend: Backend::new(shape, Rc::clone(&epoll)),
+            backend: Backend::new(shape, Arc::clone(&epoll)),
             epoll,
             wake,
             phase,
@@ -140,7 +138,7 @@ impl Server {
             }
         }
         self.process(device);
-        if self.backend.rings.memory.is_lost() {
+        if self.backend.rings.ram().is_lost() {
             return Err(Fault::MemoryLost);
         }
         if disconnected {
@@ -158,7 +156,7 @@ impl Server {
         rings.refill(CHAINS_OUTSIDE, None);
         let result = work(rings);
         rings.notify();
-        if rings.memory.is_lost() {
+        if rings.ram().is_lost() {
             // The next turn says so.
             let _ = write(&self.wake, &1u64.to_ne_bytes());
         }
@@ -213,7 +211,7 @@ impl Server {
         let Some(queue) = queue else {
             return;
         };
-        if let Some(kick) = self.backend.rings.rings.get(queue).and_then(|ring| ring.kick()) {
+        if let Some(kick) = self.backend.rings.ring(queue).and_then(|ring| ring.kick()) {
             if !clear(kick) {
                 // It would be ready for ever.
                 self.backend.rings.fail(queue);
@@ -237,7 +235,7 @@ impl Server {
         for step in 0..count {
             // Another queue comes first after one that spent the budget.
             let queue = (self.first + step) % count;
-            let runs = backend.rings.rings.get(queue).is_some_and(|r| r.runs());
+            let runs = backend.rings.ring(queue).is_some_and(|r| r.runs());
             let Some(pending) = backend.pending.get_mut(queue) else {
                 continue;
             };
@@ -248,7 +246,7 @@ impl Server {
             backend.rings.mute(queue);
             work(queue, &mut backend.rings, device, &mut self.patience);
             // Muted until it is dry: the turn that comes back needs no kick.
-            if backend.rings.cut_off || backend.rings.unmute(queue) {
+            if backend.rings.is_cut_off() || backend.rings.unmute(queue) {
                 backend.want(queue);
             }
         }
@@ -265,7 +263,7 @@ impl Server {
 fn work(queue: usize, rings: &mut Rings, device: &mut dyn Device, patience: &mut Patience) {
     loop {
         device.process(queue, rings);
-        if rings.cut_off {
+        if rings.is_cut_off() {
             return;
         }
         // The driver may be waiting for just this answer.

@@ -6,21 +6,16 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
 use calloop::channel::Sender;
-use porthole_client::present::{Display, Guest, GuestState, Lamps, Numbers, Told, Touch};
+use porthole_client::present::{self, Display, Guest, GuestState, Numbers, Told};
 use porthole_client::resizes::Resizes;
+use porthole_device::{Desk, GpuPort, Inputs, OpenError, Presenter, input_of, shape, trace};
 use porthole_gpu_device::{Event, Options, Quotas};
-use porthole_input_device::{Input, Kind, Leds};
 use porthole_trace::{Event as Record, Tap, Tracer};
 use porthole_vhost_device::{Address, Endpoint, Fault, Server, Turn};
 
 use super::Failure;
 use crate::cli::Cli;
-use crate::desk::Desk;
 use crate::diary::Diary;
-use crate::gpu::{self, GpuPort};
-use crate::input::{self, InputPort};
-use crate::presenter::Presenter;
-use crate::trace;
 
 /// Names a device.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,32 +25,20 @@ pub(super) enum Which {
     Input(usize),
 }
 
-/// Pixels that a display may have each way; drivers refuse smaller ones.
-const SIDES: std::ops::RangeInclusive<u32> = 16..=16384;
-
-const KINDS: [Kind; 4] = [Kind::Keyboard, Kind::Tablet, Kind::Mouse, Kind::Touch];
-
 impl Which {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Gpu => "gpu",
-            Self::Input(index) => KINDS.get(index).map_or("input", |kind| input::shape(*kind).name),
+            Self::Input(index) => Inputs::name(index),
         }
     }
-}
-
-/// An input device on its socket.
-struct InputDevice {
-    server: Server,
-    port: InputPort,
 }
 
 /// Everything that the device thread owns.
 pub(super) struct Devices {
     server: Server,
     port: GpuPort,
-    /// In the order of [`KINDS`]; those that the command line asks for.
-    inputs: [Option<InputDevice>; 4],
+    inputs: Inputs,
     presenter: Presenter,
     desk: Desk,
     resizes: Resizes,
@@ -97,23 +80,18 @@ impl Devices {
         let gpu_info = trace::gpu_info(&options);
         let port = GpuPort::new(options, Tap::default());
         let server = match cli.gpu_address() {
-            Some(address) => serve(address, gpu::shape(&port.gpu))?,
+            Some(address) => serve(address, shape(&port.gpu))?,
             None => return Err(Failure::System("no socket", io::ErrorKind::InvalidInput.into())),
         };
         let (keyboard, tablet) = (&cli.keyboard_socket, &cli.tablet_socket);
         let addresses = [keyboard, tablet, &cli.mouse_socket, &cli.touch_socket];
-        let mut inputs = [const { None }; 4];
-        for ((slot, kind), address) in inputs.iter_mut().zip(KINDS).zip(addresses) {
-            if let Some(address) = address {
-                let server = serve(address, input::shape(kind))?;
-                let port = InputPort::new(kind, &cli.guest);
-                *slot = Some(InputDevice { server, port });
-            }
-        }
-        let present = inputs.iter().zip(KINDS).filter(|(input, _)| input.is_some());
-        let infos = present.map(|(_, kind)| input::info(kind, &cli.guest));
+        let inputs = Inputs::open(&cli.guest, addresses.map(Option::as_ref)).map_err(refused)?;
+        let infos = inputs.infos(&cli.guest);
         let infos = std::iter::once(gpu_info).chain(infos).collect();
-        let trace = trace::open(cli, infos).map_err(|error| Failure::System("--trace", error))?;
+        let limit = cli.trace_limit;
+        let open = |path| trace::open("porthole-gpu", &cli.guest, path, limit, infos);
+        let trace = cli.trace.as_deref().map(open).transpose();
+        let trace = trace.map_err(|error| Failure::System("--trace", error))?;
         Ok(Self {
             server,
             port,
@@ -133,37 +111,28 @@ impl Devices {
 
     /// The devices that exist.
     pub(super) fn present(&self) -> Vec<Which> {
-        let inputs = self.inputs.iter().enumerate();
-        let inputs = inputs.filter(|(_, input)| input.is_some());
-        std::iter::once(Which::Gpu).chain(inputs.map(|(index, _)| Which::Input(index))).collect()
+        std::iter::once(Which::Gpu).chain(self.inputs.present().map(Which::Input)).collect()
     }
 
     /// A device's descriptor for the event loop.
     pub(super) fn fd(&self, which: Which) -> io::Result<OwnedFd> {
-        let server = match which {
-            Which::Gpu => Some(&self.server),
-            Which::Input(index) => {
-                self.inputs.get(index).and_then(Option::as_ref).map(|input| &input.server)
-            }
-        };
-        server.ok_or(io::ErrorKind::NotFound)?.as_fd().try_clone_to_owned()
+        match which {
+            Which::Gpu => self.server.as_fd().try_clone_to_owned(),
+            Which::Input(index) => self.inputs.fd(index),
+        }
     }
 
     /// Lets a device work; false when its front-end has gone.
     pub(super) fn turn(&mut self, which: Which) -> Result<bool, Fault> {
-        let turn = match which {
+        match which {
             Which::Gpu => {
                 for told in self.presenter.news() {
                     self.told(told);
                 }
-                self.server.turn(&mut self.port)?
+                Ok(self.server.turn(&mut self.port)? == Turn::Waiting)
             }
-            Which::Input(index) => match self.inputs.get_mut(index).and_then(Option::as_mut) {
-                Some(InputDevice { server, port }) => server.turn(port)?,
-                None => Turn::Disconnected,
-            },
-        };
-        Ok(turn == Turn::Waiting)
+            Which::Input(index) => self.inputs.turn(index),
+        }
     }
 
     /// After each turn: frames go to the presenter, due answers and displays to the guest.
@@ -252,16 +221,19 @@ impl Devices {
         let Some(opened) = self.trace.take() else { return Ok(()) };
         let tracer = trace::start(opened).map_err(|error| Failure::System("--trace", error))?;
         self.port.tap = tracer.tap(0);
-        for (input, number) in self.inputs.iter_mut().flatten().zip(1..) {
-            input.port.tap = tracer.tap(number);
-        }
+        self.inputs.record(&tracer, 1);
         self.tracer = Some(tracer);
         Ok(())
     }
 
     /// Starts showing frames.
     pub(super) fn start_presenter(&mut self, cli: &Cli, tell: Sender<Told>) -> Result<(), Failure> {
-        self.presenter = Presenter::start(cli, tell)
+        let options = (!cli.null).then(|| present::Options {
+            guest: cli.guest.clone(),
+            scanouts: usize::from(cli.scanouts),
+            wayland: cli.wayland.clone(),
+        });
+        self.presenter = Presenter::start(options, tell)
             .map_err(|error| Failure::System("starting the presenter", error))?;
         Ok(())
     }
@@ -282,34 +254,17 @@ impl Devices {
             }
             Told::Presented { scanout, serial, .. } => port.presented(scanout, serial),
             Told::Discarded { scanout, serial } => port.discarded(scanout, serial),
-            Told::Key { code, pressed, .. } => self.input(Input::Key { code, pressed }),
-            // Codes go to the guest as they are; its own keymap makes modifiers of them.
-            Told::Modifiers { .. } | Told::FocusLost { .. } => {}
-            Told::Pointer { scanout, x, y } => {
-                let (x, y) = self.desk.locate(scanout, x, y);
-                self.input(Input::Pointer { x, y });
-            }
-            Told::Motion { dx, dy, .. } => self.input(Input::Motion { dx, dy }),
-            Told::Wheel { vertical, horizontal, .. } => {
-                self.input(Input::Wheel { vertical, horizontal });
-            }
-            Told::Touch { scanout, id, touch, x, y } => {
-                let (x, y) = self.desk.locate(scanout, x, y);
-                self.input(match touch {
-                    Touch::Down => Input::TouchDown { id, x, y },
-                    Touch::Motion => Input::TouchMotion { id, x, y },
-                    Touch::Up => Input::TouchUp { id },
-                });
+            seat => {
+                if let Some(input) = input_of(&seat, &self.desk) {
+                    self.inputs.input(input);
+                }
             }
         }
     }
 
     /// Lets go of everything that is pressed.
     pub(super) fn release_all(&mut self) {
-        for InputDevice { server, port } in self.inputs.iter_mut().flatten() {
-            port.release_all();
-            server.with_rings(|rings| port.deliver(rings));
-        }
+        self.inputs.release_all();
     }
 
     /// Asks the guest to use another display.
@@ -319,18 +274,8 @@ impl Devices {
             return;
         }
         self.unplug.remove(&scanout);
-        let port = &mut self.port;
-        // Where the guest may choose it is told what it was told before.
-        let size = display.size.unwrap_or_else(|| port.gpu.last_size(scanout));
-        let fits = |side: u32| SIDES.contains(&side);
-        if !fits(size.width) || !fits(size.height) {
-            tracing::debug!(scanout, ?size, "a size that no display has");
-            return;
-        }
-        let described = port.describe(scanout, display.refresh_mhz, display.millimetres);
-        let resized = port.set_size(scanout, Some(size));
-        if (described || resized) && !self.server.config_changed() {
-            tracing::debug!(scanout, ?size, "the guest will see this display when it starts");
+        if self.port.want_display(scanout, &display) && !self.server.config_changed() {
+            tracing::debug!(scanout, "the guest will see this display when it starts");
         }
     }
 
@@ -350,45 +295,16 @@ impl Devices {
 
     /// Tells the presenter how the guest is, when that is news.
     fn report(&mut self) {
-        let leds = self.device(Kind::Keyboard).and_then(|keyboard| keyboard.port.leds());
-        let lamps = leds.map(|Leds { num, caps, scroll }| Lamps { num, caps, scroll });
         // A guest that is paused promises nothing.
         let runs = self.port.state == GuestState::Running;
         let guest = Guest {
             state: self.port.state,
-            lamps,
-            relative: self.uses_mouse(),
+            lamps: self.inputs.lamps(),
+            relative: self.inputs.uses_mouse(),
             rate_mhz: if runs { self.rate_mhz } else { 0 },
         };
         if std::mem::replace(&mut self.told, guest) != guest {
             self.presenter.tell(guest);
-        }
-    }
-
-    fn device(&self, wanted: Kind) -> Option<&InputDevice> {
-        let mut devices = self.inputs.iter().zip(KINDS);
-        devices.find(|(_, kind)| *kind == wanted).and_then(|(device, _)| device.as_ref())
-    }
-
-    /// Whether the guest is pointed at with the mouse: it has a driver for it, and none for a tablet.
-    fn uses_mouse(&self) -> bool {
-        let used = |kind| self.device(kind).is_some_and(|device| device.port.is_listening());
-        used(Kind::Mouse) && !used(Kind::Tablet)
-    }
-
-    /// What a seat did goes to every device; each takes what it can do. Of tablet and mouse only one is
-    /// used, the other one lets go of what it holds.
-    fn input(&mut self, input: Input) {
-        let unused = if self.uses_mouse() { Kind::Tablet } else { Kind::Mouse };
-        for (device, kind) in self.inputs.iter_mut().zip(KINDS) {
-            let Some(InputDevice { server, port }) = device else { continue };
-            let presses = matches!(input, Input::Key { pressed: true, .. });
-            let moves = matches!(input, Input::Wheel { .. });
-            if kind == unused && (presses || moves) {
-                continue;
-            }
-            port.send(input);
-            server.with_rings(|rings| port.deliver(rings));
         }
     }
 }
@@ -397,6 +313,13 @@ fn serve(address: &Address, shape: porthole_vhost_device::Shape) -> Result<Serve
     let endpoint = Endpoint::open(address)
         .map_err(|source| Failure::Endpoint { device: shape.name, source })?;
     Server::new(endpoint, shape).map_err(|error| Failure::System("epoll", error))
+}
+
+fn refused(error: OpenError) -> Failure {
+    match error {
+        OpenError::Endpoint { device, source } => Failure::Endpoint { device, source },
+        OpenError::System(error) => Failure::System("epoll", error),
+    }
 }
 
 fn random() -> Result<u64, Failure> {

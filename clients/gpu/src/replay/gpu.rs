@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use porthole_device::trace;
 use porthole_gpu_device::{Answer, BufferId, Event as Shown, Gpu, Options, Quotas, State, Token};
 use porthole_pixel::Size;
 use porthole_trace::{Event, ReadError};
@@ -12,7 +13,6 @@ use super::memory::Memory;
 use super::report::Report;
 use super::screen::Screen;
 use super::show::Show;
-use crate::trace;
 
 const CONTROL: u8 = 0;
 /// Most memory that a replay takes for pictures, whatever the trace says of its device.

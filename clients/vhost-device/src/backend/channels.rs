@@ -1,14 +1,14 @@
 //! The side sockets that a front-end hands over: for our requests, and QEMU's GPU socket.
 
 use std::os::fd::OwnedFd;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use porthole_vhost_user::{config_change, parse_backend_reply};
+use porthole_virtio_device::Watch;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use crate::connection::drain;
 use crate::fault::Fault;
-use crate::watch::Watch;
 
 /// Epoll key of the listener or the connection.
 pub(crate) const KEY_FRONT: u64 = 0;
@@ -36,7 +36,7 @@ pub(crate) struct Channels {
 impl Channels {
     pub(crate) fn set_backend_request(
         &mut self,
-        epoll: &Rc<OwnedFd>,
+        epoll: &Arc<OwnedFd>,
         fd: Option<OwnedFd>,
     ) -> Result<(), Fault> {
         self.answer.clear();
@@ -48,7 +48,7 @@ impl Channels {
     /// kept and emptied, though nothing is ever said on it: the pictures go to Wayland.
     pub(crate) fn set_gpu(
         &mut self,
-        epoll: &Rc<OwnedFd>,
+        epoll: &Arc<OwnedFd>,
         fd: Option<OwnedFd>,
     ) -> Result<(), Fault> {
         self.gpu = watch(epoll, fd, KEY_GPU)?;
@@ -126,7 +126,7 @@ impl Channels {
     }
 }
 
-fn watch(epoll: &Rc<OwnedFd>, fd: Option<OwnedFd>, key: u64) -> Result<Option<Watch>, Fault> {
+fn watch(epoll: &Arc<OwnedFd>, fd: Option<OwnedFd>, key: u64) -> Result<Option<Watch>, Fault> {
     fd.map(|fd| Watch::new(epoll, fd, key))
         .transpose()
         .map_err(|error| Fault::System("epoll", error))

@@ -4,13 +4,11 @@
 //! gives a pipe, reads or writes it to its end, and then asks how it went.
 
 use std::os::fd::OwnedFd;
-use std::rc::Rc;
+use std::sync::Arc;
 
+use porthole_virtio_device::{Device, Watch};
 use rustix::fs::{FileType, fstat};
 use rustix::io::{Errno, ioctl_fionbio, read, write};
-
-use crate::device::Device;
-use crate::watch::Watch;
 
 /// Epoll key of the pipe.
 pub(crate) const KEY_STATE: u64 = 5;
@@ -43,7 +41,7 @@ pub(crate) enum Transfer {
 impl Transfer {
     /// Begins a transfer in the direction that the front-end wants.
     pub(crate) fn begin(
-        epoll: &Rc<OwnedFd>,
+        epoll: &Arc<OwnedFd>,
         fd: OwnedFd,
         load: bool,
         device: &dyn Device,

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use proptest::prelude::*;
 
 use super::*;
-use crate::chain::Buffer;
+use crate::Buffer;
 use crate::testing::{Driver, INDIRECT, NEXT, RINGS, WRITE};
 
 const SHAPE: Shape = Shape { name: "test", features: 1 << 1, queues: &[4096, 64] };

@@ -13,16 +13,17 @@ use crate::memory::GuestRam;
 use crate::watch::Watch;
 
 /// Most entries of a ring, as in QEMU (`VIRTQUEUE_MAX_SIZE`).
-pub(crate) const MAX_SIZE: u16 = 1024;
+pub const MAX_SIZE: u16 = 1024;
 
-/// A ring. It works while `queue` is there and `enabled` is set.
+/// A ring. It works while it is started and `enabled`.
 #[derive(Debug, Default)]
-pub(crate) struct Ring {
+pub struct Ring {
     size: u16,
     /// Descriptor table, available ring, used ring; guest physical.
     addresses: Option<[u64; 3]>,
     base: u16,
-    pub(crate) enabled: bool,
+    /// The transport says that it may run.
+    pub enabled: bool,
     queue: Option<Queue>,
     kick: Option<Watch>,
     call: Option<OwnedFd>,
@@ -53,7 +54,8 @@ pub(crate) enum Popped {
 pub(crate) struct Broken;
 
 impl Ring {
-    pub(crate) fn set_size(&mut self, size: u32) -> bool {
+    /// The number of entries; false when no ring has so many.
+    pub fn set_size(&mut self, size: u32) -> bool {
         match u16::try_from(size) {
             Ok(size) if size.is_power_of_two() && size <= MAX_SIZE => {
                 self.size = size;
@@ -63,11 +65,13 @@ impl Ring {
         }
     }
 
-    pub(crate) fn set_addresses(&mut self, addresses: [u64; 3]) {
+    /// Where descriptors, available and used entries lie; guest physical.
+    pub fn set_addresses(&mut self, addresses: [u64; 3]) {
         self.addresses = Some(addresses);
     }
 
-    pub(crate) fn set_base(&mut self, base: u32) -> bool {
+    /// The index of the next available entry; false when it is none.
+    pub fn set_base(&mut self, base: u32) -> bool {
         match u16::try_from(base) {
             Ok(base) => {
                 self.base = base;
@@ -77,7 +81,8 @@ impl Ring {
         }
     }
 
-    pub(crate) fn set_call(&mut self, fd: Option<OwnedFd>) {
+    /// The eventfd that interrupts the driver.
+    pub fn set_call(&mut self, fd: Option<OwnedFd>) {
         // An eventfd whose counter is full must not hold up the loop.
         if let Some(fd) = &fd {
             let _ = ioctl_fionbio(fd, true);
@@ -85,27 +90,35 @@ impl Ring {
         self.call = fd;
     }
 
-    pub(crate) fn set_error(&mut self, fd: Option<OwnedFd>) {
+    /// The eventfd that tells of a ring that broke the rules.
+    pub fn set_error(&mut self, fd: Option<OwnedFd>) {
         self.error = fd;
     }
 
-    pub(crate) fn is_started(&self) -> bool {
+    /// Whether it was started and did not stop since.
+    #[must_use]
+    pub fn is_started(&self) -> bool {
         self.queue.is_some()
     }
 
     /// Whether chains may be taken.
-    pub(crate) fn runs(&self) -> bool {
+    #[must_use]
+    pub fn runs(&self) -> bool {
         self.enabled && self.queue.is_some()
     }
 
-    pub(crate) fn kick(&self) -> Option<&Watch> {
+    /// The eventfd of the driver's kicks, where the transport has one.
+    #[must_use]
+    pub fn kick(&self) -> Option<&Watch> {
         self.kick.as_ref()
     }
 
     /// Starts the ring as it was set up. False when the set-up is no ring in RAM.
-    pub(crate) fn start(&mut self, kick: Watch, ram: &GuestRam, event_idx: bool) -> bool {
-        let _ = ioctl_fionbio(&kick, true);
-        self.kick = Some(kick);
+    pub fn start(&mut self, kick: Option<Watch>, ram: &GuestRam, event_idx: bool) -> bool {
+        if let Some(kick) = &kick {
+            let _ = ioctl_fionbio(kick, true);
+        }
+        self.kick = kick;
         self.queue = self.make_queue(ram, event_idx);
         self.epoch = self.epoch.wrapping_add(1);
         self.completed = false;
@@ -135,7 +148,8 @@ impl Ring {
 
     /// Whether the ring as it was set up has never been used: a driver that starts over.
     /// A ring that goes on after a pause has traces of what was used before.
-    pub(crate) fn is_unused(&self, ram: &GuestRam) -> bool {
+    #[must_use]
+    pub fn is_unused(&self, ram: &GuestRam) -> bool {
         const HEADER: u64 = 4;
         const ELEMENT: usize = 8;
         let Some([_, _, used]) = self.addresses else {
@@ -148,7 +162,7 @@ impl Ring {
     }
 
     /// Stops the ring; tells the index of the next available entry.
-    pub(crate) fn stop(&mut self) -> u16 {
+    pub fn stop(&mut self) -> u16 {
         if let Some(queue) = self.queue.take() {
             self.base = queue.next_avail();
         }
@@ -159,12 +173,12 @@ impl Ring {
 
     /// Whether the device must still be told to let go of the ring's chains: true once for
     /// each life, also when the ring failed meanwhile.
-    pub(crate) fn take_lived(&mut self) -> bool {
+    pub fn take_lived(&mut self) -> bool {
         std::mem::take(&mut self.lived)
     }
 
     /// Stops the ring and forgets how it was set up.
-    pub(crate) fn reset(&mut self) {
+    pub fn reset(&mut self) {
         self.stop();
         *self = Self { epoch: self.epoch, ..Self::default() };
     }

@@ -4,19 +4,19 @@ use std::time::Instant;
 
 use crate::chain::{Buffer, Chain};
 use crate::device::Shape;
-use crate::memory::{GuestRam, Table};
+use crate::memory::GuestRam;
 use crate::ring::{Broken, Popped, Ring};
 
 /// The queues of a device, as it sees them. Queues that do not run are simply empty.
 #[derive(Debug)]
 pub struct Rings {
-    pub(crate) rings: Vec<Ring>,
-    pub(crate) memory: Table,
+    rings: Vec<Ring>,
+    ram: GuestRam,
     shape: Shape,
     budget: Budget,
     /// The budget, not the driver, ended the work on some queue.
-    pub(crate) cut_off: bool,
-    pub(crate) notify_on_empty: bool,
+    cut_off: bool,
+    notify_on_empty: bool,
 }
 
 /// What a turn may do.
@@ -43,10 +43,12 @@ impl Budget {
 }
 
 impl Rings {
-    pub(crate) fn new(shape: Shape) -> Self {
+    /// Rings for a device of this shape, none of which runs.
+    #[must_use]
+    pub fn new(shape: Shape) -> Self {
         Self {
             rings: shape.queues.iter().map(|_| Ring::default()).collect(),
-            memory: Table::default(),
+            ram: GuestRam::default(),
             shape,
             budget: Budget::default(),
             cut_off: false,
@@ -57,7 +59,46 @@ impl Rings {
     /// Guest memory as it is now; a clone stays valid while memory is plugged.
     #[must_use]
     pub fn ram(&self) -> &GuestRam {
-        self.memory.ram()
+        &self.ram
+    }
+
+    /// Another state of guest memory: the transport's.
+    pub fn set_ram(&mut self, ram: GuestRam) {
+        self.ram = ram;
+    }
+
+    /// How many rings there are.
+    #[must_use]
+    pub const fn count(&self) -> usize {
+        self.rings.len()
+    }
+
+    /// All rings, for the transport that sets them up.
+    pub fn all(&mut self) -> impl Iterator<Item = &mut Ring> {
+        self.rings.iter_mut()
+    }
+
+    /// One ring, for the transport that sets it up; a device has no use for it.
+    #[must_use]
+    pub fn ring(&self, queue: usize) -> Option<&Ring> {
+        self.rings.get(queue)
+    }
+
+    /// The same to change it.
+    pub fn ring_mut(&mut self, queue: usize) -> Option<&mut Ring> {
+        self.rings.get_mut(queue)
+    }
+
+    /// Whether drivers are told of empty rings, wanted or not (an old feature).
+    pub fn set_notify_on_empty(&mut self, on_empty: bool) {
+        self.notify_on_empty = on_empty;
+    }
+
+    /// Whether the budget, not the driver, ended the work on some queue since the last
+    /// [`Self::refill`].
+    #[must_use]
+    pub const fn is_cut_off(&self) -> bool {
+        self.cut_off
     }
 
     /// Takes the next chain of a queue: `None` when the driver made no more available, the queue
@@ -73,7 +114,7 @@ impl Rings {
                 self.cut_off = true;
                 return None;
             }
-            match ring.pop(queue, self.memory.ram(), limit) {
+            match ring.pop(queue, &self.ram, limit) {
                 Ok(Popped::Chain(chain)) => {
                     self.budget.spend();
                     return Some(chain);
@@ -98,7 +139,7 @@ impl Rings {
         let Some(ring) = self.rings.get_mut(buffer.queue) else {
             return;
         };
-        if ring.complete(&buffer, answer, self.memory.ram()).is_err() {
+        if ring.complete(&buffer, answer, &self.ram).is_err() {
             self.fail(buffer.queue);
         }
     }
@@ -117,39 +158,39 @@ impl Rings {
     }
 
     /// Allows for so many chains, until that time at the latest.
-    pub(crate) fn refill(&mut self, chains: usize, until: Option<Instant>) {
+    pub fn refill(&mut self, chains: usize, until: Option<Instant>) {
         self.budget = Budget { chains, until, begun: false };
         self.cut_off = false;
     }
 
     /// Interrupts drivers whose chains were completed.
-    pub(crate) fn notify(&mut self) {
+    pub fn notify(&mut self) {
         for queue in 0..self.rings.len() {
             let on_empty = self.notify_on_empty;
             let Some(ring) = self.rings.get_mut(queue) else {
                 continue;
             };
-            if ring.notify(self.memory.ram(), on_empty).is_err() {
+            if ring.notify(&self.ram, on_empty).is_err() {
                 self.fail(queue);
             }
         }
     }
 
     /// Mutes a queue's kicks.
-    pub(crate) fn mute(&mut self, queue: usize) {
+    pub fn mute(&mut self, queue: usize) {
         if let Some(ring) = self.rings.get_mut(queue)
-            && ring.mute(self.memory.ram()).is_err()
+            && ring.mute(&self.ram).is_err()
         {
             self.fail(queue);
         }
     }
 
     /// Asks for a queue's kicks again; true when chains came in between.
-    pub(crate) fn unmute(&mut self, queue: usize) -> bool {
+    pub fn unmute(&mut self, queue: usize) -> bool {
         let Some(ring) = self.rings.get_mut(queue) else {
             return false;
         };
-        match ring.unmute(self.memory.ram()) {
+        match ring.unmute(&self.ram) {
             Ok(more) => more,
             Err(Broken) => {
                 self.fail(queue);
@@ -159,11 +200,11 @@ impl Rings {
     }
 
     /// Whether chains wait at a queue.
-    pub(crate) fn has_work(&mut self, queue: usize) -> bool {
+    pub fn has_work(&mut self, queue: usize) -> bool {
         let Some(ring) = self.rings.get(queue) else {
             return false;
         };
-        match ring.available(self.memory.ram()) {
+        match ring.available(&self.ram) {
             Ok(waiting) => ring.runs() && waiting > 0,
             Err(Broken) => {
                 self.fail(queue);
@@ -173,7 +214,7 @@ impl Rings {
     }
 
     /// Stops a queue that broke the rules.
-    pub(crate) fn fail(&mut self, queue: usize) {
+    pub fn fail(&mut self, queue: usize) {
         if let Some(ring) = self.rings.get_mut(queue)
             && ring.is_started()
         {

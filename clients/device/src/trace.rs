@@ -10,14 +10,12 @@ use porthole_gpu_device::{Event as Shown, Frame, GuestMemory, NotRam, Options};
 use porthole_input_device::{Event as Word, Input};
 use porthole_pixel::Rect;
 use porthole_trace::{DeviceInfo, Event, Input as Done, Limits, Start, Tap, Tracer};
-use porthole_vhost_device::{Chain, GuestRam};
+use porthole_virtio_device::{Chain, GuestRam};
 use serde_json::json;
-
-use crate::cli::Cli;
 
 /// The file of a trace and what it begins with.
 #[derive(Debug)]
-pub(crate) struct Opened {
+pub struct Opened {
     file: File,
     start: Start,
     limits: Limits,
@@ -25,24 +23,35 @@ pub(crate) struct Opened {
 
 /// Makes the file of the trace that the command line asks for. A trace that was there before is kept
 /// beside it.
-pub(crate) fn open(cli: &Cli, devices: Vec<DeviceInfo>) -> io::Result<Option<Opened>> {
-    let Some(path) = &cli.trace else { return Ok(None) };
+///
+/// # Errors
+/// The system's, when there can be no such file.
+pub fn open(
+    program: &str,
+    guest: &str,
+    path: &Path,
+    limit_mib: u32,
+    devices: Vec<DeviceInfo>,
+) -> io::Result<Opened> {
     let file = create(path)?;
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let start = Start {
-        program: "porthole-gpu".to_owned(),
+        program: program.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        guest: cli.guest.clone(),
+        guest: guest.to_owned(),
         started_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
         devices,
     };
-    let limits = Limits { file: u64::from(cli.trace_limit) << 20, ..Limits::default() };
+    let limits = Limits { file: u64::from(limit_mib) << 20, ..Limits::default() };
     tracing::info!(path = %path.display(), "everything that the guest does and shows is recorded");
-    Ok(Some(Opened { file, start, limits }))
+    Ok(Opened { file, start, limits })
 }
 
 /// Begins the trace, with a thread that writes it.
-pub(crate) fn start(opened: Opened) -> io::Result<Tracer> {
+///
+/// # Errors
+/// When the system has no thread left.
+pub fn start(opened: Opened) -> io::Result<Tracer> {
     let Opened { file, start, limits } = opened;
     Tracer::start(file, &start, limits)
 }
@@ -59,7 +68,8 @@ fn create(path: &Path) -> io::Result<File> {
 }
 
 /// How a GPU is made, for a trace.
-pub(crate) fn gpu_info(options: &Options) -> DeviceInfo {
+#[must_use]
+pub fn gpu_info(options: &Options) -> DeviceInfo {
     let sizes = options.scanouts.iter().map(|size| size.map(|size| [size.width, size.height]));
     let quotas = &options.quotas;
     DeviceInfo {
@@ -77,9 +87,12 @@ pub(crate) fn gpu_info(options: &Options) -> DeviceInfo {
 }
 
 /// Guest RAM as the GPU wants to see it, with a record of what it saw.
-pub(crate) struct Ram<'a> {
-    pub(crate) ram: &'a GuestRam,
-    pub(crate) tap: &'a Tap,
+#[derive(Debug)]
+pub struct Ram<'a> {
+    /// The memory.
+    pub ram: &'a GuestRam,
+    /// Where it is recorded.
+    pub tap: &'a Tap,
 }
 
 impl GuestMemory for Ram<'_> {
@@ -103,7 +116,8 @@ impl GuestMemory for Ram<'_> {
 }
 
 /// A request of the driver, as a record.
-pub(crate) fn request(queue: usize, chain: &Chain) -> Event<'_> {
+#[must_use]
+pub fn request(queue: usize, chain: &Chain) -> Event<'_> {
     Event::Request {
         queue: small(queue),
         writable: u32::try_from(chain.buffer.writable()).unwrap_or(u32::MAX),
@@ -113,17 +127,20 @@ pub(crate) fn request(queue: usize, chain: &Chain) -> Event<'_> {
 }
 
 /// The number of a display or queue: there are few.
-pub(crate) fn small(scanout: usize) -> u8 {
+#[must_use]
+pub fn small(scanout: usize) -> u8 {
     u8::try_from(scanout).unwrap_or(u8::MAX)
 }
 
 /// Four numbers for a rectangle.
-pub(crate) fn numbers(rect: &Rect) -> [i32; 4] {
+#[must_use]
+pub fn numbers(rect: &Rect) -> [i32; 4] {
     [rect.x, rect.y, rect.width, rect.height]
 }
 
 /// What a GPU shows, as a record.
-pub(crate) fn shown(event: &Shown) -> Event<'_> {
+#[must_use]
+pub fn shown(event: &Shown) -> Event<'_> {
     match event {
         Shown::Frame(Frame { scanout, serial, buffer, layout, damage, .. }) => Event::Frame {
             scanout: small(*scanout),
@@ -147,7 +164,8 @@ pub(crate) fn shown(event: &Shown) -> Event<'_> {
 }
 
 /// What a person did, as a record.
-pub(crate) const fn done(input: Input) -> Event<'static> {
+#[must_use]
+pub const fn done(input: Input) -> Event<'static> {
     Event::Input(match input {
         Input::Key { code, pressed } => Done::Key { code, pressed },
         Input::Pointer { x, y } => Done::Pointer { x, y },
@@ -160,7 +178,8 @@ pub(crate) const fn done(input: Input) -> Event<'static> {
 }
 
 /// A packet for the driver, as a record.
-pub(crate) fn packet(events: &[Word]) -> Event<'static> {
+#[must_use]
+pub fn packet(events: &[Word]) -> Event<'static> {
     let word = |event: &Word| (event.kind, event.code, event.value);
     Event::Packet { events: events.iter().map(word).collect() }
 }

@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use porthole_client::present::GuestState;
+use porthole_client::present::{Display, GuestState};
 use porthole_gpu_device::{
     Answer, BufferId, Event as Shown, Gpu, MAX_REQUEST, Options, State, Token,
 };
 use porthole_pixel::Size;
 use porthole_trace::{Event, Tap};
-use porthole_vhost_device::{Buffer, Chain, Device, Rings, Shape};
+use porthole_virtio_device::{Buffer, Chain, Device, Rings, Shape};
 
 use crate::trace::{self, Ram, small};
+
+/// Pixels that a display may have each way; drivers refuse smaller ones.
+const SIDES: std::ops::RangeInclusive<u32> = 16..=16384;
 
 const CONTROL: usize = 0;
 const CURSOR: usize = 1;
@@ -21,21 +24,23 @@ const MAX_CURSOR_REQUEST: usize = 256;
 
 /// How long a fence waits for its frame at most: two periods at 60 Hz. A guest must never
 /// depend on a compositor for going on.
-pub(crate) const FENCE_LIMIT: Duration = Duration::from_micros(33_333);
+pub const FENCE_LIMIT: Duration = Duration::from_micros(33_333);
 
 /// The transport's description of a GPU with these features.
-pub(crate) fn shape(gpu: &Gpu) -> Shape {
+#[must_use]
+pub fn shape(gpu: &Gpu) -> Shape {
     Shape { name: "gpu", features: gpu.features(), queues: &[MAX_REQUEST, MAX_CURSOR_REQUEST] }
 }
 
 /// A GPU with the answers that wait for a frame.
 #[derive(Debug)]
-pub(crate) struct GpuPort {
-    pub(crate) gpu: Gpu,
+pub struct GpuPort {
+    /// The core.
+    pub gpu: Gpu,
     /// What the driver's use of the device says of the guest.
-    pub(crate) state: GuestState,
+    pub state: GuestState,
     /// Where everything is recorded.
-    pub(crate) tap: Tap,
+    pub tap: Tap,
     waiting: Vec<Waiting>,
     options: Options,
     /// What the host wants of each display, as far as it has said so.
@@ -61,14 +66,16 @@ struct Waiting {
 }
 
 impl GpuPort {
-    pub(crate) fn new(options: Options, tap: Tap) -> Self {
+    /// A device as after power-on.
+    #[must_use]
+    pub fn new(options: Options, tap: Tap) -> Self {
         let (gpu, wishes) = (Gpu::new(&options), BTreeMap::new());
         let state = GuestState::Off;
         Self { gpu, state, tap, waiting: Vec::new(), options, wishes, news: false }
     }
 
     /// What the presenter is to be told.
-    pub(crate) fn take_events(&mut self) -> Vec<Shown> {
+    pub fn take_events(&mut self) -> Vec<Shown> {
         let events = self.gpu.take_events();
         for event in &events {
             self.tap.record(|| trace::shown(event));
@@ -77,33 +84,33 @@ impl GpuPort {
     }
 
     /// The presenter no longer holds a buffer; see [`Gpu::buffer_released`].
-    pub(crate) fn released(&mut self, index: usize, id: BufferId, serial: u64) {
+    pub fn released(&mut self, index: usize, id: BufferId, serial: u64) {
         let (scanout, buffer) = (small(index), id.get());
         self.tap.record(|| Event::Released { scanout, buffer, serial });
         self.gpu.buffer_released(index, id, serial);
     }
 
     /// A frame is on the screen.
-    pub(crate) fn presented(&mut self, index: usize, serial: u64) {
+    pub fn presented(&mut self, index: usize, serial: u64) {
         self.tap.record(|| Event::Presented { scanout: small(index), serial });
         self.gpu.presented(index, serial);
     }
 
     /// A frame will never be on the screen.
-    pub(crate) fn discarded(&mut self, index: usize, serial: u64) {
+    pub fn discarded(&mut self, index: usize, serial: u64) {
         self.tap.record(|| Event::Discarded { scanout: small(index), serial });
         self.gpu.discarded(index, serial);
     }
 
     /// Whether somebody sees a display.
-    pub(crate) fn set_visible(&mut self, index: usize, visible: bool) {
+    pub fn set_visible(&mut self, index: usize, visible: bool) {
         self.tap.record(|| Event::Visible { scanout: small(index), visible });
         self.wishes.entry(index).or_default().visible = visible;
         self.gpu.set_visible(index, visible);
     }
 
     /// Asks the guest for another size; see [`Gpu::set_size`].
-    pub(crate) fn set_size(&mut self, index: usize, size: Option<Size>) -> bool {
+    pub fn set_size(&mut self, index: usize, size: Option<Size>) -> bool {
         let scanout = small(index);
         let pair = size.map(|size| (size.width, size.height));
         self.tap.record(|| Event::Display { scanout, size: pair });
@@ -112,12 +119,7 @@ impl GpuPort {
     }
 
     /// Says how a display is; see [`Gpu::describe`].
-    pub(crate) fn describe(
-        &mut self,
-        index: usize,
-        refresh_mhz: u32,
-        millimetres: (u32, u32),
-    ) -> bool {
+    pub fn describe(&mut self, index: usize, refresh_mhz: u32, millimetres: (u32, u32)) -> bool {
         let scanout = small(index);
         self.tap.record(|| Event::Describe { scanout, refresh_mhz, millimetres });
         let wish = self.wishes.entry(index).or_default();
@@ -126,17 +128,32 @@ impl GpuPort {
     }
 
     /// Bytes that the guest's pictures may have.
-    pub(crate) const fn most_bytes(&self) -> u64 {
+    #[must_use]
+    pub const fn most_bytes(&self) -> u64 {
         self.options.quotas.bytes
     }
 
+    /// Asks the guest to use such a display. Returns true when the transport must tell the guest that the
+    /// configuration has changed.
+    pub fn want_display(&mut self, index: usize, display: &Display) -> bool {
+        // Where the guest may choose it is told what it was told before.
+        let size = display.size.unwrap_or_else(|| self.gpu.last_size(index));
+        let fits = |side: u32| SIDES.contains(&side);
+        if !fits(size.width) || !fits(size.height) {
+            tracing::debug!(index, ?size, "a size that no display has");
+            return false;
+        }
+        let described = self.describe(index, display.refresh_mhz, display.millimetres);
+        self.set_size(index, Some(size)) || described
+    }
+
     /// Whether the driver must be told of its displays, once.
-    pub(crate) fn take_news(&mut self) -> bool {
+    pub fn take_news(&mut self) -> bool {
         std::mem::take(&mut self.news)
     }
 
     /// Records the whole state where the trace has a hole before.
-    pub(crate) fn mend_trace(&self) {
+    pub fn mend_trace(&self) {
         if self.tap.wants_state() {
             let fits = self.gpu.statistics().bytes < self.tap.state_limit() as u64;
             let state = if fits { self.gpu.save().to_bytes() } else { None };
@@ -145,12 +162,13 @@ impl GpuPort {
     }
 
     /// When the first waiting answer must go out, presented or not.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
         self.waiting.iter().map(|waiting| waiting.until).min()
     }
 
     /// Writes the answers whose frames were presented, or that waited for too long.
-    pub(crate) fn complete_due(&mut self, now: Instant, rings: &mut Rings) {
+    pub fn complete_due(&mut self, now: Instant, rings: &mut Rings) {
         let completed = self.gpu.take_completed();
         let (due, waiting): (Vec<_>, Vec<_>) = std::mem::take(&mut self.waiting)
             .into_iter()

@@ -13,14 +13,14 @@ const MAX_PAUSE: u32 = 32;
 
 /// See the module's text.
 #[derive(Debug, Default)]
-pub(crate) struct Patience {
+pub struct Patience {
     pause: u32,
     skip: u32,
 }
 
 impl Patience {
     /// Looks for work for a short while, if that is worth its time; true when there is some.
-    pub(crate) fn look(&mut self, mut has_work: impl FnMut() -> bool) -> bool {
+    pub fn look(&mut self, mut has_work: impl FnMut() -> bool) -> bool {
         if self.skip > 0 {
             self.skip -= 1;
             // One look costs next to nothing.

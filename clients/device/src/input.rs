@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use porthole_input_device::{Device as Core, Event, Input, Kind, Leds, SNAPSHOT_LIMIT};
 use porthole_trace::{DeviceInfo, Event as Record, Input as Done, Tap};
-use porthole_vhost_device::{Buffer, Device, Rings, Shape};
+use porthole_virtio_device::{Buffer, Device, Rings, Shape};
 
 use crate::trace;
 
@@ -12,7 +12,8 @@ const EVENTS: usize = 0;
 const STATUS: usize = 1;
 
 /// The transport's description of any input device: events to the guest carry no request.
-pub(crate) fn shape(kind: Kind) -> Shape {
+#[must_use]
+pub fn shape(kind: Kind) -> Shape {
     let name = match kind {
         Kind::Keyboard => "keyboard",
         Kind::Tablet => "tablet",
@@ -28,7 +29,8 @@ fn names(kind: Kind, guest: &str) -> (String, String) {
 }
 
 /// How a device is made, for a trace.
-pub(crate) fn info(kind: Kind, guest: &str) -> DeviceInfo {
+#[must_use]
+pub fn info(kind: Kind, guest: &str) -> DeviceInfo {
     let (name, serial) = names(kind, guest);
     let options = serde_json::json!({ "name": name, "serial": serial });
     DeviceInfo { kind: shape(kind).name.to_owned(), options }
@@ -36,7 +38,7 @@ pub(crate) fn info(kind: Kind, guest: &str) -> DeviceInfo {
 
 /// An input device with the buffers that its driver lent for events.
 #[derive(Debug)]
-pub(crate) struct InputPort {
+pub struct InputPort {
     core: Core,
     kind: Kind,
     name: String,
@@ -46,38 +48,44 @@ pub(crate) struct InputPort {
     /// Whether a driver has used it.
     used: bool,
     /// Where everything is recorded.
-    pub(crate) tap: Tap,
+    pub tap: Tap,
 }
 
 impl InputPort {
-    pub(crate) fn new(kind: Kind, guest: &str) -> Self {
+    /// A device of this kind of a guest of this name.
+    #[must_use]
+    pub fn new(kind: Kind, guest: &str) -> Self {
         let (name, serial) = names(kind, guest);
         let core = Core::new(kind, &name, &serial);
         Self { core, kind, name, serial, lent: VecDeque::new(), used: false, tap: Tap::default() }
     }
 
     /// Whether a driver reads what the device does.
-    pub(crate) const fn is_listening(&self) -> bool {
+    #[must_use]
+    pub const fn is_listening(&self) -> bool {
         self.core.is_listening()
     }
 
     /// The lamps as the guest wants them; none before it has used the device.
-    pub(crate) fn leds(&self) -> Option<Leds> {
+    #[must_use]
+    pub fn leds(&self) -> Option<Leds> {
         self.used.then(|| self.core.leds())
     }
 
-    pub(crate) fn send(&mut self, input: Input) {
+    /// What a person did.
+    pub fn send(&mut self, input: Input) {
         self.tap.record(|| trace::done(input));
         self.core.send(input);
     }
 
-    pub(crate) fn release_all(&mut self) {
+    /// Lets go of everything that is pressed.
+    pub fn release_all(&mut self) {
         self.tap.record(|| Record::Input(Done::ReleaseAll));
         self.core.release_all();
     }
 
     /// Hands as many packets to the driver as it has buffers for.
-    pub(crate) fn deliver(&mut self, rings: &mut Rings) {
+    pub fn deliver(&mut self, rings: &mut Rings) {
         while let Some(packet) = self.core.next_packet(self.lent.len()) {
             self.tap.record(|| trace::packet(&packet));
             for event in packet {

@@ -5,11 +5,14 @@ use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 
 use porthole_program::sandbox::Held;
-use porthole_vhost_device::Address;
+use porthole_virtio_device::Address;
 use serde_json::{Map, Value, json};
 
 /// Writes the line and closes the descriptor.
-pub(crate) fn tell(
+///
+/// # Errors
+/// The system's, when nobody reads it.
+pub fn tell(
     fd: OwnedFd,
     guest: &str,
     sockets: &[(&str, &Address)],

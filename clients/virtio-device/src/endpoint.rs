@@ -37,11 +37,13 @@ pub enum EndpointError {
 /// An open endpoint.
 #[derive(Debug)]
 pub struct Endpoint {
-    pub(crate) state: State,
+    /// How it is.
+    pub state: State,
 }
 
+/// How an endpoint is.
 #[derive(Debug)]
-pub(crate) enum State {
+pub enum State {
     /// Waiting for the front-end.
     Listening(OwnedFd, Option<Claim>),
     /// The socket came connected.
@@ -96,7 +98,10 @@ impl Endpoint {
 }
 
 /// Accepts the front-end; `None` when nobody is there yet.
-pub(crate) fn accept(listener: impl AsFd) -> io::Result<Option<OwnedFd>> {
+///
+/// # Errors
+/// When the socket is of no use any more.
+pub fn accept(listener: impl AsFd) -> io::Result<Option<OwnedFd>> {
     match accept_with(listener, SocketFlags::CLOEXEC) {
         Ok(socket) => Ok(Some(socket)),
         Err(
@@ -109,7 +114,7 @@ pub(crate) fn accept(listener: impl AsFd) -> io::Result<Option<OwnedFd>> {
 /// The right to a path, held by a lock file beside it. Without it a second device could
 /// take a living socket for a stale one and steal the guest.
 #[derive(Debug)]
-pub(crate) struct Claim {
+pub struct Claim {
     path: PathBuf,
     /// The socket at the path is ours to remove.
     bound: bool,

@@ -149,8 +149,8 @@ fn what_a_device_did_after_a_move_is_done_again() {
     let replayed = |path: &std::path::Path| {
         let path = path.display().to_string();
         let cli = ["porthole-gpu", "replay", &path, "--json"];
-        let cli = <crate::Cli as clap::Parser>::try_parse_from(cli).unwrap();
-        crate::run(&cli)
+        let cli = <porthole_gpu::Cli as clap::Parser>::try_parse_from(cli).unwrap();
+        porthole_gpu::run(&cli)
     };
     replayed(file.path()).unwrap();
     // A trace in which one answer is another one does not go by.

@@ -7,16 +7,16 @@ use calloop::channel::Sender;
 use porthole_client::present::{self, Show, Told};
 use porthole_gpu_device::{BufferId, Event, Frame};
 
-use crate::cli::Cli;
 use crate::gpu::GpuPort;
 
 /// A presenter.
 #[derive(Debug)]
-pub(crate) enum Presenter {
+pub enum Presenter {
     /// Nowhere: every buffer comes back at once, every frame counts as presented.
     Null,
     /// A Wayland compositor.
     Wayland {
+        /// Its thread.
         thread: present::Presenter,
         /// The buffers that the thread knows, by number.
         buffers: BTreeMap<u64, BufferId>,
@@ -24,22 +24,18 @@ pub(crate) enum Presenter {
 }
 
 impl Presenter {
-    /// Starts what the command line asks for; a presenter reports to `tell`.
-    pub(crate) fn start(cli: &Cli, tell: Sender<Told>) -> io::Result<Self> {
-        if cli.null {
-            return Ok(Self::Null);
-        }
-        let options = present::Options {
-            guest: cli.guest.clone(),
-            scanouts: usize::from(cli.scanouts),
-            wayland: cli.wayland.clone(),
-        };
+    /// Starts a presenter that reports to `tell`; without options it is none.
+    ///
+    /// # Errors
+    /// When the system has no thread or descriptor left.
+    pub fn start(options: Option<present::Options>, tell: Sender<Told>) -> io::Result<Self> {
+        let Some(options) = options else { return Ok(Self::Null) };
         let thread = present::Presenter::spawn(options, tell)?;
         Ok(Self::Wayland { thread, buffers: BTreeMap::new() })
     }
 
     /// Shows what the GPU has to show.
-    pub(crate) fn show(&mut self, event: Event, port: &mut GpuPort) {
+    pub fn show(&mut self, event: Event, port: &mut GpuPort) {
         match self {
             Self::Null => {
                 if let Event::Frame(frame) = event {
@@ -66,7 +62,8 @@ impl Presenter {
 
     /// News of frames that came since; they wake nobody up while no fence waits for a frame, which is to
     /// be said before that frame is shown.
-    pub(crate) fn news(&self) -> Vec<Told> {
+    #[must_use]
+    pub fn news(&self) -> Vec<Told> {
         match self {
             Self::Null => Vec::new(),
             Self::Wayland { thread, .. } => thread.news(),
@@ -74,28 +71,36 @@ impl Presenter {
     }
 
     /// Says whether a fence waits for a frame; see [`Self::news`].
-    pub(crate) fn set_waiting(&self, waiting: bool) {
+    pub fn set_waiting(&self, waiting: bool) {
         if let Self::Wayland { thread, .. } = self {
             thread.set_patient(!waiting);
         }
     }
 
     /// Tells how the guest is.
-    pub(crate) fn tell(&self, guest: present::Guest) {
+    pub fn tell(&self, guest: present::Guest) {
         if let Self::Wayland { thread, .. } = self {
             thread.show(Show::Guest(guest));
         }
     }
 
     /// Tells how much was done.
-    pub(crate) fn say(&self, numbers: present::Numbers) {
+    pub fn say(&self, numbers: present::Numbers) {
         if let Self::Wayland { thread, .. } = self {
             thread.show(Show::Numbers(numbers));
         }
     }
 
+    /// Shows something that is no GPU's.
+    pub fn show_other(&self, what: Show) {
+        if let Self::Wayland { thread, .. } = self {
+            thread.show(what);
+        }
+    }
+
     /// A buffer by its number. None for one that is retired: nobody cares when it comes back.
-    pub(crate) fn buffer(&self, number: u64) -> Option<BufferId> {
+    #[must_use]
+    pub fn buffer(&self, number: u64) -> Option<BufferId> {
         match self {
             Self::Null => None,
             Self::Wayland { buffers, .. } => buffers.get(&number).copied(),

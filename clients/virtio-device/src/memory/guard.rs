@@ -1,6 +1,6 @@
 //! What becomes of guest memory that is taken away while it is mapped.
 //!
-//! A front-end may cut the file short that it shared, or the machine may run out of the huge pages
+//! A peer may cut the file short that it shared, or the machine may run out of the huge pages
 //! behind it. The next access to such memory raises SIGBUS, which would end the process without a
 //! word. The handler here puts zeros in the place of the region that was hit and marks it as
 //! lost; the access goes on, and the transport ends the connection with a message before the next turn.
@@ -128,39 +128,36 @@ fn replace(address: usize) -> bool {
 mod tests {
     use std::os::fd::OwnedFd;
 
-    use porthole_vhost_user::MemoryRegion;
     use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 
-    use super::super::Table;
+    use super::super::{GuestRam, Region};
+
+    fn ram(file: OwnedFd) -> GuestRam {
+        let region = Region { address: 0, size: 0x10_0000, file_offset: 0, writable: true };
+        GuestRam::default().with(region, file).unwrap()
+    }
 
     /// The file is cut short after it was mapped: reads give zeros, and the loss is told.
     #[test]
     fn memory_that_is_taken_away_reads_as_zero_and_is_told() {
         let file = memfd_create("ram", MemfdFlags::CLOEXEC).unwrap();
         ftruncate(&file, 0x10_0000).unwrap();
-        let copy: OwnedFd = file.try_clone().unwrap();
-        let region =
-            MemoryRegion { guest_address: 0, size: 0x10_0000, user_address: 0, file_offset: 0 };
-        let mut table = Table::default();
-        table.replace(vec![region], vec![copy]).unwrap();
-        let ram = table.ram().clone();
-        ram.write(0x8000, &[7; 16]).unwrap();
-        assert!(!table.is_lost());
+        let lost = ram(file.try_clone().unwrap());
+        lost.write(0x8000, &[7; 16]).unwrap();
+        assert!(!lost.is_lost());
         ftruncate(&file, 0x1000).unwrap();
         let mut bytes = [1; 16];
-        ram.read(0x8000, &mut bytes).unwrap();
+        lost.read(0x8000, &mut bytes).unwrap();
         assert_eq!(bytes, [0; 16]);
-        ram.write(0xf_0000, &[9; 16]).unwrap();
-        assert!(table.is_lost());
+        lost.write(0xf_0000, &[9; 16]).unwrap();
+        assert!(lost.is_lost());
         // Another mapping is none the worse, also in the slot that is free again.
-        drop(ram);
-        drop(table);
+        drop(lost);
         let file = memfd_create("ram", MemfdFlags::CLOEXEC).unwrap();
         ftruncate(&file, 0x10_0000).unwrap();
-        let mut table = Table::default();
-        table.replace(vec![region], vec![file]).unwrap();
-        table.ram().write(0x8000, &[7; 16]).unwrap();
-        assert!(!table.is_lost());
+        let sound = ram(file);
+        sound.write(0x8000, &[7; 16]).unwrap();
+        assert!(!sound.is_lost());
     }
 
     #[test]

@@ -9,24 +9,27 @@ use porthole_pixel::Size;
 
 /// The displays that show something.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Desk {
+pub struct Desk {
     displays: Vec<Option<Size>>,
 }
 
 impl Desk {
-    pub(crate) fn new(displays: usize) -> Self {
+    /// So many displays, which show nothing.
+    #[must_use]
+    pub fn new(displays: usize) -> Self {
         Self { displays: vec![None; displays] }
     }
 
     /// A display shows a picture of this size, or nothing.
-    pub(crate) fn set(&mut self, display: usize, size: Option<Size>) {
+    pub fn set(&mut self, display: usize, size: Option<Size>) {
         if let Some(place) = self.displays.get_mut(display) {
             *place = size;
         }
     }
 
     /// Where a point of a display (0 to 1 each way) lies on the tablet.
-    pub(crate) fn locate(&self, display: usize, x: f64, y: f64) -> (u16, u16) {
+    #[must_use]
+    pub fn locate(&self, display: usize, x: f64, y: f64) -> (u16, u16) {
         let width = |size: &Size| f64::from(size.width);
         let shown = || self.displays.iter().flatten();
         let Some(Some(own)) = self.displays.get(display) else {
