@@ -41,7 +41,8 @@ impl Dirty {
         }
         (self.any, self.fonts) = (true, true);
         let (first, last) = (bytes.start / PIECE, (bytes.end - 1) / PIECE);
-        for (index, word) in (0_u32..).zip(&mut self.words) {
+        let words = usize::try_from(first / BITS).ok().and_then(|from| self.words.get_mut(from..));
+        for (index, word) in (first / BITS..=last / BITS).zip(words.unwrap_or_default()) {
             *word |= bits(index, first, last);
         }
     }

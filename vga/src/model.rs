@@ -1,11 +1,11 @@
 //! Which adapter the device is: what its second BAR holds, and what answers where nothing is.
 //!
-//! | BAR2 | `Vga` | `Bochs` | `VirtioVga` | `Acrn` |
+//! | BAR2 | `Vga` | `Bochs` | `VirtioVga` | `Acrn`, `Combined` |
 //! |---|---|---|---|---|
 //! | EDID | 000–17F | 000–0FF | none, reads 00 | 000–3FF |
 //! | VGA ports 3C0–3DF | 400–41F | none, reads FF | 400–41F | 400–41F |
 //! | bochs words | 500–515 | 500–515 | 500–515 | 500–515 |
-//! | 600 size, 604 byte order | yes | yes | yes | none, reads 00 |
+//! | 600 size, 604 byte order | yes | yes | yes | `Combined` only, else reads 00 |
 //! | virtio: common, ISR, device, notify | none | none | 1000, 1800, 2000, 3000 | 1000, 1800, 2000, 3000 |
 //! | anything else | reads FF | reads FF | reads 00 | reads 00 |
 //! | size | 4 KiB | 4 KiB | 16 KiB | 16 KiB |
@@ -29,6 +29,8 @@ pub enum Model {
     VirtioVga,
     /// PCI 1af4:1050, class 0300: VGA beside virtio-gpu, laid out as ACRN does.
     Acrn,
+    /// The same with QEMU's extended registers: whatever driver comes finds what it looks for.
+    Combined,
 }
 
 /// What is at an offset of BAR2.
@@ -79,6 +81,16 @@ const VIRTIO_VGA: &[(Range<u32>, Region)] = &[
     (0x2000..0x3000, Region::VirtioDevice),
     (0x3000..0x4000, Region::VirtioNotify),
 ];
+const COMBINED: &[(Range<u32>, Region)] = &[
+    (0x000..0x400, Region::Edid),
+    (PORTS, Region::Ports),
+    (DISPI, Region::Dispi),
+    (EXTENDED, Region::Extended),
+    (0x1000..0x1800, Region::VirtioCommon),
+    (0x1800..0x2000, Region::VirtioIsr),
+    (0x2000..0x3000, Region::VirtioDevice),
+    (0x3000..0x4000, Region::VirtioNotify),
+];
 const ACRN: &[(Range<u32>, Region)] = &[
     (0x000..0x400, Region::Edid),
     (PORTS, Region::Ports),
@@ -107,7 +119,7 @@ impl Model {
     pub const fn mmio_len(self) -> u32 {
         match self {
             Model::Vga | Model::Bochs => 0x1000,
-            Model::VirtioVga | Model::Acrn => 0x4000,
+            Model::VirtioVga | Model::Acrn | Model::Combined => 0x4000,
         }
     }
 
@@ -119,6 +131,7 @@ impl Model {
             Model::Bochs => BOCHS,
             Model::VirtioVga => VIRTIO_VGA,
             Model::Acrn => ACRN,
+            Model::Combined => COMBINED,
         };
         let found = map.iter().find(|(range, _)| range.contains(&offset));
         found.map_or((Region::Unmapped, offset), |(range, region)| (*region, offset - range.start))
@@ -129,7 +142,7 @@ impl Model {
     pub const fn unmapped(self) -> u8 {
         match self {
             Model::Vga | Model::Bochs => 0xff,
-            Model::VirtioVga | Model::Acrn => 0,
+            Model::VirtioVga | Model::Acrn | Model::Combined => 0,
         }
     }
 
@@ -140,6 +153,7 @@ impl Model {
             Model::Bochs => 1,
             Model::VirtioVga => 2,
             Model::Acrn => 3,
+            Model::Combined => 4,
         }
     }
 }

@@ -116,6 +116,27 @@ impl<V: Vram> Vga<V> {
         Picture { size, source, dirty }
     }
 
+    /// The bytes of memory that the last [`picture`](Self::picture) was made of: who lends memory that the
+    /// guest writes behind the device's back looks for changes there. Empty when it was made of none.
+    pub fn watched(&self) -> Range<u32> {
+        match &self.shown.screen {
+            None | Some(Screen::Blank) => 0..0,
+            Some(Screen::Text(_)) => 0..screen::PLANES_LEN.min(self.vram.len()),
+            Some(Screen::Graphic(graphic)) => {
+                let (mut first, mut last) = (u32::MAX, 0);
+                for line in graphic.lines() {
+                    let start = line.address % graphic.span;
+                    let end = start.saturating_add(graphic.line_len());
+                    if end > graphic.span {
+                        return 0..graphic.span;
+                    }
+                    (first, last) = (first.min(start), last.max(end));
+                }
+                first.min(last)..last
+            }
+        }
+    }
+
     /// When the picture changes by itself next, in the time of [`advance`](Self::advance): there is
     /// text that blinks, or a cursor. Nothing else changes without the guest.
     pub fn next_change(&self) -> Option<Duration> {

@@ -118,7 +118,7 @@ proptest! {
     #[test]
     fn any_guest_stays_in_its_bounds(
         acts in proptest::collection::vec(act(), 1..60),
-        model in prop_oneof![Just(Model::Vga), Just(Model::Bochs), Just(Model::VirtioVga), Just(Model::Acrn)],
+        model in prop_oneof![Just(Model::Vga), Just(Model::Bochs), Just(Model::VirtioVga), Just(Model::Acrn), Just(Model::Combined)],
         hardware in any::<bool>(),
         graphic in any::<bool>(),
     ) {
