@@ -1,0 +1,384 @@
+//! The event loop of the main thread.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use calloop::channel::{self, Channel};
+use calloop::generic::Generic;
+use calloop::signals::{Signal, Signals};
+use calloop::timer::{TimeoutAction, Timer};
+use calloop::{EventLoop, Interest, LoopHandle, Mode, PostAction, RegistrationToken};
+use porthole_client::present::{self, Display, Told};
+use porthole_client::resizes::Resizes;
+use porthole_device::confine::{Needs, confine};
+use porthole_device::{Inputs, OpenError, Presenter, input_of, ready};
+use porthole_gpu_device::{Options, Quotas};
+use porthole_pixel::Size;
+use porthole_program::InheritError;
+use porthole_vfio_device::{Endpoint, EndpointError, Fault, Server, Turn};
+use porthole_vga_device::Unfit;
+use thiserror::Error;
+
+use crate::cli::Cli;
+use crate::config::ids;
+use crate::engine::Engine;
+use crate::function::Adapter;
+use crate::monitor::{Look, Monitor};
+use crate::rom::{Rom, RomError};
+use crate::vram::Video;
+use crate::worker::{Shared, Worker};
+
+/// Why the program cannot go on; each says what to do where something can be done.
+#[derive(Debug, Error)]
+pub enum Failure {
+    /// A socket cannot be opened.
+    #[error("cannot wait for QEMU")]
+    Endpoint(#[source] EndpointError),
+    /// An input device's socket cannot be opened.
+    #[error(transparent)]
+    Input(#[from] OpenError),
+    /// The ready descriptor is of no use.
+    #[error("--ready-fd")]
+    ReadyFd(#[source] InheritError),
+    /// There is no option ROM.
+    #[error("--rom")]
+    Rom(#[source] RomError),
+    /// There can be no such video memory.
+    #[error("--vram")]
+    Vram(#[source] Unfit),
+    /// The adapter's connection failed.
+    #[error("vga")]
+    Device(#[source] Fault),
+    /// An input device's connection failed.
+    #[error("{0}")]
+    InputDevice(&'static str, #[source] porthole_vhost_device::Fault),
+    /// A system call failed that has no reason to.
+    #[error("{0}")]
+    System(&'static str, #[source] io::Error),
+    /// The event loop failed.
+    #[error("event loop")]
+    Loop(#[source] calloop::Error),
+}
+
+/// What the loop works on.
+struct State {
+    server: Server,
+    adapter: Adapter,
+    shared: Arc<Shared>,
+    inputs: Inputs,
+    resizes: Resizes,
+    /// Somebody sees the first display.
+    visible: bool,
+    /// The VGA had the screen at the last look.
+    was_vga: bool,
+    /// All of the VGA's picture is to be given anew.
+    anew: bool,
+    next_look: Instant,
+    /// How it ends.
+    end: Option<Result<(), Failure>>,
+    timer: Option<(RegistrationToken, Instant)>,
+}
+
+/// Runs the adapter until the VM ends.
+///
+/// # Errors
+/// When a socket cannot be opened or the adapter cannot go on.
+pub fn run(cli: &Cli) -> Result<(), Failure> {
+    // Inherited descriptors are taken over before anything else is opened.
+    let ready =
+        cli.ready_fd.map(porthole_program::ready_fd).transpose().map_err(Failure::ReadyFd)?;
+    let mut state = State::open(cli)?;
+    let (tell, told) = channel::channel();
+    let mut event_loop = EventLoop::<State>::try_new().map_err(Failure::Loop)?;
+    let handle = event_loop.handle();
+    watch_signals(&handle)?;
+    watch_presenter(&handle, told)?;
+    watch_devices(&handle, &state)?;
+    let sockets = cli.sockets();
+    let needs = Needs {
+        no_sandbox: cli.no_sandbox,
+        shows: !cli.null,
+        wayland: cli.wayland.as_deref(),
+        sockets: &sockets,
+    };
+    let held = confine(needs).map_err(|error| Failure::System("starting the connector", error))?;
+    // Threads inherit the blocked signals and the sandbox, so they start after them.
+    let options = (!cli.null).then(|| present::Options {
+        guest: cli.guest.clone(),
+        scanouts: usize::from(cli.scanouts),
+        wayland: cli.wayland.clone(),
+    });
+    let presenter = Presenter::start(options, tell)
+        .map_err(|error| Failure::System("starting the presenter", error))?;
+    state.shared.engine().set_presenter(presenter);
+    let _worker = Worker::start(Arc::clone(&state.shared))
+        .map_err(|error| Failure::System("starting the worker", error))?;
+    if let Some(fd) = ready {
+        ready::tell(fd, &cli.guest, &sockets, held)
+            .map_err(|error| Failure::System("writing to the ready descriptor", error))?;
+    }
+    loop {
+        state.settle();
+        state.set_timer(&handle)?;
+        event_loop.dispatch(None::<Duration>, &mut state).map_err(Failure::Loop)?;
+        if let Some(end) = state.end.take() {
+            return end;
+        }
+    }
+}
+
+impl State {
+    fn open(cli: &Cli) -> Result<Self, Failure> {
+        let model = cli.model.into();
+        let rom = cli.rom.as_ref().unwrap_or(&Rom::Usual).load(ids(model)).map_err(Failure::Rom)?;
+        let system = |what| move |error| Failure::System(what, error);
+        let video = Video::new(cli.vram << 20).map_err(system("video memory"))?;
+        let memory = Arc::clone(video.shared());
+        let mut monitor = Monitor::new(model, video, &cli.guest).map_err(Failure::Vram)?;
+        monitor.describe(cli.size, (0, 0));
+        let options = Options {
+            name: cli.guest.clone(),
+            scanouts: vec![Some(cli.size); usize::from(cli.scanouts)],
+            quotas: Quotas { bytes: u64::from(cli.max_memory) << 20, ..Quotas::default() },
+            blob: false,
+            uuids: None,
+        };
+        let shared = Arc::new(Shared::new(Engine::new(options)).map_err(system("eventfd"))?);
+        let adapter = Adapter::new(model, monitor, rom, Arc::clone(&shared));
+        let file = memory.memory().fd().as_fd().try_clone_to_owned();
+        let description = adapter.description(file.map_err(system("dup"))?);
+        let address = cli.sockets().into_iter().find(|(name, _)| *name == "vga");
+        let Some((_, address)) = address else {
+            return Err(Failure::System("no socket", io::ErrorKind::InvalidInput.into()));
+        };
+        let endpoint = Endpoint::open(address).map_err(Failure::Endpoint)?;
+        let server = Server::new(endpoint, description).map_err(system("epoll"))?;
+        let pointers = [&cli.tablet_socket, &cli.mouse_socket, &cli.touch_socket];
+        let [tablet, mouse, touch] = pointers.map(Option::as_ref);
+        let addresses = [cli.keyboard_socket.as_ref(), tablet, mouse, touch];
+        Ok(Self {
+            server,
+            adapter,
+            shared,
+            inputs: Inputs::open(&cli.guest, addresses)?,
+            resizes: Resizes::new(usize::from(cli.scanouts)),
+            visible: false,
+            was_vga: true,
+            anew: false,
+            next_look: Instant::now(),
+            end: None,
+            timer: None,
+        })
+    }
+
+    /// The machine monitor has something to say.
+    fn turn(&mut self) -> PostAction {
+        match self.server.turn(&mut self.adapter) {
+            Ok(Turn::Waiting) => {}
+            Ok(Turn::Disconnected) => {
+                let done = self.shared.engine().statistics();
+                tracing::info!(done.commands, done.errors, done.frames, "the VM has ended");
+                self.end = Some(Ok(()));
+                return PostAction::Remove;
+            }
+            Err(source) => {
+                self.end = Some(Err(Failure::Device(source)));
+                return PostAction::Remove;
+            }
+        }
+        let touched = self.adapter.take_touched();
+        let now = Instant::now();
+        if touched.mode && !self.shared.engine().is_vga() {
+            self.anew |= self.shared.engine().vga_used(now);
+        }
+        if touched.reset {
+            // What the VGA shows has the screen again, all of it and at once.
+            self.anew = true;
+            self.next_look = now;
+        }
+        if touched.registers {
+            self.adapter.monitor.poke();
+            self.next_look = self.next_look.min(self.adapter.monitor.next_look(true));
+        }
+        PostAction::Continue
+    }
+
+    /// An input device has something to do.
+    fn input_turn(&mut self, index: usize) -> PostAction {
+        match self.inputs.turn(index) {
+            Ok(true) => {
+                let (lamps, relative) = (self.inputs.lamps(), self.inputs.uses_mouse());
+                self.shared.engine().set_inputs(lamps, relative);
+                PostAction::Continue
+            }
+            Ok(false) => PostAction::Remove,
+            Err(source) => {
+                self.end = Some(Err(Failure::InputDevice(Inputs::name(index), source)));
+                PostAction::Remove
+            }
+        }
+    }
+
+    /// After each turn: the VGA is looked at when it is time, and the guest is asked for other displays.
+    fn settle(&mut self) {
+        let now = Instant::now();
+        for (scanout, display) in self.resizes.take_due(now) {
+            self.change_display(scanout, display);
+        }
+        if now >= self.next_look {
+            self.look(now);
+        }
+    }
+
+    fn look(&mut self, now: Instant) {
+        let vga = self.shared.engine().is_vga();
+        let anew = std::mem::take(&mut self.anew) || (vga && !self.was_vga);
+        let look = self.adapter.monitor.look(now, anew);
+        if vga {
+            self.shared.engine().show_vga(look);
+        } else if self.was_vga {
+            // What was drawn until the driver took over was not drawn since.
+        } else {
+            self.watch_aside(now, &look);
+        }
+        self.was_vga = vga;
+        self.next_look = self.adapter.monitor.next_look(vga && self.visible);
+    }
+
+    /// Sees whether the guest goes on with the VGA, because its driver has crashed.
+    fn watch_aside(&mut self, now: Instant, look: &Look) {
+        let mut engine = self.shared.engine();
+        let takes = if look.changed { engine.vga_used(now) } else { engine.take_back(now) };
+        drop(engine);
+        if takes {
+            let look = self.adapter.monitor.look(now, true);
+            self.shared.engine().show_vga(look);
+        }
+    }
+
+    fn change_display(&mut self, scanout: usize, display: Display) {
+        if scanout == 0
+            && let Some(size) = display.size.filter(|size| *size != Size::default())
+        {
+            self.adapter.monitor.describe(size, display.millimetres);
+        }
+        if self.shared.engine().change_display(scanout, &display) {
+            self.adapter.config_changed();
+        }
+    }
+
+    /// The presenter has news.
+    fn told(&mut self, told: Told) {
+        match told {
+            Told::Display { scanout, display } => self.resizes.want(scanout, display),
+            Told::Visible { scanout, visible } => {
+                if scanout == 0 {
+                    self.visible = visible;
+                    self.next_look = self.next_look.min(self.adapter.monitor.next_look(visible));
+                }
+                self.shared.engine().told(told);
+            }
+            Told::Key { .. }
+            | Told::Pointer { .. }
+            | Told::Motion { .. }
+            | Told::Wheel { .. }
+            | Told::Touch { .. } => {
+                let input = input_of(&told, &self.shared.engine().desk);
+                if let Some(input) = input {
+                    self.inputs.input(input);
+                }
+                // Who types wants to see it.
+                self.adapter.monitor.poke();
+                self.next_look = self.next_look.min(self.adapter.monitor.next_look(self.visible));
+            }
+            other => {
+                let mut engine = self.shared.engine();
+                engine.told(other);
+                engine.settle(Instant::now());
+            }
+        }
+    }
+
+    /// One timer for all that is due without an event.
+    fn set_timer(&mut self, handle: &LoopHandle<'static, Self>) -> Result<(), Failure> {
+        let deadline = self.resizes.deadline().into_iter().fold(self.next_look, Instant::min);
+        if let Some((token, set_for)) = self.timer {
+            if set_for <= deadline {
+                return Ok(());
+            }
+            handle.remove(token);
+        }
+        let token = handle
+            .insert_source(Timer::from_deadline(deadline), |_, (), state: &mut Self| {
+                state.timer = None;
+                TimeoutAction::Drop
+            })
+            .map_err(|error| Failure::Loop(error.error))?;
+        self.timer = Some((token, deadline));
+        Ok(())
+    }
+}
+
+fn watch_signals(handle: &LoopHandle<'static, State>) -> Result<(), Failure> {
+    let all = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGUSR1];
+    let signals = Signals::new(&all).map_err(Failure::Loop)?;
+    handle
+        .insert_source(signals, |event, (), state: &mut State| match event.signal() {
+            Signal::SIGUSR1 => {
+                let engine = state.shared.engine();
+                let done = engine.statistics();
+                let line = serde_json::json!({
+                    "commands": done.commands,
+                    "errors": done.errors,
+                    "frames": done.frames,
+                    "kicks": engine.kicks(),
+                    "transferred_bytes": done.copies.transfer,
+                    "repaired_bytes": done.copies.repair,
+                    "vga": engine.is_vga(),
+                });
+                tracing::info!("statistics {line}");
+            }
+            signal => {
+                tracing::info!(?signal, "ending");
+                state.end = Some(Ok(()));
+            }
+        })
+        .map(|_| ())
+        .map_err(|error| Failure::Loop(error.error))
+}
+
+fn watch_presenter(
+    handle: &LoopHandle<'static, State>,
+    told: Channel<Told>,
+) -> Result<(), Failure> {
+    handle
+        .insert_source(told, |event, (), state: &mut State| match event {
+            channel::Event::Msg(told) => state.told(told),
+            // Nobody looks any more; the guest goes on.
+            channel::Event::Closed => state.inputs.release_all(),
+        })
+        .map(|_| ())
+        .map_err(|error| Failure::Loop(error.error))
+}
+
+fn watch_devices(handle: &LoopHandle<'static, State>, state: &State) -> Result<(), Failure> {
+    let failed = |error| Failure::System("dup", error);
+    let fd = state.server.as_fd().try_clone_to_owned().map_err(failed)?;
+    handle
+        .insert_source(Generic::new(fd, Interest::READ, Mode::Level), |_, _, state: &mut State| {
+            Ok(state.turn())
+        })
+        .map_err(|error| Failure::Loop(error.error))?;
+    for index in state.inputs.present() {
+        let fd = state.inputs.fd(index).map_err(failed)?;
+        handle
+            .insert_source(
+                Generic::new(fd, Interest::READ, Mode::Level),
+                move |_, _, state: &mut State| Ok(state.input_turn(index)),
+            )
+            .map_err(|error| Failure::Loop(error.error))?;
+    }
+    Ok(())
+}
