@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod adapter;
 pub mod capture;
 pub mod demo;
 pub mod failure;
@@ -26,6 +27,7 @@ pub mod tracee;
 pub mod viewer;
 pub mod wait;
 
+pub use adapter::AdapterGuest;
 pub use capture::Capture;
 pub use failure::{Failure, Result};
 pub use guest::Guest;

@@ -35,13 +35,14 @@ fn again(task: &str, folder: &Path) -> Result<()> {
 mod porthole;
 
 #[cfg(feature = "man")]
-fn programs() -> [clap::Command; 7] {
+fn programs() -> [clap::Command; 8] {
     use clap::CommandFactory;
 
     [
         porthole::Cli::command(),
         porthole_gpu::command(),
         porthole_qemu::command(),
+        porthole_vga::command(),
         porthole_vnc::command(),
         porthole_source::command(),
         porthole_shot::command(),

@@ -9,6 +9,7 @@ use crate::cargo;
 const PROGRAMS: &[&str] = &[
     "porthole",
     "porthole-gpu",
+    "porthole-vga",
     "porthole-qemu",
     "porthole-vnc",
     "porthole-source",

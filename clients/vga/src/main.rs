@@ -1,4 +1,5 @@
 //! The `porthole-vga` program; see the library.
+#![forbid(unsafe_code)]
 
 use std::process::ExitCode;
 

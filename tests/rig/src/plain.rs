@@ -34,6 +34,10 @@ pub struct Plain {
     /// The file that gets the first serial port's output, and the socket where QEMU listens for the
     /// second one.
     pub serial: Option<(PathBuf, PathBuf)>,
+    /// Whether QEMU goes on after a reset; otherwise it ends.
+    pub reboots: bool,
+    /// More words for the guest kernel's command line.
+    pub kernel: String,
     /// What it boots, as QEMU's options; [`Plain::disk`] and [`Plain::guest`] make them.
     pub boot: Vec<String>,
 }
@@ -51,6 +55,8 @@ impl Plain {
             devices: Vec::new(),
             qmp: Vec::new(),
             serial: None,
+            reboots: false,
+            kernel: String::new(),
             boot: Vec::new(),
         }
     }
@@ -71,6 +77,8 @@ impl Plain {
             line.push_str(" porthole.draw=");
             line.push_str(draw);
         }
+        line.push(' ');
+        line.push_str(&self.kernel);
         let (kernel, archive) = (image.kernel.display(), image.archive.display());
         let words = ["-kernel", &kernel.to_string(), "-initrd", &archive.to_string()];
         self.boot.extend(words.map(str::to_owned));
@@ -113,7 +121,10 @@ impl Qemu {
         let accelerator = self.accelerator();
         command.args(["-accel", accelerator.option(), "-cpu", accelerator.cpu()]);
         command.args(["-machine", &machine.machine, "-m", &format!("{}M", machine.memory)]);
-        command.args(["-nodefaults", "-no-user-config", "-no-reboot"]);
+        command.args(["-nodefaults", "-no-user-config"]);
+        if !machine.reboots {
+            command.arg("-no-reboot");
+        }
         command.args(["-display", &machine.display, "-vga", "none"]);
         for device in machine.cards.iter().chain(&machine.devices) {
             command.args(["-device", device]);

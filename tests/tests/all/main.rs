@@ -96,6 +96,10 @@ mod units;
 #[cfg(test)]
 mod vga_bios;
 #[cfg(test)]
+mod vga_firmware;
+#[cfg(test)]
+mod vga_guest;
+#[cfg(test)]
 mod viewer_sizes;
 #[cfg(test)]
 mod viewers_share;

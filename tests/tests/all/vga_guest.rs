@@ -1,0 +1,136 @@
+//! A Linux guest on `porthole-vga`: from the firmware's picture to the driver's and back, in one layer.
+
+use porthole_guest::Pattern;
+use porthole_guest::commands::Command as Order;
+use porthole_tests::adapter::Wish;
+use porthole_tests::plain::Boot;
+use porthole_tests::service::configuration;
+use porthole_tests::wait::{GUEST, SHORT};
+use porthole_tests::{AdapterGuest, Capture, Picture, Result, Scene, Service};
+
+fn scene(width: u32, height: u32, pattern: Pattern, seed: u32) -> Scene {
+    Scene::new("main", 1280, 720).layer("ivi", (0, 0, width, height), pattern, seed)
+}
+
+const fn draw(pattern: Pattern, seed: u32) -> Order {
+    Order::Draw { head: 0, pattern, seed, area: None }
+}
+
+fn shell(guest: &mut AdapterGuest, line: &str) -> Result<Vec<String>> {
+    guest.machine.order(&Order::Shell(line.to_owned()))
+}
+
+fn start(wish: &Wish) -> Result<(Service, Capture, AdapterGuest)> {
+    let service = Service::start(&[scene(1280, 720, Pattern::Noise, 1)])?;
+    let capture = Capture::start(&service.socket("viewer")?, "main")?;
+    let guest = AdapterGuest::power_on(&service, "ivi", wish)?;
+    Ok((service, capture, guest))
+}
+
+fn is_pattern(pattern: Pattern, seed: u32) -> Picture {
+    scene(1280, 720, pattern, seed).picture()
+}
+
+/// White letters on black, and nothing else: what the firmware wrote.
+fn is_text(picture: &Picture) -> bool {
+    picture.colours() == 2 && picture.pixel(1000, 700) == Some([0; 3])
+}
+
+const GONE: &str = "echo 0 > /sys/class/vtconsole/vtcon1/bind; cd /sys/bus/virtio/drivers/virtio_gpu; \
+    for d in virtio*; do echo $d > unbind; done";
+const BACK: &str = "cd /sys/bus/virtio/drivers/virtio_gpu; \
+    for d in /sys/bus/virtio/devices/virtio*; do echo ${d##*/} > bind; done; true";
+
+#[test]
+#[ignore = "needs the newest QEMU"]
+fn a_driver_takes_over_and_gives_back() -> Result<()> {
+    let (mut service, capture, mut guest) = start(&Wish::new(Boot::Guest(None)))?;
+    guest.shows("vga-before", &capture.screen, |picture| Ok(is_text(picture)))?;
+    guest.machine.line().wait_for("STATE up")?;
+    guest.logs("virtio-gpu has the screen", 1)?;
+    // The driver goes: what the firmware wrote is there again.
+    shell(&mut guest, GONE)?;
+    let text = guest.shows("vga-between", &capture.screen, |picture| Ok(is_text(picture)))?;
+    shell(&mut guest, BACK)?;
+    guest.machine.order(&draw(Pattern::Noise, 2))?;
+    capture.expect("vga-driver", &is_pattern(Pattern::Noise, 2), GUEST)?;
+    let (head, pattern, seed, count) = (0, Pattern::Checker, 3, 5);
+    guest.machine.order(&Order::Flip { head, pattern, seed, count })?;
+    capture.expect("vga-flips", &is_pattern(Pattern::Checker, 7), GUEST)?;
+    // The compositor dies; the guest does not notice.
+    service.kill()?;
+    guest.machine.order(&draw(Pattern::Bars, 4))?;
+    service.start_again(&[], None)?;
+    let capture = Capture::start(&service.socket("viewer")?, "main")?;
+    capture.expect("vga-compositor", &is_pattern(Pattern::Bars, 4), SHORT)?;
+    drop(text);
+    guest.end()
+}
+
+#[test]
+#[ignore = "needs the newest QEMU"]
+fn a_guest_follows_its_layer_and_comes_back_after_a_reboot() -> Result<()> {
+    let wish = Wish { reboots: true, ..Wish::new(Boot::Guest(None)) };
+    let (service, capture, mut guest) = start(&wish)?;
+    guest.machine.line().wait_for("STATE up")?;
+    guest.machine.order(&draw(Pattern::Noise, 1))?;
+    capture.expect("vga-first-boot", &is_pattern(Pattern::Noise, 1), GUEST)?;
+    for (width, height, pattern, seed) in
+        [(1000, 600, Pattern::Bars, 2), (640, 480, Pattern::Gradient, 3)]
+    {
+        let new = scene(u32::from(width), u32::from(height), pattern, seed);
+        service.reload(&configuration(std::slice::from_ref(&new)))?;
+        guest.machine.order(&Order::WaitSize { head: 0, width, height })?;
+        guest.machine.order(&Order::Mode { head: 0, width, height })?;
+        guest.machine.order(&draw(pattern, seed))?;
+        capture.expect(&format!("vga-resize-{width}"), &new.picture(), GUEST)?;
+    }
+    guest.machine.line().tell(&Order::Shell("reboot -f".to_owned()))?;
+    guest.machine.line().wait_for("STATE up")?;
+    guest.machine.order(&draw(Pattern::Noise, 5))?;
+    let last = scene(640, 480, Pattern::Noise, 5);
+    capture.expect("vga-second-boot", &last.picture(), GUEST)?;
+    guest.end()
+}
+
+/// A guest whose driver is silent and that writes to the VGA's memory has crashed and tells of it.
+#[test]
+#[ignore = "needs the newest QEMU"]
+fn a_blue_screen_is_seen() -> Result<()> {
+    let wish = Wish { kernel: "iomem=relaxed", ..Wish::new(Boot::Guest(None)) };
+    let (_service, capture, mut guest) = start(&wish)?;
+    guest.machine.line().wait_for("STATE up")?;
+    guest.machine.order(&draw(Pattern::Noise, 1))?;
+    capture.expect("vga-alive", &is_pattern(Pattern::Noise, 1), GUEST)?;
+    let find = "for d in /sys/bus/pci/devices/*; do \
+        [ $(cat $d/device) = 0x1050 ] && head -1 $d/resource | cut -d' ' -f1; done";
+    let base = shell(&mut guest, find)?.concat();
+    // Pixel 640, 360.
+    let offset = (360 * 1280 + 640) * 4;
+    shell(&mut guest, &format!("busybox devmem $(({base} + {offset})) 32 0x0000ff"))?;
+    guest.shows("vga-crashed", &capture.screen, |picture| {
+        Ok(picture.pixel(640, 360) == Some([0, 0, 255]) && picture.colours() == 3)
+    })?;
+    guest.machine.order(&draw(Pattern::Bars, 2))?;
+    capture.expect("vga-alive-again", &is_pattern(Pattern::Bars, 2), GUEST)?;
+    guest.end()
+}
+
+/// Nothing happens: nobody wakes up more than four times in a second.
+#[test]
+#[ignore = "needs the newest QEMU"]
+fn an_idle_guest_costs_next_to_nothing() -> Result<()> {
+    use porthole_tests::wait::pause;
+    use std::time::Duration;
+
+    let (_service, capture, guest) = start(&Wish::new(Boot::Guest(Some("0:noise:1"))))?;
+    capture.expect("vga-idle", &is_pattern(Pattern::Noise, 1), GUEST)?;
+    // The last looks become rare.
+    pause(Duration::from_secs(2));
+    let before = guest.device.wake_ups()?;
+    let seconds = 5;
+    pause(Duration::from_secs(seconds));
+    let woken = guest.device.wake_ups()? - before;
+    assert!(woken <= 4 * seconds + 4, "{woken} times in {seconds} s");
+    guest.end()
+}
