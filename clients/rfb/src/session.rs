@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use porthole_client::present::{Guest, GuestState, Lamps, Show, Told};
 use porthole_pixel::Size;
-use porthole_rfb::Password;
 use porthole_rfb::client::{Client, DecodeError};
+use porthole_rfb::{CursorImage, Password};
 
 use self::flow::Flow;
 use crate::cli::{Cli, Preferred};
@@ -89,8 +89,10 @@ pub(crate) struct Session {
     input: Input,
     flow: Flow,
     lamps: Option<Lamps>,
-    /// The hot spot of the cursor's image, where it has one.
-    hot: Option<(u16, u16)>,
+    /// The cursor's image, where it has one.
+    cursor: Option<CursorImage>,
+    /// Somebody has said where the pointer is; until then nobody sees a cursor.
+    placed: bool,
     /// What is to be shown.
     shows: Vec<Show>,
     /// Bytes that came are not looked at yet.
@@ -120,7 +122,8 @@ impl Session {
             input: Input::default(),
             flow: Flow::default(),
             lamps: None,
-            hot: None,
+            cursor: None,
+            placed: false,
             shows: Vec::new(),
             more: false,
             updates: 0,

@@ -218,3 +218,21 @@ fn jpeg_is_asked_for_where_it_is_wanted_and_nowhere_else() {
     assert_eq!((lossy[0], lossy.last()), (7, Some(&-29)));
     assert_eq!(asked(&["--encoding", "rre", "--jpeg", "3"])[0], 2);
 }
+
+#[test]
+fn a_cursor_is_seen_once_it_is_known_where() {
+    let mut pair = Pair::greeted(&[]);
+    pair.say(&whole(1)).unwrap();
+    pair.session.take_shows();
+    let image = [0, 0, 0, 1, 0, 1, 0, 0, 0, 2, 0, 1, 0xff, 0xff, 0xfe, 0xc6, 0, 0, 0, 0];
+    pair.say(&[&image[..], &[1, 2, 3, 255, 0, 0, 0, 0]].concat()).unwrap();
+    assert!(pair.session.take_shows().is_empty());
+    let mut keymap = Keymap::of_layout("us").unwrap();
+    pair.session.tell(Told::Pointer { scanout: 0, x: 0.5, y: 0.5 }, &mut keymap);
+    let shows = pair.session.take_shows();
+    let [Show::CursorImage { hot, pixels, .. }, Show::CursorMoved { x, y, .. }] = &shows[..] else {
+        panic!("{shows:?}")
+    };
+    assert_eq!((*hot, &pixels[..]), ((1, 0), &[3, 2, 1, 255, 0, 0, 0, 0][..]));
+    assert_eq!((*x, *y), (31, 16));
+}

@@ -51,8 +51,8 @@ impl Session {
             }
             Event::UpdateDone => self.updated(),
             Event::Resized { size, layout } => self.flow.resized(size, layout),
-            Event::Cursor(cursor) => self.cursor(&cursor.image(PixelFormat::BGRX)),
-            Event::CursorImage(image) => self.cursor(&image),
+            Event::Cursor(cursor) => self.cursor(cursor.image(PixelFormat::BGRX)),
+            Event::CursorImage(image) => self.cursor(image),
             Event::PointerPlace { x, y } => self.place_cursor((x, y)),
             Event::ExtendedKey => self.input.scancodes = true,
             Event::Leds(leds) => {
@@ -107,26 +107,36 @@ impl Session {
         self.flow.known = known;
     }
 
-    fn cursor(&mut self, image: &CursorImage) {
+    fn cursor(&mut self, image: CursorImage) {
         if image.size().is_empty() {
-            self.hot = None;
+            self.cursor = None;
             self.shows.push(Show::CursorHidden { scanout: SCANOUT });
             return;
         }
+        self.cursor = Some(image);
+        if self.placed {
+            self.show_cursor();
+            self.place_cursor(self.input.place());
+        }
+    }
+
+    fn show_cursor(&mut self) {
+        let Some(image) = &self.cursor else { return };
         let pixels: Vec<u8> = image.pixels().iter().flat_map(|pixel| pixel.to_le_bytes()).collect();
-        let (x, y) = image.hotspot();
-        let hot = (x.unsigned_abs(), y.unsigned_abs());
-        let narrow = |value: u32| u16::try_from(value).unwrap_or(0);
-        self.hot = Some((narrow(hot.0), narrow(hot.1)));
         let pixels: Arc<[u8]> = pixels.into();
-        self.shows.push(Show::CursorImage { scanout: SCANOUT, size: image.size(), pixels, hot });
-        self.place_cursor(self.input.place());
+        let (x, y) = image.hotspot();
+        let (hot, size) = ((x.unsigned_abs(), y.unsigned_abs()), image.size());
+        self.shows.push(Show::CursorImage { scanout: SCANOUT, size, pixels, hot });
     }
 
     /// The cursor's image goes where its hot spot is at this place.
     pub(super) fn place_cursor(&mut self, (x, y): (u16, u16)) {
-        if let Some((hot_x, hot_y)) = self.hot {
-            let (x, y) = (i32::from(x) - i32::from(hot_x), i32::from(y) - i32::from(hot_y));
+        if !std::mem::replace(&mut self.placed, true) {
+            self.show_cursor();
+        }
+        if let Some(image) = &self.cursor {
+            let (hot_x, hot_y) = image.hotspot();
+            let (x, y) = (i32::from(x) - hot_x, i32::from(y) - hot_y);
             self.shows.push(Show::CursorMoved { scanout: SCANOUT, x, y });
         }
     }
