@@ -99,3 +99,20 @@ pub fn source(service: &Service, name: &str, server: &str, more: &[&str]) -> Res
     }
     Err(Failure::new(format!("the ready line names another server: {ready}")))
 }
+
+/// What a VNC server without security says first, with a picture of a size and the name "n".
+#[must_use]
+pub fn hello((width, height): (u16, u16)) -> Vec<u8> {
+    let start = b"RFB 003.008\n\x01\x01\0\0\0\0";
+    let format = [32, 24, 0, 1, 0, 255, 0, 255, 0, 255, 16, 8, 0, 0, 0, 0];
+    let size = [width, height].map(u16::to_be_bytes).concat();
+    [&start[..], &size, &format, b"\0\0\0\x01n"].concat()
+}
+
+/// An update of the whole picture in one grey.
+#[must_use]
+pub fn grey((width, height): (u16, u16), value: u8) -> Vec<u8> {
+    let size = [width, height].map(u16::to_be_bytes).concat();
+    let pixels = vec![value; usize::from(width) * usize::from(height) * 4];
+    [&[0, 0, 0, 1, 0, 0, 0, 0][..], &size, &[0; 4], &pixels].concat()
+}

@@ -57,6 +57,8 @@ pub const TO_SHOW: &[Needed] = &[
     needed("gstreamer1.0-plugins-base", "a camera without hardware"),
     needed("gstreamer1.0-plugins-bad", "the camera's window"),
     needed("wl-clipboard", "copies and pastes"),
+    needed("tigervnc-standalone-server", "a VNC server that others wrote"),
+    needed("x11-xserver-utils", "draws on it"),
 ];
 
 /// Installs what is missing, after saying what and why.

@@ -2,6 +2,9 @@
 //! in every way that leads out of them, and go on working afterwards.
 
 use std::fs;
+use std::io::Write;
+use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
 use std::process::Command;
 
 use nix::libc;
@@ -11,7 +14,7 @@ use porthole_tests::guest::Options;
 use porthole_tests::process::built;
 use porthole_tests::tracee::{MISSING, Tracee, answer_of, threads};
 use porthole_tests::wait::{GUEST, SHORT, wait_until};
-use porthole_tests::{Capture, Guest, Process, Result, Scene, Service, Viewer};
+use porthole_tests::{Capture, Guest, Picture, Process, Result, Scene, Service, Viewer, source};
 use rustix::process::{Pid, Signal, kill_process};
 
 const PICTURE: (u32, u32, u32, u32) = (0, 0, 640, 480);
@@ -196,10 +199,19 @@ fn holds_no_files(process: &Process) -> Result<()> {
 
 /// The process that connects for another one: it is confined too, and costs next to nothing.
 fn connector(process: &Process) -> Result<u32> {
+    let children = children(process)?;
+    let [child] = children[..] else { panic!("{children:?}") };
+    is_connector(child)?;
+    Ok(child)
+}
+
+fn children(process: &Process) -> Result<Vec<u32>> {
     let path = format!("/proc/{0}/task/{0}/children", process.id());
     let children = fs::read_to_string(path)?;
-    let children: Vec<u32> = children.split_whitespace().map(|id| id.parse().unwrap()).collect();
-    let [child] = children[..] else { panic!("{children:?}") };
+    Ok(children.split_whitespace().map(|id| id.parse().unwrap()).collect())
+}
+
+fn is_connector(child: u32) -> Result<()> {
     let status = fs::read_to_string(format!("/proc/{child}/status"))?;
     assert!(status.starts_with("Name:\tconnector\n"), "{status}");
     for held in ["NoNewPrivs:\t1", "Seccomp:\t2", "Threads:\t1"] {
@@ -212,7 +224,7 @@ fn connector(process: &Process) -> Result<u32> {
     // A socket, its log, and nothing that a peer could see staying open.
     let held = fs::read_dir(format!("/proc/{child}/fd"))?.count();
     assert!(held <= 2, "{held}");
-    Ok(child)
+    Ok(())
 }
 
 #[test]
@@ -242,6 +254,42 @@ fn a_device_process_opens_no_other_socket_and_no_file() -> Result<()> {
         let gone = fs::read_to_string(format!("/proc/{connector}/comm")).is_err();
         Ok(gone.then_some(()))
     })
+}
+
+#[test]
+fn a_display_source_opens_no_other_socket_and_no_file() -> Result<()> {
+    let size = (640, 480);
+    for over_tcp in [true, false] {
+        let service = service()?;
+        let path = service.folder().join("server");
+        let tcp = TcpListener::bind("127.0.0.1:0")?;
+        let unix = UnixListener::bind(&path)?;
+        let address = if over_tcp { tcp.local_addr()?.to_string() } else { source::unix(&path) };
+        let process = source::source(&service, "ivi", &address, &[])?;
+        let mut server: Box<dyn Write> =
+            if over_tcp { Box::new(tcp.accept()?.0) } else { Box::new(unix.accept()?.0) };
+        server.write_all(&[source::hello(size), source::grey(size, 0x44)].concat())?;
+        let capture = Capture::start(&service.socket("viewer")?, "main")?;
+        let grey = |value| Picture::new(size.0.into(), size.1.into(), [value; 3]);
+        capture.expect("confined-source", &grey(0x44), SHORT)?;
+
+        break_out(&process, &service)?;
+        holds_no_files(&process)?;
+        // One for the compositor, one for the server.
+        let connectors = children(&process)?;
+        assert_eq!(connectors.len(), 2);
+        connectors.into_iter().try_for_each(is_connector)?;
+
+        server.write_all(&source::grey(size, 0x55))?;
+        capture.expect("confined-source-after", &grey(0x55), SHORT)?;
+        // And it still finds its server.
+        drop(server);
+        let mut server: Box<dyn Write> =
+            if over_tcp { Box::new(tcp.accept()?.0) } else { Box::new(unix.accept()?.0) };
+        server.write_all(&[source::hello(size), source::grey(size, 0x66)].concat())?;
+        capture.expect("confined-source-again", &grey(0x66), SHORT)?;
+    }
+    Ok(())
 }
 
 #[test]

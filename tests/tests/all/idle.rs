@@ -1,12 +1,14 @@
 //! Nothing wakes up while nothing changes.
 
+use std::io::Write;
+use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
 use porthole_guest::Pattern;
 use porthole_guest::commands::Command as Order;
 use porthole_tests::guest::Options;
 use porthole_tests::wait::{GUEST, SHORT, pause, wait_until};
-use porthole_tests::{Capture, Guest, Process, Result, Scene, Service};
+use porthole_tests::{Capture, Guest, Picture, Process, Result, Scene, Service, source};
 
 /// How long a process must sleep through.
 const SPAN: Duration = Duration::from_secs(2);
@@ -42,4 +44,24 @@ fn a_quiet_service_sleeps() -> Result<()> {
     guest.order(&Order::Flip { head: 0, pattern: Pattern::Noise, seed: 1, count: 1 })?;
     capture.expect("idle-after", &scene.picture(), GUEST)?;
     guest.power_off()
+}
+
+#[test]
+fn a_display_source_sleeps_while_nothing_changes_and_while_its_server_is_away() -> Result<()> {
+    let scene = Scene::new("main", 640, 480).layer("ivi", (0, 0, 640, 480), Pattern::Noise, 1);
+    let service = Service::start(std::slice::from_ref(&scene))?;
+    // Apart, so that nothing else happens there.
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("server");
+    let process = source::source(&service, "ivi", &source::unix(&path), &[])?;
+    sleeps("a source without a server to sleep", &[&process])?;
+    let server = UnixListener::bind(&path)?;
+    let (mut connection, _) = server.accept()?;
+    let size = (640, 480);
+    connection.write_all(&[source::hello(size), source::grey(size, 0x44)].concat())?;
+    let capture = Capture::start(&service.socket("viewer")?, "main")?;
+    capture.expect("idle-source", &Picture::new(640, 480, [0x44; 3]), SHORT)?;
+    sleeps("service and source to sleep", &[&service.process, &process])?;
+    connection.write_all(&source::grey(size, 0x45))?;
+    capture.expect("idle-source-after", &Picture::new(640, 480, [0x45; 3]), SHORT)
 }

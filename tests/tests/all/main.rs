@@ -80,6 +80,8 @@ mod source_hostile;
 #[cfg(test)]
 mod source_qemu;
 #[cfg(test)]
+mod source_x;
+#[cfg(test)]
 mod stock;
 #[cfg(test)]
 mod stock_programs;

@@ -9,24 +9,16 @@ use std::sync::mpsc::{self, Sender};
 use std::thread;
 
 use porthole_tests::plain::{BACKGROUND, PORT, configuration};
-use porthole_tests::source::{source, unix};
+use porthole_tests::source::{grey, hello, source, unix};
 use porthole_tests::wait::{GUEST, SHORT, wait_until};
 use porthole_tests::{Capture, Failure, Picture, Process, Result, Service};
 
-/// The hello of a server without security: a picture of 64 by 32, the name "n".
-const HELLO: &[u8] = b"RFB 003.008\n\x01\x01\0\0\0\0\0\x40\0\x20\x20\x18\0\x01\0\xff\0\xff\0\xff\x10\x08\0\0\0\0\0\0\0\x01n";
-
-/// An update of the whole picture in one grey.
-fn grey(value: u8) -> Vec<u8> {
-    let mut bytes = vec![0, 0, 0, 1, 0, 0, 0, 0, 0, 64, 0, 32, 0, 0, 0, 0];
-    bytes.extend([value; 64 * 32 * 4]);
-    bytes
-}
+const SIZE: (u16, u16) = (64, 32);
 
 /// What a port with that picture shows.
 fn expected(value: u8) -> Picture {
     let mut picture = Picture::new(PORT.0, PORT.1, BACKGROUND);
-    picture.put(&Picture::new(64, 32, [value; 3]), (0, 0));
+    picture.put(&Picture::new(SIZE.0.into(), SIZE.1.into(), [value; 3]), (0, 0));
     picture
 }
 
@@ -80,13 +72,13 @@ fn servers_that_lie_are_left_and_the_next_good_one_is_shown() -> Result<()> {
     let start = || source(&service, "old", &unix(&socket), &["--max-memory", "64"]);
     let lies: [(Vec<u8>, &str); 9] = [
         (b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), "does not speak RFB"),
-        ([HELLO, &update([0, 0, 65, 32], 0, &[])].concat(), "leaves the picture"),
-        ([HELLO, &update([0, 0, 64, 32], 16, &[0xff; 4])].concat(), "a ZRLE rectangle of"),
-        ([HELLO, &update([0, 0, 64, 32], 7, &[0xa0])].concat(), "a kind of Tight rectangle"),
-        ([HELLO, &update([0, 0, 9000, 9000], -223, &[])].concat(), "--max-memory"),
-        ([HELLO, &update([0, 0, 600, 600], -239, &[])].concat(), "picture of 600x600"),
-        ([HELLO, &[99][..]].concat(), "unknown message type 99"),
-        ([HELLO, &[3, 0, 0, 0, 0xff, 0xff, 0xff, 0xfc][..]].concat(), "cut text of"),
+        ([hello(SIZE), update([0, 0, 65, 32], 0, &[])].concat(), "leaves the picture"),
+        ([hello(SIZE), update([0, 0, 64, 32], 16, &[0xff; 4])].concat(), "a ZRLE rectangle of"),
+        ([hello(SIZE), update([0, 0, 64, 32], 7, &[0xa0])].concat(), "a kind of Tight rectangle"),
+        ([hello(SIZE), update([0, 0, 9000, 9000], -223, &[])].concat(), "--max-memory"),
+        ([hello(SIZE), update([0, 0, 600, 600], -239, &[])].concat(), "picture of 600x600"),
+        ([hello(SIZE), vec![99]].concat(), "unknown message type 99"),
+        ([hello(SIZE), vec![3, 0, 0, 0, 0xff, 0xff, 0xff, 0xfc]].concat(), "cut text of"),
         (b"RFB 003.008\n\x01\x02".to_vec(), "--password-file"),
     ];
     for (lie, said) in lies {
@@ -97,11 +89,11 @@ fn servers_that_lie_are_left_and_the_next_good_one_is_shown() -> Result<()> {
         assert!(source.terminate()?.success(), "{}", source.failure("it ended badly"));
     }
     let mut source = start()?;
-    server.tell([HELLO, &grey(0x33)].concat())?;
+    server.tell([hello(SIZE), grey(SIZE, 0x33)].concat())?;
     capture.expect("source-honest", &expected(0x33), SHORT)?;
     // It hangs up, a liar comes, and then a good one again.
-    server.tell([HELLO, &[98][..]].concat())?;
-    server.tell([HELLO, &grey(0x77)].concat())?;
+    server.tell([hello(SIZE), vec![98]].concat())?;
+    server.tell([hello(SIZE), grey(SIZE, 0x77)].concat())?;
     capture.expect("source-after-a-lie", &expected(0x77), GUEST)?;
     source.must_run()
 }
@@ -114,7 +106,7 @@ fn a_flood_hurts_nobody_else_and_a_server_over_tcp_is_reached() -> Result<()> {
     let address = listener.local_addr()?.to_string();
     let mut source = source(&service, "old", &address, &[])?;
     let (mut stream, _) = listener.accept()?;
-    stream.write_all(&[HELLO, &grey(0x55)].concat())?;
+    stream.write_all(&[hello(SIZE), grey(SIZE, 0x55)].concat())?;
     capture.expect("source-tcp", &expected(0x55), SHORT)?;
     // Copies of the picture onto itself as fast as they go, with cursors and sounds between.
     let mut flood = vec![0, 0, 0xff, 0xfe];
@@ -125,7 +117,7 @@ fn a_flood_hurts_nobody_else_and_a_server_over_tcp_is_reached() -> Result<()> {
     let bells = vec![2; 100_000];
     stream
         .write_all(&[update([0, 0, 1, 1], 0, &[9; 4])[4..].repeat(65534 - 2000), bells].concat())?;
-    stream.write_all(&grey(0x66))?;
+    stream.write_all(&grey(SIZE, 0x66))?;
     capture.expect("source-flood", &expected(0x66), GUEST)?;
     source.must_run()?;
     assert!(source.status("VmRSS")? < 128 << 10, "{} kB", source.status("VmRSS")?);
