@@ -167,12 +167,25 @@ impl KmsGuest {
     ///
     /// # Errors
     /// When it does not show it in time.
-    pub fn pattern(&mut self, (width, height): (u32, u32), frames: u32) -> Result<()> {
+    pub fn pattern(&mut self, size: (u32, u32), frames: u32) -> Result<()> {
+        self.pattern_with(size, frames, "")
+    }
+
+    /// The same with more options.
+    ///
+    /// # Errors
+    /// As [`KmsGuest::pattern`].
+    pub fn pattern_with(
+        &mut self,
+        (width, height): (u32, u32),
+        frames: u32,
+        options: &str,
+    ) -> Result<()> {
         let (program, out) = (built("porthole-pattern")?, self.folder().join("pattern"));
         fs::write(&out, "")?;
         self.sh(&format!(
-            "({} {RUNTIME}/viewer/wayland-0 {width} {height} noise {frames} >{SHARED}/pattern \
-             2>&1 </dev/null &)",
+            "({} {RUNTIME}/viewer/wayland-0 {width} {height} noise {frames} {options} \
+             >{SHARED}/pattern 2>&1 </dev/null &)",
             program.display()
         ))?;
         let shown = wait_until("the pattern", GUEST, || {
@@ -184,15 +197,47 @@ impl KmsGuest {
         })
     }
 
+    /// Starts a second service in another folder, with a command before it, until it has logged something.
+    ///
+    /// # Errors
+    /// When it does not in time.
+    pub fn second(&mut self, before: &str, wanted: &str) -> Result<()> {
+        let (porthole, log) = (built("porthole")?, self.folder().join("second"));
+        fs::write(&log, "")?;
+        self.sh(&format!(
+            "mkdir -m 777 -p /run/second; ({before} timeout 100 {} --config {SHARED}/porthole.toml \
+             --runtime-dir /run/second/dir >/dev/null 2>{SHARED}/second </dev/null & \
+             echo $! >{SHARED}/second-pid)",
+            porthole.display()
+        ))?;
+        let said = wait_until(wanted, GUEST, || {
+            Ok(fs::read_to_string(&log).is_ok_and(|text| text.contains(wanted)).then_some(()))
+        });
+        self.sh(&format!("kill $(cat {SHARED}/second-pid) || true; rm -rf /run/second"))?;
+        said.map_err(|error| {
+            let text = fs::read_to_string(&log).unwrap_or_default();
+            Failure::new(format!("{error}; it said {text}"))
+        })
+    }
+
     /// Captures a port as a viewer does.
     ///
     /// # Errors
     /// When it cannot be captured.
     pub fn capture(&mut self, port: &str) -> Result<Picture> {
+        self.capture_with(port, "")
+    }
+
+    /// The same with more options.
+    ///
+    /// # Errors
+    /// When it cannot be captured.
+    pub fn capture_with(&mut self, port: &str, options: &str) -> Result<Picture> {
         let shot = built("porthole-shot")?;
         let file = self.folder().join("capture.png");
         self.sh(&format!(
-            "{} capture --wayland {RUNTIME}/viewer/wayland-0 --port {port} {SHARED}/capture.png",
+            "{} capture --wayland {RUNTIME}/viewer/wayland-0 --port {port} {options} \
+             {SHARED}/capture.png",
             shot.display()
         ))?;
         Picture::read(&file)

@@ -25,6 +25,9 @@ struct Options {
     pattern: Pattern,
     /// How many parts are changed, each in a frame of its own
     frames: u32,
+    /// Moves the pointer of the port of this name to its middle
+    #[arg(long, value_name = "PORT")]
+    pointer: Option<String>,
 }
 
 fn main() -> ExitCode {
@@ -81,6 +84,7 @@ fn run(options: &Options) -> Result<()> {
         }
         program.wait_for("the frame", mark, |line| line == "frame done")?;
     }
+    let _pointer = options.pointer.as_deref().map(|port| point(&mut program, port)).transpose()?;
     let mut out = std::io::stdout();
     writeln!(out, "shown").and_then(|()| out.flush()).or_fail("say that it is shown")?;
     let mark = program.log.len();
@@ -91,4 +95,14 @@ fn run(options: &Options) -> Result<()> {
             program.roundtrip()?;
         }
     }
+}
+
+/// A pointer in the middle of a port, for as long as the device is kept.
+fn point(program: &mut Program, port: &str) -> Result<impl Sized + use<>> {
+    let output = program.output(port)?;
+    let pointer = program.virtual_pointer(&output)?;
+    pointer.motion_absolute(0, 1, 1, 2, 2);
+    pointer.frame();
+    program.roundtrip()?;
+    Ok((output, pointer))
 }

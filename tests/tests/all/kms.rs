@@ -87,9 +87,17 @@ fn a_screen_shows_what_viewers_see() -> Result<()> {
 fn a_card_with_little_memory_and_no_clock_shows_what_viewers_see() -> Result<()> {
     let mut guest = KmsGuest::boot(Card::Bochs)?;
     guest.configure(&configuration("Virtual-1", "size = [800, 600]"))?;
+    // Root without its privileges, which would open anything.
+    let nobody = "chmod 0 /dev/dri/card0; setpriv --bounding-set=-all --inh-caps=-all";
+    guest.second(nobody, "/dev/dri/card0 cannot be opened: Permission denied")?;
+    guest.sh("chmod 600 /dev/dri/card0")?;
     guest.start("")?;
-    guest.pattern(LAYER, 5)?;
-    let before = guest.same("kms-bochs", "main", 0)?;
+    guest.second("", "/dev/dri/card0 is in the hands of another display server")?;
+    // The pointer is on the screen, and where viewers ask for it.
+    guest.pattern_with(LAYER, 5, "--pointer main")?;
+    let before = guest.capture_with("main", "--pointer")?;
+    assert!(before.difference(&guest.capture("main")?).is_some(), "there is a pointer");
+    guest.shows("kms-bochs", 0, &before)?;
 
     // It has 16 MiB for all pictures.
     guest.configure(&configuration("Virtual-1", "size = [4096, 2160]"))?;
@@ -101,7 +109,9 @@ fn a_card_with_little_memory_and_no_clock_shows_what_viewers_see() -> Result<()>
     guest.configure(&configuration("Virtual-1", "size = [640, 480]"))?;
     guest.signal("HUP")?;
     guest.logs("another mode connector=\"Virtual-1\" mode=640 x 480", 1)?;
-    guest.same("kms-bochs-again", "main", 0).map(drop)
+    let smaller = guest.capture_with("main", "--pointer")?;
+    assert_eq!(size(&smaller), (640, 480));
+    guest.shows("kms-bochs-again", 0, &smaller)
 }
 
 /// A killed service and its next run share the card's descriptor, as under systemd, which keeps it.
