@@ -1,5 +1,7 @@
 //! One console of the VM: what QEMU shows there, and the frames that come of it.
 
+use std::time::Instant;
+
 use porthole_client::present::Show;
 use porthole_picture::BufferId;
 use porthole_pixel::Size;
@@ -136,9 +138,14 @@ impl Console {
     }
 
     /// What there is to show since the last time.
-    pub(crate) fn news(&mut self, guest: &str, statistics: &mut Statistics) -> Vec<Show> {
+    pub(crate) fn news(
+        &mut self,
+        guest: &str,
+        now: Instant,
+        statistics: &mut Statistics,
+    ) -> Vec<Show> {
         let mut news = Vec::new();
-        match self.screen.next(statistics) {
+        match self.screen.next(now, statistics) {
             Ok(Some(Next::Frame(frame))) => news.push(Show::Frame(frame)),
             Ok(Some(Next::Disabled)) => news.push(Show::Disabled { scanout: self.index }),
             Ok(None) => {}

@@ -222,18 +222,20 @@ impl State {
         for (scanout, display) in self.resizes.take_due(now) {
             session.resize(scanout, display);
         }
-        for show in session.news() {
-            match &self.stage {
-                Stage::Dark => {}
-                Stage::Null => {
-                    if let Show::Frame(frame) = show {
-                        let (scanout, buffer, serial) = (frame.scanout, frame.buffer, frame.serial);
-                        session.told(Told::Released { scanout, buffer, serial });
-                    }
-                }
-                Stage::Wayland(presenter) => presenter.show(show),
+        self.show(now);
+        if let Stage::Wayland(presenter) = &self.stage
+            && let Some(session) = &self.session
+        {
+            // Where a frame waits for the one before, that one's news wake us up.
+            let waits = session.deadline().is_some();
+            presenter.set_patient(!waits);
+            if waits {
+                // What came before it was said.
+                self.news_of_frames();
+                self.show(now);
             }
         }
+        let Some(session) = &self.session else { return Ok(()) };
         let guest = session.guest();
         if std::mem::replace(&mut self.guest, guest) != guest
             && let Stage::Wayland(presenter) = &self.stage
@@ -243,9 +245,27 @@ impl State {
         Ok(())
     }
 
+    /// Gives what there is to show to the presenter.
+    fn show(&mut self, now: Instant) {
+        let Some(session) = &mut self.session else { return };
+        for show in session.news(now) {
+            match (&self.stage, show) {
+                (Stage::Dark, _) => {}
+                (Stage::Null, Show::Frame(frame)) => {
+                    let (scanout, buffer, serial) = (frame.scanout, frame.buffer, frame.serial);
+                    session.told(Told::Released { scanout, buffer, serial });
+                    session.told(Told::Discarded { scanout, serial });
+                }
+                (Stage::Null, _) => {}
+                (Stage::Wayland(presenter), show) => presenter.show(show),
+            }
+        }
+    }
+
     /// When something is due though nothing comes.
     fn deadline(&self) -> Option<Instant> {
-        self.resizes.deadline().into_iter().chain(self.patience).min()
+        let frame = self.session.as_ref().and_then(Session::deadline);
+        self.resizes.deadline().into_iter().chain(self.patience).chain(frame).min()
     }
 
     /// Somebody has waited for long enough.

@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use porthole_client::present::Frame;
 use porthole_memory::{Foreign, Shared};
@@ -15,6 +16,10 @@ use crate::statistics::Statistics;
 
 /// Rectangles of damage that are told apart.
 const MAX_RECTS: usize = 16;
+
+/// How long the next frame waits for the last one at most: two periods at 60 Hz. A layer that nobody sees
+/// has no frames presented.
+const FRAME_LIMIT: Duration = Duration::from_micros(33_333);
 
 /// Where the pixels come from.
 #[derive(Debug)]
@@ -49,6 +54,9 @@ pub(crate) struct Screen {
     disabled: bool,
     /// A part came that the picture has no room for: QEMU has changed its size and will say so later.
     unsure: bool,
+    /// The last frame that was given and is not on the screen, and when it was given. What changes
+    /// meanwhile is one frame with what changes next.
+    under_way: Option<(u64, Instant)>,
 }
 
 /// What a screen has to show.
@@ -69,6 +77,7 @@ impl Screen {
             retired: Vec::new(),
             disabled: false,
             unsure: false,
+            under_way: None,
         }
     }
 
@@ -105,6 +114,17 @@ impl Screen {
         if let Some(id) = ids.into_iter().find(|id| id.get() == buffer) {
             self.holds.release(id, self.index, serial);
         }
+    }
+
+    /// What became of a frame is known.
+    pub(crate) fn settled(&mut self, serial: u64) {
+        self.under_way.take_if(|(given, _)| *given <= serial);
+    }
+
+    /// When something is to be shown though nothing comes; none where nothing waits.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let waits = !self.damage.is_empty() && !self.unsure;
+        self.under_way.filter(|_| waits).map(|(_, since)| since + FRAME_LIMIT)
     }
 
     /// What comes next has nothing to do with what was.
@@ -289,12 +309,17 @@ impl Screen {
         Ok(())
     }
 
-    /// What there is to show since the last time.
-    pub(crate) fn next(&mut self, statistics: &mut Statistics) -> Result<Option<Next>, Refused> {
+    /// What there is to show since the last time, if it is time.
+    pub(crate) fn next(
+        &mut self,
+        now: Instant,
+        statistics: &mut Statistics,
+    ) -> Result<Option<Next>, Refused> {
         if std::mem::take(&mut self.disabled) {
             return Ok(Some(Next::Disabled));
         }
-        if self.damage.is_empty() || self.unsure {
+        if self.damage.is_empty() || self.unsure || self.deadline().is_some_and(|until| now < until)
+        {
             return Ok(None);
         }
         let damage = std::mem::take(&mut self.damage);
@@ -322,6 +347,7 @@ impl Screen {
         };
         self.serial += 1;
         statistics.frames += 1;
+        self.under_way = Some((self.serial, now));
         self.holds.hold(buffer, self.index, self.serial);
         let (scanout, serial, buffer) = (self.index, self.serial, buffer.get());
         Ok(Some(Next::Frame(Frame { scanout, serial, buffer, memory, layout, damage })))

@@ -4,6 +4,7 @@ mod setup;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::OwnedFd;
+use std::time::Instant;
 
 use porthole_client::present::{Display, Guest, GuestState, Lamps, Show, Told};
 use porthole_dbus::Malformed;
@@ -226,13 +227,19 @@ impl Session {
 
     /// Somebody did something at a layer.
     pub(crate) fn told(&mut self, told: Told) {
-        if let Told::Released { scanout, buffer, serial } = told {
-            if let Some(console) = self.consoles.get_mut(scanout) {
-                console.screen.released(buffer, serial);
-            }
-            return;
-        }
         let scanout = match told {
+            Told::Released { scanout, buffer, serial } => {
+                if let Some(console) = self.consoles.get_mut(scanout) {
+                    console.screen.released(buffer, serial);
+                }
+                return;
+            }
+            Told::Presented { scanout, serial, .. } | Told::Discarded { scanout, serial } => {
+                if let Some(console) = self.consoles.get_mut(scanout) {
+                    console.screen.settled(serial);
+                }
+                return;
+            }
             Told::Key { scanout, .. }
             | Told::Pointer { scanout, .. }
             | Told::Motion { scanout, .. }
@@ -270,13 +277,18 @@ impl Session {
     }
 
     /// What there is to show since the last time.
-    pub(crate) fn news(&mut self) -> Vec<Show> {
+    pub(crate) fn news(&mut self, now: Instant) -> Vec<Show> {
         let Self { consoles, guest, statistics, inputs, control, owner, devices, .. } = self;
         let news =
-            consoles.iter_mut().flat_map(|console| console.news(guest, statistics)).collect();
+            consoles.iter_mut().flat_map(|console| console.news(guest, now, statistics)).collect();
         let mut calls = Calls { output: &mut control.output, destination: owner.as_deref() };
         inputs.settle(|scanout| target(consoles, devices, scanout), &mut calls);
         news
+    }
+
+    /// When something is to be shown though nothing comes; none where no frame waits for another one.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.consoles.iter().filter_map(|console| console.screen.deadline()).min()
     }
 
     /// How the guest is.

@@ -48,7 +48,8 @@ impl Bench {
     }
 
     fn frame(&mut self) -> Frame {
-        match self.screen.next(&mut self.statistics).unwrap() {
+        self.screen.settled(u64::MAX);
+        match self.screen.next(Instant::now(), &mut self.statistics).unwrap() {
             Some(Next::Frame(frame)) => frame,
             other => panic!("{other:?}"),
         }
@@ -77,13 +78,35 @@ fn parts_that_came_together_are_one_frame() {
     let frame = bench.frame();
     assert_eq!(frame.damage.area(), 32);
     assert_eq!((blue(&frame, 1, 1), blue(&frame, 2, 1), blue(&frame, 5, 1)), (1, 2, 1));
-    assert!(bench.screen.next(&mut bench.statistics).unwrap().is_none());
+    assert!(bench.screen.next(Instant::now(), &mut bench.statistics).unwrap().is_none());
     bench.update(rect(0, 0, 1, 1), 3).unwrap();
     let next = bench.frame();
     assert_eq!((next.damage.area(), next.serial), (1, 2));
     // The first frame is still held, so that its pixels stay.
     assert_eq!((blue(&frame, 0, 0), blue(&next, 0, 0), blue(&next, 2, 1)), (1, 3, 2));
     assert_eq!(bench.statistics.copies.transfer, (32 + 6 + 1) * 4);
+}
+
+#[test]
+fn what_changes_while_a_frame_is_under_way_waits_for_it() {
+    let mut bench = Bench::new();
+    bench.scanout(pixels(8, 4), &plain(8, 4, 1)).unwrap();
+    let first = bench.frame();
+    assert_eq!(bench.screen.deadline(), None, "nothing waits, so no timer runs");
+    let now = Instant::now();
+    for x in 0..8 {
+        bench.update(rect(x, 0, 1, 1), 2).unwrap();
+        assert!(bench.screen.next(now, &mut bench.statistics).unwrap().is_none());
+    }
+    let until = bench.screen.deadline().unwrap();
+    bench.screen.settled(first.serial - 1);
+    assert_eq!(bench.screen.deadline(), Some(until), "an older one");
+    assert!(matches!(bench.screen.next(until, &mut bench.statistics), Ok(Some(Next::Frame(_)))));
+    // The second buffer was made equal once.
+    assert_eq!(bench.statistics.copies.repair, (32 - 1) * 4);
+    bench.update(rect(0, 0, 1, 1), 3).unwrap();
+    bench.screen.settled(first.serial + 1);
+    assert_eq!(bench.frame().damage.area(), 1);
 }
 
 #[test]
@@ -121,7 +144,7 @@ fn a_size_that_changes_under_parts_is_waited_for() {
     bench.frame();
     bench.update(rect(0, 0, 12, 2), 2).unwrap();
     assert!(bench.screen.is_unsure());
-    assert!(bench.screen.next(&mut bench.statistics).unwrap().is_none());
+    assert!(bench.screen.next(Instant::now(), &mut bench.statistics).unwrap().is_none());
     bench.screen.resize(Size::new(12, 6), ROOM, &mut bench.statistics).unwrap();
     let frame = bench.frame();
     assert_eq!(frame.layout.size(), Size::new(12, 6));
@@ -159,8 +182,12 @@ fn other_memory_is_copied_where_it_changed() {
     // Memory that was taken away is not shown any more.
     ftruncate(&memory, 0).unwrap();
     bench.screen.map_update(rect(0, 0, 8, 4), &mut bench.statistics).unwrap();
-    bench.screen.next(&mut bench.statistics).unwrap_err();
-    assert!(matches!(bench.screen.next(&mut bench.statistics), Ok(Some(Next::Disabled))));
+    bench.screen.settled(u64::MAX);
+    bench.screen.next(Instant::now(), &mut bench.statistics).unwrap_err();
+    assert!(matches!(
+        bench.screen.next(Instant::now(), &mut bench.statistics),
+        Ok(Some(Next::Disabled))
+    ));
 }
 
 #[test]
@@ -209,6 +236,9 @@ fn what_is_replaced_is_retired() {
     let retired: Vec<u64> = bench.screen.take_retired().into_iter().map(BufferId::get).collect();
     assert!(retired.contains(&first));
     bench.screen.disable();
-    assert!(matches!(bench.screen.next(&mut bench.statistics), Ok(Some(Next::Disabled))));
+    assert!(matches!(
+        bench.screen.next(Instant::now(), &mut bench.statistics),
+        Ok(Some(Next::Disabled))
+    ));
     assert_eq!(bench.screen.size(), None);
 }
