@@ -8,6 +8,7 @@
 pub mod adapter;
 pub mod capture;
 pub mod demo;
+pub mod display;
 pub mod failure;
 pub mod front_end;
 pub mod guest;

@@ -196,5 +196,5 @@ impl About {
 
 /// A text of QEMU's for a log line.
 pub(crate) fn cut(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(100).collect()
+    text.chars().filter(|c| !c.is_control()).take(200).collect()
 }

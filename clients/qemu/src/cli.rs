@@ -5,7 +5,7 @@ use std::os::fd::RawFd;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::{ArgGroup, CommandFactory, Parser, ValueEnum};
+use clap::{ArgGroup, CommandFactory, Parser};
 
 /// A VM's own display as layers, by QEMU's D-Bus display
 ///
@@ -58,10 +58,6 @@ pub struct Cli {
     #[arg(long)]
     pub text_consoles: bool,
 
-    /// What may be copied between the guest and whoever has its keyboard, by the guest's agent
-    #[arg(long, value_name = "WAY", default_value = "off")]
-    pub clipboard: Clipboard,
-
     /// How much memory the guest's pictures may take, in MiB
     #[arg(long, value_name = "MIB", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=65536))]
     pub max_memory: u32,
@@ -86,19 +82,6 @@ pub struct Cli {
     /// What to log: error, warn, info, debug or trace, for all or by module
     #[arg(long, value_name = "LEVEL", default_value = "info", env = "PORTHOLE_LOG")]
     pub log: String,
-}
-
-/// What may be copied.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub enum Clipboard {
-    /// Nothing
-    Off,
-    /// What others copied may be pasted in the guest
-    In,
-    /// What the guest copied may be pasted elsewhere
-    Out,
-    /// Both
-    Both,
 }
 
 /// A bus, by the path of its socket.
@@ -210,7 +193,7 @@ mod tests {
         let cli = parse("--bus unix:path=/run/a%20b,guid=12").unwrap();
         assert_eq!(cli.bus, Some(Bus("/run/a b".into())));
         let cli = parse("--peer fd:7").unwrap();
-        assert_eq!((cli.peer, cli.clipboard), (Some(Peer::Fd(7)), Clipboard::Off));
+        assert_eq!(cli.peer, Some(Peer::Fd(7)));
         let cli = parse("--domain win11 --libvirt /run/libvirt/qemu/dbus").unwrap();
         assert_eq!(cli.domain.as_deref(), Some("win11"));
     }
@@ -230,7 +213,6 @@ mod tests {
             "--qmp a --libvirt /run",
             "--qmp a --null --wayland b",
             "--qmp a --guest a/b",
-            "--qmp a --clipboard yes",
         ] {
             parse(line).unwrap_err();
         }

@@ -52,6 +52,13 @@ pub const TARGETS: &[Target] = &[
         run: targets::messages::run,
     },
     Target {
+        name: "dbus",
+        promise: "what QEMU's D-Bus display sends: the same messages however it is cut, sizes within \
+                  bounds",
+        longest: 1024,
+        run: targets::dbus::run,
+    },
+    Target {
         name: "input",
         promise: "a guest's input devices: whole packets, what went down comes up, bounded memory",
         longest: 1024,

@@ -1,6 +1,7 @@
 //! One module a target.
 
 pub(crate) mod config;
+pub(crate) mod dbus;
 pub(crate) mod edid;
 pub(crate) mod gpu;
 pub(crate) mod input_device;

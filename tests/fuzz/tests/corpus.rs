@@ -55,7 +55,7 @@ mod tests {
     }
 
     replay!(
-        gpu, queues, messages, input, viewer, server, updates, config, model, relay, edid,
+        gpu, queues, messages, dbus, input, viewer, server, updates, config, model, relay, edid,
         keyboard, trace, snapshot, vga
     );
 

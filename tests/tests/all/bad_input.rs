@@ -63,6 +63,7 @@ fn wrong_usage_is_status_2() -> Result<()> {
     for (program, arguments) in [
         ("porthole", ["--no-such-option", "x"]),
         ("porthole-gpu", ["--scanouts", "99"]),
+        ("porthole-qemu", ["--peer", "fd:1"]),
         ("porthole-vnc", ["--no-such-option", "x"]),
     ] {
         let output = Command::new(built(program)?).args(arguments).output()?;

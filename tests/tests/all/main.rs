@@ -9,6 +9,10 @@ mod blobs;
 #[cfg(test)]
 mod boot_to_viewer;
 #[cfg(test)]
+mod bridge;
+#[cfg(test)]
+mod bridge_hostile;
+#[cfg(test)]
 #[cfg(target_arch = "x86_64")]
 mod confined;
 #[cfg(test)]
