@@ -114,7 +114,7 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         if let Some(end) = state.end.take() {
             return end;
         }
-        let wait = state.link.has_more().then_some(Duration::ZERO);
+        let wait = state.link.is_due().then_some(Duration::ZERO);
         event_loop.dispatch(wait, &mut state).map_err(Failure::Loop)?;
     }
 }
@@ -124,6 +124,14 @@ impl State {
     fn settle(&mut self) -> Result<(), Failure> {
         self.news();
         self.attend();
+        if let Some(presenter) = &self.presenter {
+            // Who waits for a buffer wants to hear of it at once, and of those that came back before.
+            let waits = self.link.is_stalled();
+            presenter.set_patient(!waits);
+            if waits {
+                self.news();
+            }
+        }
         let guest = self.link.guest(self.guest);
         if std::mem::replace(&mut self.guest, guest) != guest {
             self.show(Show::Guest(guest));
@@ -142,7 +150,10 @@ impl State {
     /// The presenter has news.
     fn told(&mut self, told: Told) {
         match told {
-            Told::Released { buffer, serial, .. } => self.link.screen().released(buffer, serial),
+            Told::Released { buffer, serial, .. } => {
+                self.link.screen().released(buffer, serial);
+                self.link.look();
+            }
             Told::Visible { visible, .. } => {
                 self.visible = visible;
                 if let Some(session) = self.link.session() {

@@ -81,6 +81,11 @@ impl Screen {
         self.unknown.is_empty() && !self.picture.size().is_empty()
     }
 
+    /// Whether the presenter has all buffers: what is drawn now would be seen before it is whole.
+    pub(crate) fn is_full(&self) -> bool {
+        self.ids.len() as u64 >= BUFFERS && self.ids.values().all(|id| self.holds.any(*id))
+    }
+
     /// What could not be done.
     pub(crate) fn take_fault(&mut self) -> Option<String> {
         self.fault.take()

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use porthole_client::present::{Guest, GuestState, Lamps, Show, Told};
 use porthole_pixel::Size;
-use porthole_rfb::client::{Client, DecodeError};
+use porthole_rfb::client::{Client, DecodeError, Event};
 use porthole_rfb::{CursorImage, Password};
 
 use self::flow::Flow;
@@ -97,6 +97,8 @@ pub(crate) struct Session {
     shows: Vec<Show>,
     /// Bytes that came are not looked at yet.
     more: bool,
+    /// Nothing is looked at until a buffer is free again.
+    stalled: bool,
     /// Whole updates that came.
     updates: u64,
 }
@@ -126,6 +128,7 @@ impl Session {
             placed: false,
             shows: Vec::new(),
             more: false,
+            stalled: false,
             updates: 0,
         }
     }
@@ -160,7 +163,13 @@ impl Session {
 
     /// Whether there is something to do though nothing comes.
     pub(crate) const fn has_more(&self) -> bool {
-        self.more
+        self.more && !self.stalled
+    }
+
+    /// Whether the server is not heard, because the compositor has not shown what it said already. That
+    /// holds a server back that sends faster than anybody can look.
+    pub(crate) const fn is_stalled(&self) -> bool {
+        self.stalled
     }
 
     /// When something is to be done though nothing comes; none while nothing is waited for.
@@ -240,8 +249,18 @@ impl Session {
         let mut bytes = [0; PIECE];
         let mut left = PIXELS_PER_TURN;
         loop {
+            self.stalled = self.client.canvas().is_full();
+            if self.stalled {
+                return Ok(());
+            }
             while let Some(event) = self.client.next_event().map_err(explain)? {
+                let shown = matches!(event, Event::UpdateDone);
                 left = left.saturating_sub(self.take(event));
+                self.stalled = shown && self.client.canvas().is_full();
+                if self.stalled {
+                    self.more = true;
+                    return Ok(());
+                }
                 if left == 0 {
                     self.more = true;
                     return Ok(());

@@ -236,3 +236,35 @@ fn a_cursor_is_seen_once_it_is_known_where() {
     assert_eq!((*hot, &pixels[..]), ((1, 0), &[3, 2, 1, 255, 0, 0, 0, 0][..]));
     assert_eq!((*x, *y), (31, 16));
 }
+
+#[test]
+fn a_server_that_is_faster_than_the_compositor_is_held_back() {
+    let mut pair = Pair::greeted(&[]);
+    pair.session.set_visible(true);
+    let mut frames = Vec::new();
+    for value in 1..=5 {
+        pair.server.write_all(&whole(value)).unwrap();
+    }
+    let take = |pair: &mut Pair, frames: &mut Vec<(u64, u64)>| {
+        pair.turn().unwrap();
+        for show in pair.session.take_shows() {
+            let Show::Frame(frame) = show else { panic!("{show:?}") };
+            frames.push((frame.buffer, frame.serial));
+        }
+    };
+    take(&mut pair, &mut frames);
+    assert_eq!(frames.len(), 3, "as many as there are buffers");
+    assert!(pair.session.is_stalled() && !pair.session.has_more());
+    take(&mut pair, &mut frames);
+    assert_eq!(frames.len(), 3);
+    for number in 0..2 {
+        let (buffer, serial) = frames[number];
+        pair.session.screen().released(buffer, serial);
+        take(&mut pair, &mut frames);
+        assert_eq!((frames.len(), frames[number + 3].0), (number + 4, buffer));
+    }
+    let (buffer, serial) = frames[2];
+    pair.session.screen().released(buffer, serial);
+    take(&mut pair, &mut frames);
+    assert!(!pair.session.is_stalled() && frames.len() == 5);
+}

@@ -20,6 +20,8 @@ pub(super) struct Link {
     at: At,
     /// Tells when there is something to read.
     readable: Option<RegistrationToken>,
+    /// It tells nothing at present.
+    deaf: bool,
     /// Tells once when something can be sent (again).
     writable: Option<RegistrationToken>,
     /// Tells when something happens at a Unix socket's place.
@@ -43,6 +45,7 @@ impl Link {
         Self {
             at: At::Away(Box::new(screen), retry),
             readable: None,
+            deaf: false,
             writable: None,
             watch: None,
             can_write: false,
@@ -63,6 +66,22 @@ impl Link {
             At::There(session) => session.screen(),
             At::Away(screen, _) | At::Nowhere(screen) => screen,
         }
+    }
+
+    /// A buffer is free again, which a server that was held back waits for.
+    pub(super) fn look(&mut self) {
+        self.due |= self.is_stalled();
+    }
+
+    /// Whether there is something to do at once.
+    pub(super) fn is_due(&self) -> bool {
+        let there = matches!(self.at, At::There(_));
+        self.has_more() || there && self.due
+    }
+
+    /// Whether the server is not heard until a buffer is free again.
+    pub(super) fn is_stalled(&self) -> bool {
+        matches!(&self.at, At::There(session) if session.is_stalled())
     }
 
     /// Whether there is something to do though nothing happens.
@@ -108,10 +127,24 @@ impl State {
         for what in shows {
             self.show(what);
         }
+        self.listen(!self.link.is_stalled());
         match turned {
             Ok(true) => {}
             Ok(false) => self.wait_to_write(),
             Err(end) => self.lose(&end, now),
+        }
+    }
+
+    /// Hears of what comes, or does not: nobody may be woken up by what is not to be read.
+    fn listen(&mut self, on: bool) {
+        let Some(token) = &self.link.readable else { return };
+        if on != self.link.deaf {
+            return;
+        }
+        let changed = if on { self.handle.enable(token) } else { self.handle.disable(token) };
+        match changed {
+            Ok(()) => self.link.deaf = !on,
+            Err(error) => tracing::error!("cannot change what is waited for: {error}"),
         }
     }
 
@@ -130,6 +163,7 @@ impl State {
             state.link.due = true;
             Ok(PostAction::Continue)
         });
+        self.link.deaf = false;
         self.link.readable = Some(readable.map_err(|error| as_io(&error.error))?);
         if let Some(watch) = self.link.watch.take() {
             self.handle.remove(watch);
