@@ -25,6 +25,8 @@ pub struct Wish {
     pub reboots: bool,
     /// More words for the guest kernel's command line.
     pub kernel: &'static str,
+    /// More options for QEMU, for the judge's as well.
+    pub machine: Vec<String>,
     /// Whether it has a keyboard and a tablet of `porthole-vga`.
     pub input: bool,
 }
@@ -33,7 +35,14 @@ impl Wish {
     /// The usual adapter.
     #[must_use]
     pub const fn new(boot: Boot) -> Self {
-        Wish { boot, device: Vec::new(), reboots: false, kernel: "", input: false }
+        Wish {
+            boot,
+            device: Vec::new(),
+            reboots: false,
+            kernel: "",
+            machine: Vec::new(),
+            input: false,
+        }
     }
 
     /// With options for `porthole-vga`.
@@ -63,6 +72,7 @@ fn machine(wish: &Wish, card: &str) -> Options {
     // The firmware's ROM is the same: the image must be too.
     let memory = "memory-backend-memfd,id=ram,size=256M,share=on";
     options.machine.boot.extend(["-object", memory].map(str::to_owned));
+    options.machine.boot.extend(wish.machine.iter().cloned());
     options
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use porthole_client::present::{Display, GuestState};
+use porthole_client::present::{Display, GuestState, Numbers};
 use porthole_gpu_device::{
     Answer, BufferId, Event as Shown, Gpu, MAX_REQUEST, Options, State, Token,
 };
@@ -127,10 +127,23 @@ impl GpuPort {
         self.gpu.describe(index, refresh_mhz, millimetres)
     }
 
-    /// Bytes that the guest's pictures may have.
+    /// How much was done, for the compositor; the transport has counted the kicks.
     #[must_use]
-    pub const fn most_bytes(&self) -> u64 {
-        self.options.quotas.bytes
+    pub fn numbers(&self, kicks: u64) -> Numbers {
+        let done = self.gpu.statistics();
+        let resources = u64::try_from(done.resources).unwrap_or(u64::MAX);
+        let most = self.options.quotas.bytes;
+        Numbers([
+            done.commands,
+            done.errors,
+            done.frames,
+            done.copies.transfer,
+            done.copies.repair,
+            kicks,
+            resources,
+            done.bytes,
+            most,
+        ])
     }
 
     /// Asks the guest to use such a display. Returns true when the transport must tell the guest that the

@@ -8,6 +8,7 @@
 pub mod arguments;
 pub mod confine;
 mod desk;
+mod diary;
 mod gpu;
 pub mod input;
 mod inputs;
@@ -16,6 +17,7 @@ pub mod ready;
 pub mod trace;
 
 pub use desk::Desk;
+pub use diary::Diary;
 pub use gpu::{FENCE_LIMIT, GpuPort, shape};
 pub use input::InputPort;
 pub use inputs::{Inputs, OpenError, input_of};

@@ -7,7 +7,6 @@
 
 mod capabilities;
 mod cli;
-mod diary;
 mod program;
 mod replay;
 

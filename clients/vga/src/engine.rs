@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use porthole_client::present::{Display, Guest, GuestState, Lamps, Show, Told};
-use porthole_device::{Desk, GpuPort, Presenter, shape};
+use porthole_device::{Desk, Diary, GpuPort, Presenter, shape};
 use porthole_gpu_device::{Event, Options, Statistics};
 use porthole_trace::Tap;
 use porthole_vfio_device::Ram;
@@ -41,6 +41,7 @@ pub(crate) struct Engine {
     vga_shows: bool,
     told: Guest,
     kicks: u64,
+    diary: Diary,
 }
 
 /// How a turn went.
@@ -71,6 +72,7 @@ impl Engine {
             vga_shows: false,
             told: Guest::default(),
             kicks: 0,
+            diary: Diary::default(),
         }
     }
 
@@ -216,7 +218,8 @@ impl Engine {
 
     /// When something is due without a kick.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.port.deadline().into_iter().chain(self.owner.off_at()).min()
+        let all = [self.port.deadline(), self.owner.off_at(), self.diary.deadline()];
+        all.into_iter().flatten().min()
     }
 
     /// After each turn: what virtio-gpu shows goes to the presenter.
@@ -246,6 +249,9 @@ impl Engine {
         }
         self.port.complete_due(now, &mut self.rings);
         self.rings.notify();
+        if let Some(numbers) = self.diary.say(now, self.port.numbers(self.kicks)) {
+            self.presenter.say(numbers);
+        }
         self.report();
     }
 

@@ -258,3 +258,6 @@ fn damage_of(layout: &Layout, written: &[Range<u64>]) -> Region {
     damage.simplify(MAX_RECTS);
     damage
 }
+
+#[cfg(test)]
+mod tests;

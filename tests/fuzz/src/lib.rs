@@ -132,6 +132,13 @@ pub const TARGETS: &[Target] = &[
         longest: 2048,
         run: targets::vga::run,
     },
+    Target {
+        name: "vfio",
+        promise: "vfio-user's stream: the same requests however it is cut, sizes within bounds, no request \
+                  before the versions",
+        longest: 2048,
+        run: targets::vfio::run,
+    },
 ];
 
 /// The target of a name.

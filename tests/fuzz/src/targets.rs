@@ -14,5 +14,6 @@ pub(crate) mod server;
 pub(crate) mod snapshot;
 pub(crate) mod trace;
 pub(crate) mod updates;
+pub(crate) mod vfio;
 pub(crate) mod vga;
 pub(crate) mod viewer;

@@ -56,7 +56,7 @@ mod tests {
 
     replay!(
         gpu, queues, messages, dbus, input, viewer, server, updates, config, model, relay, edid,
-        keyboard, trace, snapshot, vga
+        keyboard, trace, snapshot, vga, vfio
     );
 
     #[test]

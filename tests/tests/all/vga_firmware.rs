@@ -1,7 +1,7 @@
 //! What firmware and boot loaders draw on `porthole-vga`, pixel by pixel as on QEMU's own adapter.
 
 use porthole_guest::Pattern;
-use porthole_rig::roots;
+use porthole_rig::{packages, roots};
 use porthole_tests::adapter::{Wish, judge};
 use porthole_tests::plain::Boot;
 use porthole_tests::service::configuration;
@@ -29,10 +29,13 @@ fn wish(boot: Boot, model: &str) -> Result<Wish> {
 
 /// Boots something on both adapters, and waits until both show the same, which is more than nothing.
 fn same(name: &str, boot: Boot, model: &str) -> Result<()> {
+    same_of(name, &wish(boot, model)?)
+}
+
+fn same_of(name: &str, wish: &Wish) -> Result<()> {
     let (service, capture) = service()?;
-    let wish = wish(boot, model)?;
-    let mut judge = judge(service.folder(), &wish, JUDGE)?;
-    let mut guest = AdapterGuest::power_on(&service, "ivi", &wish)?;
+    let mut judge = judge(service.folder(), wish, JUDGE)?;
+    let mut guest = AdapterGuest::power_on(&service, "ivi", wish)?;
     let mut last = None;
     // QEMU's picture is taken anew each time: a cursor blinks in it. What stays the same for a while is
     // the firmware's last word.
@@ -65,4 +68,15 @@ fn each_model_shows_the_firmwares_text() -> Result<()> {
         same(&format!("vga-model-{model}"), Boot::Firmware, model)?;
     }
     Ok(())
+}
+
+/// UEFI firmware has a driver of its own and needs no ROM.
+#[test]
+#[ignore = "needs the newest QEMU and OVMF, which are downloaded"]
+fn uefi_firmwares_text_is_that_of_qemus_adapter() -> Result<()> {
+    let code = packages::unpacked("ovmf")?.join("usr/share/OVMF/OVMF_CODE_4M.fd");
+    let mut wish = Wish::new(Boot::Firmware).device(&["--size", "1024x600", "--rom", "none"]);
+    let drive = format!("if=pflash,unit=0,format=raw,readonly=on,file={}", code.display());
+    wish.machine = ["-machine", "q35", "-drive", &drive].map(str::to_owned).to_vec();
+    same_of("vga-uefi", &wish)
 }

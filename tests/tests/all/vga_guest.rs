@@ -134,3 +134,25 @@ fn an_idle_guest_costs_next_to_nothing() -> Result<()> {
     assert!(woken <= 4 * seconds + 4, "{woken} times in {seconds} s");
     guest.end()
 }
+
+#[test]
+#[ignore = "needs the newest QEMU"]
+fn two_heads_are_two_layers() -> Result<()> {
+    let (left, right) = ((0, 0, 640, 480), (640, 100, 512, 384));
+    let scene = Scene::new("main", 1280, 720).layer("ivi", left, Pattern::Noise, 1);
+    let scene = scene.layer("second", right, Pattern::Bars, 2);
+    let text = configuration(std::slice::from_ref(&scene))
+        .replace("guest = \"second\"\n", "guest = \"ivi\"\nscanout = 1\n")
+        .replace("[[guest]]\nname = \"second\"\n", "")
+        .replace("[[guest]]\nname = \"ivi\"\n", "[[guest]]\nname = \"ivi\"\nscanouts = 2\n");
+    let service = Service::start_with(&text)?;
+    let capture = Capture::start(&service.socket("viewer")?, "main")?;
+    let wish = Wish::new(Boot::Guest(None)).device(&["--scanouts", "2"]);
+    let mut guest = AdapterGuest::power_on(&service, "ivi", &wish)?;
+    guest.machine.line().wait_for("STATE up")?;
+    guest.machine.order(&draw(Pattern::Noise, 1))?;
+    let (head, pattern, seed) = (1, Pattern::Bars, 2);
+    guest.machine.order(&Order::Draw { head, pattern, seed, area: None })?;
+    capture.expect("vga-heads", &scene.picture(), GUEST)?;
+    guest.end()
+}

@@ -6,16 +6,15 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
 use calloop::channel::Sender;
-use porthole_client::present::{self, Display, Guest, GuestState, Numbers, Told};
+use porthole_client::present::{self, Display, Guest, GuestState, Told};
 use porthole_client::resizes::Resizes;
-use porthole_device::{Desk, GpuPort, Inputs, OpenError, Presenter, input_of, shape, trace};
+use porthole_device::{Desk, Diary, GpuPort, Inputs, OpenError, Presenter, input_of, shape, trace};
 use porthole_gpu_device::{Event, Options, Quotas};
 use porthole_trace::{Event as Record, Tap, Tracer};
 use porthole_vhost_device::{Address, Endpoint, Fault, Server, Turn};
 
 use super::Failure;
 use crate::cli::Cli;
-use crate::diary::Diary;
 
 /// Names a device.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -152,7 +151,7 @@ impl Devices {
         }
         self.unplug();
         self.report();
-        if let Some(numbers) = self.diary.say(now, self.numbers()) {
+        if let Some(numbers) = self.diary.say(now, self.port.numbers(self.server.kicks())) {
             self.presenter.say(numbers);
         }
         let Self { server, port, .. } = self;
@@ -186,23 +185,6 @@ impl Devices {
     /// What the GPU did in its life, for the log.
     pub(super) fn statistics(&self) -> porthole_gpu_device::Statistics {
         self.port.gpu.statistics()
-    }
-
-    /// The same for the compositor.
-    fn numbers(&self) -> Numbers {
-        let (done, most) = (self.statistics(), self.port.most_bytes());
-        let resources = u64::try_from(done.resources).unwrap_or(u64::MAX);
-        Numbers([
-            done.commands,
-            done.errors,
-            done.frames,
-            done.copies.transfer,
-            done.copies.repair,
-            self.kicks(),
-            resources,
-            done.bytes,
-            most,
-        ])
     }
 
     /// How often the guest has kicked the GPU's queues.

@@ -11,7 +11,7 @@ const INTERVAL: Duration = Duration::from_secs(1);
 
 /// What was said, and when.
 #[derive(Debug, Default)]
-pub(crate) struct Diary {
+pub struct Diary {
     said: Numbers,
     at: Option<Instant>,
     /// Something has changed since.
@@ -20,7 +20,7 @@ pub(crate) struct Diary {
 
 impl Diary {
     /// What is to be said now, if anything is.
-    pub(crate) fn say(&mut self, now: Instant, numbers: Numbers) -> Option<Numbers> {
+    pub fn say(&mut self, now: Instant, numbers: Numbers) -> Option<Numbers> {
         self.owes = self.said != numbers;
         if !self.owes || self.rest().is_some_and(|rest| now < rest) {
             return None;
@@ -30,7 +30,8 @@ impl Diary {
     }
 
     /// When something is to be said; none while there is nothing.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
         self.rest().filter(|_| self.owes)
     }
 
