@@ -96,6 +96,11 @@ pub(crate) fn begin_chunk(chunk: &mut Vec<u8>, time_us: u64) {
     chunk.extend(time_us.to_le_bytes());
 }
 
+/// Whether a chunk is not too long for its head.
+pub(crate) const fn fits(chunk: &[u8]) -> bool {
+    chunk.len() <= MAX_CHUNK + CHUNK_HEAD
+}
+
 /// Writes a chunk's head. Nothing that is too long gets one.
 pub(crate) fn finish_chunk(chunk: &mut [u8]) -> bool {
     let Some((head, body)) = chunk.split_first_chunk_mut::<CHUNK_HEAD>() else { return false };

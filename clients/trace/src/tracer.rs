@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use crate::event::Event;
-use crate::format::{PIECE, Record, Start, append, begin_chunk, finish_chunk, head};
+use crate::format::{PIECE, Record, Start, append, begin_chunk, fits, head};
 use crate::writer::{Shared, Writer};
 
 /// A chunk goes to the writer when it has so many bytes, or at the end of the turn.
@@ -158,12 +158,12 @@ impl Inner {
     }
 
     fn send(&self, buffer: &mut Buffer) {
-        let mut chunk = std::mem::take(&mut buffer.chunk);
+        let chunk = std::mem::take(&mut buffer.chunk);
         let records = std::mem::take(&mut buffer.records);
         let length = chunk.len();
         let queued = self.shared.queued.load(Ordering::Relaxed);
-        let fits = queued.saturating_add(length) <= self.limits.queued;
-        let sent = fits && finish_chunk(&mut chunk) && {
+        let fits = fits(&chunk) && queued.saturating_add(length) <= self.limits.queued;
+        let sent = fits && {
             self.shared.queued.fetch_add(length, Ordering::Relaxed);
             let sent = buffer.chunks.as_ref().is_some_and(|to| to.try_send(chunk).is_ok());
             if !sent {
