@@ -73,7 +73,7 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
             .map_err(|error| Failure::System("writing to standard output", error));
     }
     if let Some(Task::Replay(options)) = &cli.task {
-        return replay::run(options).map_err(Failure::Replay);
+        return replay::run(options, !cli.no_sandbox).map_err(Failure::Replay);
     }
     // Inherited descriptors are taken over before anything else is opened.
     let ready =

@@ -1,9 +1,11 @@
 //! `porthole-gpu replay`: the devices of a trace do again what they did, without a guest.
 
+mod confine;
 mod gpu;
 mod inputs;
 mod list;
 mod memory;
+mod output;
 mod report;
 mod screen;
 mod show;
@@ -19,6 +21,7 @@ use porthole_trace::{Event, ReadError, Reader, Start};
 
 use self::gpu::GpuReplay;
 use self::inputs::InputReplay;
+use self::output::Output;
 use self::report::Report;
 use self::show::Show;
 
@@ -125,9 +128,16 @@ enum Progress {
     Ended,
 }
 
-pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+pub(crate) fn run(options: &Options, sandbox: bool) -> Result<(), Failure> {
     let broken = |error| Failure::Trace(options.file.clone(), error);
     let file = File::open(&options.file).map_err(|error| broken(error.into()))?;
+    let output = options.picture.as_deref().map(Output::open).transpose();
+    let output = output.map_err(|error| Failure::System("--picture", error))?;
+    // A trace may come from anybody, and holds what a guest said.
+    if sandbox {
+        confine::confine(options.wayland.as_deref(), options.picture.as_deref())
+            .map_err(|error| Failure::System("starting the connector", error))?;
+    }
     let (start, reader) = Reader::open(BufReader::new(file)).map_err(broken)?;
     if options.list {
         return list::run(&start, reader, io::stdout().lock()).map_err(broken);
@@ -148,7 +158,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
             break;
         }
     }
-    let differences = replay.finish(options)?;
+    let differences = replay.finish(options, output)?;
     // The last pictures stay for whoever looks at them.
     while show.is_on() && !show.turn(None)? {}
     if differences > 0 { Err(Failure::Different(differences)) } else { Ok(()) }
@@ -227,7 +237,7 @@ impl Replay {
     }
 
     /// Tells what came of it, and how much differed.
-    fn finish(&mut self, options: &Options) -> Result<u64, Failure> {
+    fn finish(&mut self, options: &Options, output: Option<Output>) -> Result<u64, Failure> {
         let reader = self.source.borrow();
         let gpu = self.devices.iter_mut().find_map(|device| match device {
             Replayed::Gpu(gpu) => Some(gpu),
@@ -237,10 +247,11 @@ impl Replay {
             if options.until.is_none() {
                 gpu.finish(&mut self.report);
             }
-            if let Some(path) = &options.picture {
+            if let Some(output) = output {
                 let screen = gpu.screen(options.scanout);
                 let screen = screen.ok_or(Failure::NoPicture(options.scanout))?;
-                screen.write(path).map_err(|error| Failure::System("--picture", error))?;
+                let written = output.write(|file| screen.write(file));
+                written.map_err(|error| Failure::System("--picture", error))?;
             }
         }
         let output = io::stdout().lock();

@@ -124,6 +124,13 @@ impl Sandbox {
         held
     }
 
+    /// The same for a tool that a person runs: what holds is told only to who wants to know more.
+    pub fn enter_tool(self) -> Held {
+        let held = self.apply();
+        tracing::debug!("sandbox: {held}");
+        held
+    }
+
     pub(crate) fn apply(self) -> Held {
         self.lower_limits();
         let landlock = match self.files.restrict() {
@@ -181,8 +188,7 @@ pub fn confine_tool() {
     let everywhere = Path::new("/");
     let calls = [Calls::Sockets, Calls::Connect, Calls::Files, Calls::Terminal];
     let sandbox = calls.into_iter().fold(Sandbox::new(), Sandbox::calls);
-    let held = sandbox.connecting().write(everywhere).apply();
-    tracing::debug!("sandbox: {held}");
+    sandbox.connecting().write(everywhere).enter_tool();
 }
 
 /// Whether this kernel knows which TCP port a process may connect to.

@@ -79,6 +79,8 @@ fn a_trace_is_done_again_without_its_guest() -> Result<()> {
     command.stdout(std::process::Stdio::null());
     let mut shown = Process::start("replay", service.folder(), &mut command)?;
     capture.expect("replayed", &picture, GUEST)?;
+    // It reads what may come from anybody, and can do nothing but that.
+    assert_eq!((shown.status("NoNewPrivs")?, shown.status("Seccomp")?), (1, 2));
     assert!(shown.terminate()?.success());
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! What one display shows.
 
-use std::io;
-use std::path::Path;
+use std::fs::File;
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use image::{ImageFormat, RgbImage};
@@ -66,7 +66,7 @@ impl Screen {
     }
 
     /// Writes the picture as PNG.
-    pub(super) fn write(&self, path: &Path) -> io::Result<()> {
+    pub(super) fn write(&self, file: &File) -> io::Result<()> {
         let Size { width, height } = self.size;
         let rgb = self.pixels.chunks_exact(PIXEL).flat_map(|pixel| {
             let [red, green, blue, _] = self.format.rgba(pixel).unwrap_or_default();
@@ -74,6 +74,9 @@ impl Screen {
         });
         let image = RgbImage::from_raw(width, height, rgb.collect());
         let image = image.ok_or_else(|| io::Error::other("the picture is cut short"))?;
-        image.save_with_format(path, ImageFormat::Png).map_err(io::Error::other)
+        let mut bytes = io::Cursor::new(Vec::new());
+        image.write_to(&mut bytes, ImageFormat::Png).map_err(io::Error::other)?;
+        let mut file = file;
+        file.write_all(bytes.get_ref())
     }
 }
