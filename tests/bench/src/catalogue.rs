@@ -7,7 +7,7 @@ use porthole_rig::Result;
 
 use crate::compositor::Kind;
 use crate::measure::{self, Bench, Samples};
-use crate::path::{Many, Question};
+use crate::path::{Load, Many, Metric, Question};
 use crate::scene::Scene;
 
 /// What the number of the service should be.
@@ -50,6 +50,8 @@ pub(crate) enum Work {
     Alone(fn(&Bench) -> Result<Samples>),
     /// From runs of a guest, which several rows share.
     Path(Question),
+    /// From runs of a guest with a trace and without.
+    Trace(Load, Metric),
     /// From so many guests on one port.
     Many(usize, Many),
 }
@@ -60,6 +62,7 @@ impl Benchmark {
         match self.measure {
             Work::Alone(measure) => measure(bench),
             Work::Path(question) => crate::path::measure(bench, question),
+            Work::Trace(load, metric) => crate::path::measure_trace(bench, load, metric),
             Work::Many(count, many) => crate::path::measure_many(bench, count, many),
         }
     }

@@ -71,6 +71,8 @@ impl Coding {
 pub(crate) struct Path {
     systems: BTreeMap<Who, std::result::Result<System, String>>,
     runs: BTreeMap<(Load, Coding), Runs>,
+    /// With a trace, and without.
+    traced: BTreeMap<Load, Runs>,
     crowd: Option<Crowd>,
     crowds: BTreeMap<usize, Vec<Together>>,
     /// The number of the next run's first frame.
@@ -89,7 +91,7 @@ pub(crate) fn measure(bench: &Bench, question: Question) -> Result<Samples> {
     let mut samples = Samples::default();
     let key = (question.load, question.coding);
     if !path.runs.contains_key(&key) {
-        let runs = path.run(bench, question.load, question.coding);
+        let runs = path.run(bench, question.load, question.coding, &Who::ALL);
         for (who, outcome) in &runs {
             samples.note(describe(*who, outcome));
         }
@@ -103,6 +105,28 @@ pub(crate) fn measure(bench: &Bench, question: Question) -> Result<Samples> {
             Err(error) if *who == Who::Porthole => return Err(error),
             Err(error) => samples.note(format!("{} failed: {error}", who.name())),
         }
+    }
+    Ok(samples)
+}
+
+/// What a trace costs: in each round, a number of the run with one as part of that without.
+pub(crate) fn measure_trace(bench: &Bench, load: Load, metric: Metric) -> Result<Samples> {
+    let mut path = bench.path.borrow_mut();
+    let mut samples = Samples::default();
+    if !path.traced.contains_key(&load) {
+        let runs = path.run(bench, load, Coding::Raw, &Who::TRACED);
+        for (who, outcome) in &runs {
+            samples.note(describe(*who, outcome));
+        }
+        path.traced.insert(load, runs);
+    }
+    let answer = |(_, outcome): &(_, std::result::Result<Outcome, String>)| -> Result<f64> {
+        let outcome = outcome.as_ref().map_err(|error| RigError::failed(error.clone()))?;
+        Ok(metric.of(outcome)?.unwrap_or(f64::NAN))
+    };
+    for round in path.traced.get(&load).into_iter().flat_map(|runs| runs.as_chunks::<2>().0) {
+        let [without, with] = round;
+        samples.add(Who::Porthole.name(), answer(with)? / answer(without)?);
     }
     Ok(samples)
 }
@@ -202,10 +226,10 @@ impl Path {
         system.as_mut().map_err(|error| error.clone())
     }
 
-    fn run(&mut self, bench: &Bench, load: Load, coding: Coding) -> Runs {
+    fn run(&mut self, bench: &Bench, load: Load, coding: Coding, whose: &[Who]) -> Runs {
         let mut runs = Vec::new();
         for round in 1..=bench.rounds {
-            for who in Who::ALL {
+            for who in whose.iter().copied() {
                 let first = self.next;
                 self.next = self.next.wrapping_add(MOST_FRAMES) & 0xff_ffff;
                 let outcome = self.system(who).and_then(|system| {

@@ -51,6 +51,12 @@ pub(super) const ALL: &[Benchmark] = &[
         Metric::Interrupts,
     ),
     row("guest.draws.kicks", "guest's window moves", Load::Draws, Coding::Raw, Metric::Kicks),
+    traced("trace.small.latency", "64×64 at 60 Hz", Load::Small, MIDDLE),
+    traced("trace.small.cpu", "64×64 at 60 Hz", Load::Small, Metric::Cost),
+    traced("trace.window.latency", "400×300 moves", Load::Window, MIDDLE),
+    traced("trace.window.cpu", "400×300 moves", Load::Window, Metric::Cost),
+    traced("trace.film.latency", "1920×1080 at 30 Hz", Load::Film, MIDDLE),
+    traced("trace.film.cpu", "1920×1080 at 30 Hz", Load::Film, Metric::Cost),
     many("guests.1.latency", "one guest of a small picture", 1, Many::Latency(0.5)),
     many("guests.1.p99", "one guest of a small picture", 1, Many::Latency(0.99)),
     many("guests.1.cpu", "one guest of a small picture", 1, Many::Cost),
@@ -65,6 +71,12 @@ pub(super) const ALL: &[Benchmark] = &[
     many("guests.16.memory", "each of sixteen guests", 16, Many::Memory),
     many("guests.16.restart", "the service dies, sixteen guests are back", 16, Many::Restart),
 ];
+
+/// As part of the same without a trace; noise of a run is larger than 5 %, so the rounds' middle counts.
+const fn traced(id: &'static str, what: &'static str, load: Load, metric: Metric) -> Benchmark {
+    let (goal, measure) = (Goal::AtMost(1.05), Work::Trace(load, metric));
+    Benchmark { id, unit: "×", what, goal, pick: Pick::Median, measure }
+}
 
 const fn many(id: &'static str, what: &'static str, count: usize, many: Many) -> Benchmark {
     let (unit, goal, pick) = match many {

@@ -86,7 +86,7 @@ impl Crowd {
             let (name, _, size) = place(number);
             let folder = self.folder.path().join(&name);
             std::fs::create_dir(&folder).at("make", &folder)?;
-            let (device, mut machine) = self.service.device(&folder, &name, size)?;
+            let (device, mut machine) = self.service.device(&folder, &name, size, None)?;
             machine.memory = MEMORY;
             self.guests.push((Guest::power_on(&folder, &name, machine)?, device));
         }

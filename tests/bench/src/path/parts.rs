@@ -15,6 +15,9 @@ use super::stamps::Stamps;
 /// The port's size everywhere.
 pub(crate) const SIZE: (u32, u32) = (1920, 1080);
 
+/// Mebibytes that a trace may have: more than any run makes.
+const TRACE_LIMIT: &str = "16384";
+
 /// A guest's layer: its name, place and size on the port.
 pub(crate) type Place = (String, (u32, u32), (u32, u32));
 
@@ -57,12 +60,13 @@ impl Service {
         Ok(Program::start_ready("porthole-vnc", &self.folder, command)?.0)
     }
 
-    /// Starts a guest's device in a folder, and tells the machine that uses it.
+    /// Starts a guest's device in a folder, with a trace or without, and tells the machine that uses it.
     pub(crate) fn device(
         &self,
         folder: &Path,
         name: &str,
         (width, height): (u32, u32),
+        trace: Option<&Path>,
     ) -> Result<(Program, Machine)> {
         let part = |name: &str| folder.join(format!("{name}.sock"));
         let mut command = built("porthole-gpu")?;
@@ -70,6 +74,9 @@ impl Service {
         command.arg("--socket").arg(part("gpu")).arg("--wayland").arg(self.socket(name)?);
         command.arg("--keyboard-socket").arg(part("keyboard"));
         command.arg("--tablet-socket").arg(part("tablet"));
+        if let Some(trace) = trace {
+            command.args(["--trace-limit", TRACE_LIMIT]).arg("--trace").arg(trace);
+        }
         let (device, _) = Program::start_ready("porthole-gpu", folder, command)?;
         let mut machine =
             Machine::new(folder).vhost_user("gpu", "vhost-user-gpu-pci", &part("gpu"));

@@ -24,15 +24,19 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Who {
     Porthole,
+    /// The same, with a trace of all that the guest does.
+    Traced,
     Qemu,
 }
 
 impl Who {
     pub(crate) const ALL: [Self; 2] = [Self::Porthole, Self::Qemu];
+    pub(crate) const TRACED: [Self; 2] = [Self::Porthole, Self::Traced];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Porthole => "porthole",
+            Self::Traced => "traced",
             Self::Qemu => "qemu",
         }
     }
@@ -74,10 +78,11 @@ impl System {
         let vnc = path.join("vnc.sock");
         let (machine, ours) = match who {
             Who::Qemu => (plain(path, &vnc), None),
-            Who::Porthole => {
+            Who::Porthole | Who::Traced => {
                 let service = Service::start(path, &[("guest".to_owned(), (0, 0), SIZE)])?;
                 let server = service.vnc(&vnc)?;
-                let (device, machine) = service.device(path, "guest", SIZE)?;
+                let trace = (who == Who::Traced).then(|| path.join("trace"));
+                let (device, machine) = service.device(path, "guest", SIZE, trace.as_deref())?;
                 (machine, Some(Ours { device, server, service }))
             }
         };
