@@ -236,6 +236,21 @@ impl Board {
         }
     }
 
+    /// A line of text that the guest says.
+    ///
+    /// # Errors
+    /// When none comes.
+    pub fn line(&self) -> Result<String, String> {
+        let mut line = String::new();
+        loop {
+            match self.wait(1)?.first() {
+                Some(b'\n') => return Ok(line),
+                Some(byte) => line.push(char::from(*byte)),
+                None => {}
+            }
+        }
+    }
+
     /// What was written to and read from the VGA's ports since the last time.
     pub fn take_log(&self) -> String {
         std::mem::take(&mut lock(&self.devices).log)

@@ -153,6 +153,32 @@ impl Judge {
         Pixels::of_ppm(&bytes).ok_or_else(|| format!("{name} is no picture"))
     }
 
+    /// Presses a key, by the name that QEMU gives it.
+    ///
+    /// # Errors
+    /// When QEMU knows no such key.
+    pub(crate) fn press(&mut self, key: &str) -> Result<(), String> {
+        self.ask(&format!(
+            r#"{{"execute": "send-key", "arguments": {{"keys": [{{"type": "qcode", "data": "{key}"}}]}}}}"#
+        ))
+        .map(drop)
+    }
+
+    /// A line of text that the guest says.
+    ///
+    /// # Errors
+    /// When none comes.
+    pub(crate) fn line(&mut self) -> Result<String, String> {
+        let mut line = String::new();
+        loop {
+            match self.wait(1)?.first() {
+                Some(b'\n') => return Ok(line),
+                Some(byte) => line.push(char::from(*byte)),
+                None => {}
+            }
+        }
+    }
+
     fn greeting(&mut self) -> Result<(), String> {
         let mut line = String::new();
         self.monitor.read_line(&mut line).map(drop).map_err(|error| error.to_string())

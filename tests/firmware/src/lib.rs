@@ -10,6 +10,7 @@ mod devices;
 mod judge;
 mod monitor;
 mod pair;
+pub mod program;
 pub mod sectors;
 pub mod sweep;
 

@@ -14,7 +14,7 @@ use crate::judge::Judge;
 /// What a sector says when it has drawn.
 const DRAWN: u8 = b'R';
 /// Where a PC's BIOS puts the memory of its display.
-const BARS: Bars = Bars { memory: 0xfd00_0000, registers: 0xfebf_0000 };
+pub(crate) const BARS: Bars = Bars { memory: 0xfd00_0000, registers: 0xfebf_0000 };
 /// Looks within which everything has blinked once.
 const LOOKS: u32 = 6;
 const PHASE: u64 = 300_000_000;

@@ -18,6 +18,7 @@ pub mod kms;
 pub mod modules;
 pub mod packages;
 pub mod plain;
+pub mod program;
 pub mod progress;
 pub mod qemu;
 pub mod roots;

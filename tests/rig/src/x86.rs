@@ -127,6 +127,23 @@ impl Code {
         Place(self.places.len() - 1)
     }
 
+    /// Bytes so far.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// The address of a place, as two bytes: an operand, or data.
+    pub fn address(&mut self, place: Place) -> &mut Self {
+        self.hole(&[], place, Kind::Address)
+    }
+
     /// Instructions without operands, or data, as they are.
     pub fn raw(&mut self, bytes: &[u8]) -> &mut Self {
         self.bytes.extend_from_slice(bytes);

@@ -1,7 +1,7 @@
 //! A real VGA BIOS on our device, and on QEMU's.
 
 use porthole_firmware::sectors::SECTORS;
-use porthole_firmware::{Check, Peer, sweep};
+use porthole_firmware::{Check, Peer, program, sweep};
 use porthole_rig::cache;
 
 /// What there is to compare, at least: a BIOS of another release may have a mode more or less.
@@ -48,4 +48,10 @@ fn boot_sectors_draw_on_our_vga_what_they_drew_on_qemus() {
         .filter_map(|sector| Some(format!("{}: {}", sector.name, sector.run(&rom, &folder).err()?)))
         .collect();
     assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+#[test]
+fn a_program_that_is_not_linux_draws_in_every_kind_of_mode() {
+    let folder = tempfile::tempdir().unwrap();
+    program::run(&Peer::of(None).unwrap(), folder.path()).unwrap();
 }
