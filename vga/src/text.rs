@@ -214,21 +214,44 @@ impl Cells {
             .cursor
             .filter(|shape| (u32::from(shape.first)..=u32::from(shape.last)).contains(&scan));
         let cursor = cursor.map(|_| self.phase.place);
-        let width = usize::try_from(text.cell_width).unwrap_or(8);
-        let line = usize::try_from(scan).unwrap_or(0) % GLYPH;
+        let line = Line { text, band, shown, cursor, scan, colours };
+        match text.cell_width {
+            9 => self.draw_cells(&line, out.as_chunks_mut::<9>().0),
+            16 => self.draw_cells(&line, out.as_chunks_mut::<16>().0),
+            _ => self.draw_cells(&line, out.as_chunks_mut::<8>().0),
+        }
+        usize::try_from(band.pan).unwrap_or(0)
+    }
+
+    /// Draws one line of all cells of a band, each of so many pixels.
+    fn draw_cells<const WIDTH: usize>(&self, line: &Line<'_>, out: &mut [[u32; WIDTH]]) {
+        let Line { text, band, shown, cursor, scan, colours } = *line;
+        let row = usize::try_from(scan).unwrap_or(0) % GLYPH;
         let [first_font, second_font] = &self.fonts;
-        for ((cell, shown), out) in (band.cell..).zip(shown).zip(out.chunks_exact_mut(width)) {
+        for ((cell, shown), out) in (band.cell..).zip(shown).zip(out) {
             let [character, attribute] = shown.word.to_le_bytes();
             let font = if attribute >> 3 & 1 == 0 { first_font } else { second_font };
             let underlined = text.underline == Some(scan) && attribute & 0x77 == 0x01;
             let full = underlined || cursor == Some(cell);
-            let glyph = if full { 0xff } else { at(font, usize::from(character) * GLYPH + line) };
+            let glyph = if full { 0xff } else { at(font, usize::from(character) * GLYPH + row) };
             let joins = (text.first_doubled..=LAST_DOUBLED).contains(&character);
             let doubled = full || joins && shown.style.line_graphics;
             draw_cell(glyph, doubled, paint(shown.style, attribute, colours), out);
         }
-        usize::try_from(band.pan).unwrap_or(0)
     }
+}
+
+/// One line of a band, to be drawn.
+#[derive(Clone, Copy)]
+struct Line<'a> {
+    text: &'a Text,
+    band: &'a Band,
+    shown: &'a [Shown],
+    /// The cell of the cursor, if it is on this line.
+    cursor: Option<u32>,
+    /// The line of the characters.
+    scan: u32,
+    colours: &'a [u32; 256],
 }
 
 /// The colours of an attribute.
@@ -242,28 +265,26 @@ fn paint(style: Style, attribute: u8, colours: &[u32; 256]) -> (u32, u32) {
     (if hidden { back } else { fore }, back)
 }
 
-/// Draws one line of one character.
-#[inline]
-fn draw_cell(glyph: u8, doubled: bool, (fore, back): (u32, u32), out: &mut [u32]) {
-    let masks = at(&DOTS, glyph);
-    if let Some(out) = out.first_chunk_mut::<8>() {
-        for (out, mask) in out.iter_mut().zip(masks) {
-            *out = back ^ (fore ^ back) & mask;
+/// Draws one line of one character: 8 pixels, 9, or each one twice.
+#[inline(always)]
+fn draw_cell<const WIDTH: usize>(
+    glyph: u8,
+    doubled: bool,
+    (fore, back): (u32, u32),
+    out: &mut [u32; WIDTH],
+) {
+    let dots = at(&DOTS, glyph).map(|mask| back ^ (fore ^ back) & mask);
+    if WIDTH == 16 {
+        for (pair, dot) in out.as_chunks_mut::<2>().0.iter_mut().zip(dots) {
+            *pair = [dot; 2];
         }
+        return;
     }
-    match out.len() {
-        9 => {
-            let last = if doubled && glyph & 1 != 0 { fore } else { back };
-            if let Some(out) = out.last_mut() {
-                *out = last;
-            }
+    if let Some((first, rest)) = out.split_first_chunk_mut::<8>() {
+        *first = dots;
+        if let [ninth] = rest {
+            *ninth = if doubled && glyph & 1 != 0 { fore } else { back };
         }
-        16 => {
-            for (pair, mask) in out.as_chunks_mut::<2>().0.iter_mut().zip(masks) {
-                *pair = [back ^ (fore ^ back) & mask; 2];
-            }
-        }
-        _ => {}
     }
 }
 

@@ -1,6 +1,6 @@
 //! Video memory, which belongs to the owner of the device.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::cell::Cell;
 
 /// Granularity of everything in video memory: one byte of each of the four planes.
 pub(crate) const CELL: u32 = 4;
@@ -69,9 +69,10 @@ impl<V: Vram + ?Sized> Vram for &V {
     }
 }
 
-/// Video memory of this process, for tests and for machines that trap every access.
+/// Video memory of this process, for tests and for machines that trap every access: nobody else writes
+/// it, so its words are plain ones, which are copied as fast as the machine can.
 pub struct Memory {
-    cells: Vec<AtomicU32>,
+    cells: Vec<Cell<u32>>,
 }
 
 impl std::fmt::Debug for Memory {
@@ -84,10 +85,10 @@ impl Memory {
     /// So many bytes, all zero; rounded down to four.
     #[must_use]
     pub fn new(bytes: u32) -> Self {
-        Self { cells: (0..bytes / CELL).map(|_| AtomicU32::new(0)).collect() }
+        Self { cells: (0..bytes / CELL).map(|_| Cell::new(0)).collect() }
     }
 
-    fn cell(&self, cell: u32) -> Option<&AtomicU32> {
+    fn cell(&self, cell: u32) -> Option<&Cell<u32>> {
         self.cells.get(usize::try_from(cell).ok()?)
     }
 }
@@ -105,17 +106,17 @@ impl Vram for Memory {
     fn store(&self, at: u32, value: u8) {
         let Some(cell) = self.cell(at / CELL) else { return };
         let shift = 8 * (at % CELL);
-        let kept = cell.load(Ordering::Relaxed) & !(0xff << shift);
-        cell.store(kept | u32::from(value) << shift, Ordering::Relaxed);
+        let kept = cell.get() & !(0xff << shift);
+        cell.set(kept | u32::from(value) << shift);
     }
 
     fn load_cell(&self, cell: u32) -> u32 {
-        self.cell(cell).map_or(0, |cell| cell.load(Ordering::Relaxed))
+        self.cell(cell).map_or(0, Cell::get)
     }
 
     fn store_cell(&self, cell: u32, value: u32) {
         if let Some(cell) = self.cell(cell) {
-            cell.store(value, Ordering::Relaxed);
+            cell.set(value);
         }
     }
 
@@ -132,7 +133,7 @@ impl Vram for Memory {
         let mut words = rest.chunks_exact_mut(CELL as usize);
         let mut last = at;
         for (word, cell) in words.by_ref().zip(cells) {
-            word.copy_from_slice(&cell.load(Ordering::Relaxed).to_le_bytes());
+            word.copy_from_slice(&cell.get().to_le_bytes());
             last += CELL;
         }
         for byte in words.into_remainder() {
