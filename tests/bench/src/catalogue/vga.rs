@@ -1,27 +1,45 @@
 //! What is measured of our VGA.
 
 use super::{Benchmark, Goal, Pick, Work};
-use crate::measure::vga::{self, Scene};
+use crate::measure::vga::{self, Peer, Scene};
 
 /// All of it.
 pub(super) const ALL: &[Benchmark] = &[
-    picture("vga.text", "80×25 characters, all drawn", Goal::OfPeer(0.25), |bench| {
-        vga::picture(bench, Scene::Text)
+    picture("vga.text", "80×25 characters, beside a screendump", Goal::OfPeer(0.25), |bench| {
+        vga::picture(bench, Scene::Text, Peer::Screendump)
     }),
-    picture("vga.planar", "640×480 of 16 colours", Goal::OfPeer(0.25), |bench| {
-        vga::picture(bench, Scene::Planar)
+    picture("vga.text.drawn", "the same beside QEMU's drawing alone", Goal::Known, |bench| {
+        vga::picture(bench, Scene::Text, Peer::Drawing)
     }),
-    picture("vga.bytes", "320×200 of 256 colours, doubled", Goal::OfPeer(1.0), |bench| {
-        vga::picture(bench, Scene::Bytes)
+    picture(
+        "vga.planar",
+        "640×480 of 16 colours, beside a screendump",
+        Goal::OfPeer(0.25),
+        |bench| vga::picture(bench, Scene::Planar, Peer::Screendump),
+    ),
+    picture("vga.planar.drawn", "the same beside QEMU's drawing alone", Goal::Known, |bench| {
+        vga::picture(bench, Scene::Planar, Peer::Drawing)
     }),
-    picture("vga.palette", "1920×1080 of 256 colours", Goal::OfPeer(1.0), |bench| {
-        vga::picture(bench, Scene::Dispi(8))
+    picture(
+        "vga.bytes",
+        "320×200 of 256 colours, beside a screendump",
+        Goal::OfPeer(0.25),
+        |bench| vga::picture(bench, Scene::Bytes, Peer::Screendump),
+    ),
+    picture(
+        "vga.palette",
+        "1920×1080 of 256 colours, beside a screendump",
+        Goal::OfPeer(0.25),
+        |bench| vga::picture(bench, Scene::Dispi(8), Peer::Screendump),
+    ),
+    picture("vga.palette.drawn", "the same beside QEMU's drawing alone", Goal::Known, |bench| {
+        vga::picture(bench, Scene::Dispi(8), Peer::Drawing)
     }),
-    picture("vga.rgb16", "1920×1080 of 16 bits", Goal::Known, |bench| {
-        vga::picture(bench, Scene::Dispi(16))
+    picture("vga.rgb16", "1920×1080 of 16 bits, beside a screendump", Goal::Known, |bench| {
+        vga::picture(bench, Scene::Dispi(16), Peer::Screendump)
     }),
-    picture("vga.rgb24", "1920×1080 of 24 bits", Goal::Known, |bench| {
-        vga::picture(bench, Scene::Dispi(24))
+    picture("vga.rgb24", "1920×1080 of 24 bits, beside a screendump", Goal::Known, |bench| {
+        vga::picture(bench, Scene::Dispi(24), Peer::Screendump)
     }),
     picture("vga.rgb32", "1920×1080 of 32 bits, beside a copy", Goal::OfPeer(1.2), vga::copied),
     look("vga.idle.text", "a look at text that stays", |bench| vga::idle(bench, Scene::Text)),

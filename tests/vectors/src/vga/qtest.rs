@@ -110,6 +110,22 @@ impl Qemu {
         Ok(file)
     }
 
+    /// Has it draw what is shown now, and nothing more: a file that cannot be is asked for, which QEMU
+    /// finds out when it has drawn.
+    ///
+    /// # Errors
+    /// When QEMU is gone.
+    pub fn draw(&mut self) -> Result<(), String> {
+        let nowhere = "/dev/null/nowhere";
+        let command =
+            format!(r#"{{"execute": "screendump", "arguments": {{"filename": "{nowhere}"}}}}"#);
+        match self.monitor(&command) {
+            Ok(()) => Err("QEMU wrote a file that cannot be".to_owned()),
+            Err(why) if why.contains("\"error\"") => Ok(()),
+            Err(why) => Err(why),
+        }
+    }
+
     /// Its process.
     #[must_use]
     pub fn process(&self) -> u32 {
