@@ -148,7 +148,8 @@ impl State {
     }
 
     fn over(&mut self, end: Result<(), Failure>) {
-        if let (Ok(()), Some(session)) = (&end, &self.session) {
+        // Several connections may close in one turn.
+        if let (Ok(()), Some(session), None) = (&end, &self.session, &self.end) {
             let line = session.statistics.json();
             tracing::info!(socket = session.guest, "the VM has ended {line}");
         }
