@@ -84,9 +84,9 @@ impl State {
 
     /// A port's screen shows the frame that it was given last.
     pub(crate) fn flipped(&mut self, id: PortId, at: Duration, sequence: u32) {
-        if let Some(port) = self.ports.get_mut(id) {
-            port.screen.shown();
-        }
+        // An earlier run's last frame may be told to this one.
+        let Some(port) = self.ports.get_mut(id).filter(|port| port.flip.is_some()) else { return };
+        port.screen.shown();
         self.end_flip(id, Shown::Flipped { at, sequence });
     }
 

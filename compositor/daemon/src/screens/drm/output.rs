@@ -26,6 +26,9 @@ pub(crate) struct Output {
     offered: Vec<Mode>,
     buffers: Vec<Buffer>,
     memory: Swapped<framebuffer::Handle>,
+    /// Which buffer is on the screen, and which was handed over last.
+    visible: Option<framebuffer::Handle>,
+    sent: Option<framebuffer::Handle>,
     /// What the next commit must do besides showing a picture.
     next: Next,
     /// What went into the memory that was given out last.
@@ -81,6 +84,8 @@ impl Output {
             offered,
             buffers: Vec::new(),
             memory: Swapped::new(Vec::new()),
+            visible: None,
+            sent: None,
             next: if same { Next::TakeOver } else { Next::Modeset },
             filled: Region::new(),
             touched: true,
@@ -173,18 +178,19 @@ impl Output {
         if mode::size(before) == mode::size(&self.mode) {
             return Ok(());
         }
-        let front = self.memory.front();
         let old = std::mem::take(&mut self.buffers);
         let made = self.make_memory();
         if made.is_err() {
             self.buffers = old;
             return made;
         }
-        let (shown, free): (Vec<_>, Vec<_>) =
-            old.into_iter().partition(|buffer| Some(buffer.id) == front);
+        // What is shown, or about to be, is kept with the new ones. It is never filled again, and freed when
+        // a new one is shown.
+        let on_screen = [self.visible, self.sent];
+        let (kept, free): (Vec<_>, Vec<_>) =
+            old.into_iter().partition(|buffer| on_screen.contains(&Some(buffer.id)));
+        self.buffers.extend(kept);
         free.into_iter().for_each(|buffer| buffer.free(&self.card));
-        // Kept with the others; it is never filled again, and freed with them.
-        self.buffers.extend(shown);
         Ok(())
     }
 
@@ -210,6 +216,7 @@ impl Output {
         }
         match shown {
             Ok(()) => {
+                self.sent = Some(id);
                 if self.failure.take().is_some() {
                     tracing::info!(connector = self.name, "pictures are shown again");
                 }
@@ -303,6 +310,11 @@ impl Output {
     /// See [`Screen::shown`](crate::screens::Screen::shown).
     pub(crate) fn shown(&mut self) {
         self.memory.swap();
+        self.visible = self.sent;
+        if self.memory.front().is_none() {
+            // An earlier owner's last frame, or one of another size.
+            return;
+        }
         if let Some(left) = self.left.take() {
             // It is another's, or an earlier run's, and in nobody's way where it cannot be freed.
             let _ = self.card.destroy_framebuffer(left);
@@ -348,7 +360,7 @@ impl Output {
 
 impl Drop for Output {
     fn drop(&mut self) {
-        let front = self.memory.front().filter(|_| self.stays);
+        let front = self.visible.filter(|_| self.stays);
         for buffer in self.buffers.drain(..) {
             if Some(buffer.id) != front {
                 buffer.free(&self.card);
