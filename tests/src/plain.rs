@@ -36,6 +36,8 @@ pub enum Boot {
     Menu,
     /// The test guest, with what it draws at its start.
     Guest(Option<&'static str>),
+    /// The test guest without a driver for its display.
+    Vesa,
 }
 
 /// How a machine is built.
@@ -127,7 +129,7 @@ fn disk(boot: &Boot) -> Result<Option<&'static PathBuf>> {
     match boot {
         Boot::Modes => once(&MODES, disks::modes).map(Some),
         Boot::Menu => once(&MENU, disks::menu).map(Some),
-        Boot::Firmware | Boot::Guest(_) => Ok(None),
+        Boot::Firmware | Boot::Guest(_) | Boot::Vesa => Ok(None),
     }
 }
 
@@ -161,9 +163,11 @@ impl Machine {
         if let Some(disk) = disk(&options.boot)? {
             plain = plain.disk(disk);
         }
-        if let Boot::Guest(draw) = options.boot {
-            plain = plain.guest(image()?, draw);
-        }
+        plain = match options.boot {
+            Boot::Guest(draw) => plain.guest(image()?, draw),
+            Boot::Vesa => plain.guest_on_vesa(crate::guest::image()?),
+            Boot::Firmware | Boot::Modes | Boot::Menu => plain,
+        };
         let qemu = match options.release {
             Some(release) => Qemu::of_release(release)?,
             None => Qemu::for_dbus_display()?,

@@ -4,7 +4,9 @@
 # It takes orders of one letter from the second serial port and answers each with a line:
 #   t  text, 80 columns (BIOS mode 03h)          g  320 x 200 of 256 colours (13h)
 #   p  640 x 480 in planes, 16 colours (12h)     v  1024 x 768 of 32 bits (VBE 144h)
-#   s  a line of text at each tick of the clock, the screen scrolls, until the next letter
+#   s  a line of text at each tick of the clock, the screen scrolls, until the next letter. The lines are
+#      numbered from 0 on: the number's low byte goes to I/O port 0xe9 before the line is printed, and
+#      is shown by the colours of its first two letters, four bits each
 # "KEY XX" is sent for each key that is pressed, with its scan code in hexadecimal.
 #
 # The first sector loads the rest. Built by: as --32, ld -m elf_i386 -Ttext 0x7c00 --oformat binary
@@ -190,10 +192,22 @@ colours:                            # every pixel another colour
 scroll:
     mov $0x0003, %ax
     int $0x10
+    mov $0x01, %ah                  # no cursor
+    mov $0x2000, %cx
+    int $0x10
+    mov $0x02, %ah                  # begins on the last line
+    mov $0x00, %bh
+    mov $24 << 8, %dx
+    int $0x10
+    mov $0xb800, %ax
+    mov %ax, %es
+    xor %cx, %cx
 1:  mov TICKS, %bx
 2:  hlt
     cmp TICKS, %bx
     je 2b
+    mov %cl, %al
+    out %al, $0xe9
     mov $words, %si
 3:  lodsb
     test %al, %al
@@ -202,11 +216,15 @@ scroll:
     mov $7, %bx
     int $0x10
     jmp 3b
-4:  incb words
-    cmpb $'z' + 1, words
-    jne 5f
-    movb $'a', words
-5:  mov $LINE + 5, %dx
+4:  mov %cl, %ah                    # blocks of two colours, on the line that is now the last but one
+    shr $4, %ah
+    mov $0xdb, %al
+    mov %ax, %es:160 * 23
+    mov %cl, %ah
+    and $15, %ah
+    mov %ax, %es:160 * 23 + 2
+    inc %cx
+    mov $LINE + 5, %dx
     in %dx, %al
     test $1, %al
     jz 1b
@@ -215,7 +233,7 @@ scroll:
 up:     .asciz "STATE up\n"
 done:   .asciz "DONE ?\n"
 key:    .asciz "KEY ??\n"
-words:  .asciz "a line of a text that scrolls past, as a long build prints it\r\n"
+words:  .asciz "## a line of a text that scrolls past, as a long build prints it\r\n"
 orders:
     .byte 't'
     .word text

@@ -35,6 +35,9 @@ const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 pub struct Image {
     /// For QEMU's `-kernel`.
     pub kernel: PathBuf,
+    /// The same as a boot loader starts it: it takes seconds more, and can have a picture of the
+    /// firmware's.
+    pub wrapped: PathBuf,
     /// For QEMU's `-initrd`.
     pub archive: PathBuf,
     /// The kernel's version, for reports.
@@ -101,7 +104,12 @@ pub(crate) fn pack(
     // Renamed at the end: a guest that boots meanwhile keeps the whole old file.
     fs::write(&partial, archive.finish()).at("write", &partial)?;
     fs::rename(&partial, &path).at("rename", &partial)?;
-    Ok(Image { kernel: kernel.image, archive: path, version: kernel.version })
+    Ok(Image {
+        kernel: kernel.image,
+        wrapped: kernel.wrapped,
+        archive: path,
+        version: kernel.version,
+    })
 }
 
 /// Builds the guest's first process without any shared library, in a build folder of its own so

@@ -17,6 +17,8 @@ pub struct Kernel {
     pub version: String,
     /// The ELF file that QEMU's `-kernel` takes.
     pub image: PathBuf,
+    /// The file as Debian has it, which a boot loader starts.
+    pub wrapped: PathBuf,
     /// The folder with the kernel's modules and its `modules.builtin`.
     pub modules: PathBuf,
 }
@@ -43,20 +45,19 @@ pub fn of_this_release() -> Result<Kernel> {
         .into_iter()
         .find(|modules| modules.is_dir())
         .ok_or_else(|| RigError::failed(format!("{package} holds no modules")))?;
+    let wrapped = [folder.join("boot").join(format!("vmlinuz-{version}")), modules.join("vmlinuz")];
+    let wrapped = wrapped
+        .into_iter()
+        .find(|file| file.is_file())
+        .ok_or_else(|| RigError::failed(format!("{package} holds no kernel")))?;
     let image = folder.join("vmlinux");
     if !image.exists() {
-        let wrapped =
-            [folder.join("boot").join(format!("vmlinuz-{version}")), modules.join("vmlinuz")];
-        let wrapped = wrapped
-            .into_iter()
-            .find(|file| file.is_file())
-            .ok_or_else(|| RigError::failed(format!("{package} holds no kernel")))?;
         let bytes = fs::read(&wrapped).at("read", &wrapped)?;
         let partial = folder.join("vmlinux.partial");
         fs::write(&partial, unwrap(&bytes)?).at("write", &partial)?;
         fs::rename(&partial, &image).at("rename", &partial)?;
     }
-    Ok(Kernel { version, image, modules })
+    Ok(Kernel { version, image, wrapped, modules })
 }
 
 /// The ELF file inside a bzImage (the kernel's `Documentation/arch/x86/boot.rst`).

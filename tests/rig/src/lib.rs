@@ -16,6 +16,7 @@ pub mod image;
 pub mod kernel;
 pub mod kms;
 pub mod modules;
+pub mod own;
 pub mod packages;
 pub mod plain;
 pub mod program;
@@ -28,6 +29,7 @@ pub mod x86;
 
 pub use error::{Result, RigError};
 pub use image::Image;
+pub use own::Own;
 pub use plain::Plain;
 pub use qemu::Qemu;
 pub use systemd::System;

@@ -61,6 +61,12 @@ pub const TO_SHOW: &[Needed] = &[
     needed("x11-xserver-utils", "draws on it"),
 ];
 
+/// What `cargo xtask bench` shows guests with beside us.
+pub const TO_COMPARE: &[Needed] = &[
+    needed("qemu-system-gui", "QEMU's own windows"),
+    needed("xvfb", "shows them without a screen"),
+];
+
 /// Installs what is missing, after saying what and why.
 ///
 /// # Errors

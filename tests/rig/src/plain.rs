@@ -79,11 +79,23 @@ impl Plain {
         }
         line.push(' ');
         line.push_str(&self.kernel);
-        let (kernel, archive) = (image.kernel.display(), image.archive.display());
-        let words = ["-kernel", &kernel.to_string(), "-initrd", &archive.to_string()];
-        self.boot.extend(words.map(str::to_owned));
-        self.boot.extend(["-append".to_owned(), line]);
+        self.start(&image.kernel, &image.archive, line);
         self
+    }
+
+    /// Boots the test guest without a driver for its display: its console is on the firmware's
+    /// framebuffer, 800 by 600 pixels of 16 bits.
+    #[must_use]
+    pub fn guest_on_vesa(mut self, image: &Image) -> Self {
+        self.start(&image.wrapped, &image.archive, format!("{KERNEL_LINE} vga=0x314"));
+        self
+    }
+
+    fn start(&mut self, kernel: &Path, archive: &Path, line: String) {
+        let (kernel, archive) = (kernel.display().to_string(), archive.display().to_string());
+        let words = ["-kernel", &kernel, "-initrd", &archive, "-append"];
+        self.boot.extend(words.map(str::to_owned));
+        self.boot.push(line);
     }
 }
 
@@ -114,7 +126,7 @@ impl Qemu {
         Ok(String::from_utf8_lossy(&said.stdout).lines().any(|line| line.trim() == name))
     }
 
-    /// The command that runs a plain machine until it is powered off or reset.
+    /// The command that runs a plain machine until it is powered off.
     #[must_use]
     pub fn plain(&self, machine: &Plain) -> Command {
         let mut command = self.command();

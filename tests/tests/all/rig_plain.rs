@@ -39,7 +39,7 @@ fn a_program_draws_in_the_firmwares_modes() -> Result<()> {
     machine.qmp.key("a", true)?;
     machine.line().wait_for("KEY 1e")?;
     machine.line().say("s")?;
-    machine.says("f line of a text that scrolls past")?;
+    machine.says(" a line of a text that scrolls past")?;
     machine.draw('t')
 }
 
@@ -66,4 +66,16 @@ fn the_test_guest_draws_on_a_standard_vga() -> Result<()> {
     expected.draw(pattern, seed, (0, 0), (1280, 800));
     wait_until("the pattern", GUEST, || Ok((machine.screen()? == expected).then_some(())))?;
     machine.line().wait_for("INPUT ImExPS/2_Generic_Explorer_Mouse").map(drop)
+}
+
+#[test]
+#[ignore = "what the tests of the bridge begin with"]
+fn the_test_guest_has_a_console_on_the_firmwares_framebuffer() -> Result<()> {
+    let (_folder, mut machine) = on(Boot::Vesa)?;
+    machine.line().wait_for("STATE up")?;
+    machine.order(&Order::Shell("echo A text console > /dev/tty1".to_owned()))?;
+    wait_until("the text", GUEST, || {
+        let own = screen(&mut machine, (800, 600))?;
+        Ok((own.colours() > 1).then_some(()))
+    })
 }
