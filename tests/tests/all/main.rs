@@ -11,7 +11,13 @@ mod boot_to_viewer;
 #[cfg(test)]
 mod bridge;
 #[cfg(test)]
+mod bridge_death;
+#[cfg(test)]
+mod bridge_firmware;
+#[cfg(test)]
 mod bridge_hostile;
+#[cfg(test)]
+mod bridge_linux;
 #[cfg(test)]
 #[cfg(target_arch = "x86_64")]
 mod confined;
