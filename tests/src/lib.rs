@@ -14,6 +14,7 @@ pub mod front_end;
 pub mod guest;
 pub mod kms;
 pub mod line;
+pub mod own;
 pub mod picture;
 pub mod plain;
 pub mod process;
