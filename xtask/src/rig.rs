@@ -7,6 +7,7 @@ use clap::Subcommand;
 use porthole_rig::command::visible;
 use porthole_rig::error::Context;
 use porthole_rig::kms::{self, Card};
+use porthole_rig::parent::{self, Parent};
 use porthole_rig::progress::say;
 use porthole_rig::qemu::Machine;
 use porthole_rig::{Image, Qemu, Result, accelerator, cache, roots};
@@ -37,6 +38,22 @@ pub(crate) enum Task {
         #[arg(long, default_value = "target/kms")]
         folder: PathBuf,
         /// The command; it runs as root, in this machine's files, of which it cannot change any
+        #[arg(last = true, required = true)]
+        command: Vec<String>,
+    },
+    /// Run a program of this machine under another compositor without a screen; `shot NAME` in it takes a
+    /// picture of the output
+    Window {
+        /// The compositor: sway or weston
+        #[arg(long, default_value = "sway", value_parser = parent)]
+        parent: parent::Kind,
+        /// The size of its output
+        #[arg(long, default_value = "1280x720", value_parser = size)]
+        size: (u32, u32),
+        /// The folder that gets pictures, logs and sockets
+        #[arg(long, default_value = "target/window")]
+        folder: PathBuf,
+        /// The command
         #[arg(last = true, required = true)]
         command: Vec<String>,
     },
@@ -79,13 +96,15 @@ pub(crate) fn run(task: &Task) -> Result<()> {
         }
         Task::Kms { card, folder, command } => {
             let folder = std::path::absolute(folder).at("use", folder)?;
-            let quote = |word: &String| format!("'{}'", word.replace('\'', r"'\''"));
-            let line = match command.as_slice() {
-                [line] => line.clone(),
-                words => words.iter().map(quote).collect::<Vec<_>>().join(" "),
-            };
-            let printed = kms::run(*card, &folder, &line)?;
+            let printed = kms::run(*card, &folder, &line(command))?;
             let _ = std::io::stdout().write_all(printed.as_bytes());
+            say(&format!("pictures and logs are in {}", folder.display()));
+            Ok(())
+        }
+        Task::Window { parent, size, folder, command } => {
+            let folder = std::path::absolute(folder).at("use", folder)?;
+            std::fs::create_dir_all(&folder).at("make", &folder)?;
+            Parent::start(*parent, &folder, *size)?.run(&line(command))?;
             say(&format!("pictures and logs are in {}", folder.display()));
             Ok(())
         }
@@ -93,6 +112,28 @@ pub(crate) fn run(task: &Task) -> Result<()> {
             boot(release.as_deref(), draw, folder, options)
         }
     }
+}
+
+/// A command as a line for the shell, which one word is already.
+fn line(command: &[String]) -> String {
+    let quote = |word: &String| format!("'{}'", word.replace('\'', r"'\''"));
+    match command {
+        [line] => line.clone(),
+        words => words.iter().map(quote).collect::<Vec<_>>().join(" "),
+    }
+}
+
+fn parent(name: &str) -> std::result::Result<parent::Kind, String> {
+    match name {
+        "sway" => Ok(parent::Kind::Sway),
+        "weston" => Ok(parent::Kind::Weston),
+        _ => Err("use sway or weston".to_owned()),
+    }
+}
+
+fn size(text: &str) -> std::result::Result<(u32, u32), String> {
+    let sides = text.split_once('x').and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
+    sides.ok_or_else(|| "write it as 1280x720".to_owned())
 }
 
 fn card(name: &str) -> std::result::Result<Card, String> {

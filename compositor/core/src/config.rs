@@ -159,6 +159,37 @@ pub enum PortKind {
     Headless,
     /// A connector of a graphics card, with whatever screen is on it.
     Drm(Connector),
+    /// A window of another compositor.
+    Window(Window),
+}
+
+/// A window of another compositor, the port's parent.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Window {
+    /// The socket of the parent; that of the session that the service was started in when absent.
+    pub parent: Option<PathBuf>,
+    /// What the parent may show above it; the port's name when absent.
+    pub title: Option<String>,
+    /// What the parent knows it by; `porthole.` and the port's name when absent.
+    pub app_id: Option<String>,
+    /// Whether it asks to fill a screen of the parent.
+    pub fullscreen: bool,
+    /// What becomes of a person's wish to close it.
+    pub on_close: OnClose,
+    /// Whether it asks for the parent's own shortcuts while it has the keyboard.
+    pub shortcuts: bool,
+}
+
+/// What becomes of a person's wish to close a port's window.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum OnClose {
+    /// Nothing.
+    #[default]
+    Ignore,
+    /// The port is turned off, and its window with it.
+    Off,
+    /// The service ends.
+    End,
 }
 
 /// A connector of a graphics card, and what is left to its screen.

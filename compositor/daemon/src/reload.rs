@@ -211,6 +211,7 @@ impl State {
         self.globals.screencopy.removed(id);
         self.remove_seats_of(id);
         self.forget_commits_of(id);
+        self.forget_parent(id);
         let Some(mut port) = self.ports.remove(&self.display, id) else { return };
         port.screen.turn_off();
         tracing::info!(port = port.name, "removed");
@@ -269,6 +270,7 @@ impl State {
                 port.screen.set_mode(wanted.of_size(mode.size));
             }
             if resized {
+                port.screen.resize(mode.size);
                 self.globals.capture.resized(SourceId::Port(id), mode.size);
                 self.globals.safety.resized(id, Some(mode.size));
                 self.output_changed(&output);

@@ -26,7 +26,7 @@ use crate::{
     cli::Cli,
     confine::confine,
     cursor,
-    handlers::wfd::Control,
+    handlers::{parents::Parents, wfd::Control},
     layers::Layers,
     pictures::{Files, Pictures},
     ports::Ports,
@@ -66,6 +66,8 @@ pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
     let ready_fd = cli.ready_fd.map(porthole_program::ready_fd).transpose()?;
     let mut handed = HandedOver::take()?;
     let mut cards = Cards::new(handed.take_cards());
+    // Before the sandbox changes the environment.
+    let parents = Parents::of_session();
     let (config, text) = Config::load_with_text(&cli.config).map_err(ApplyError::from)?;
     let splash = reload::splash(&config)?;
     // Sizes may be those of screens.
@@ -109,6 +111,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
         control: Control::default(),
         ports: Ports::new(answers),
         cards,
+        parents,
         seats: Seats::new(SeatState::new(), config.input.repeat),
         windows: Windows::default(),
         layers: Layers::default(),

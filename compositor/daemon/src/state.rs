@@ -20,6 +20,7 @@ use crate::{
     handlers::{
         accounts::{Telling, may_account},
         output_management::ViewerSizes,
+        parents::Parents,
         wfd::Control,
     },
     layers::Layers,
@@ -68,6 +69,8 @@ pub(crate) struct State {
     pub(crate) ports: Ports,
     /// Graphics cards that ports are on.
     pub(crate) cards: Cards,
+    /// Compositors that ports have windows in.
+    pub(crate) parents: Parents,
     pub(crate) seats: Seats,
     pub(crate) windows: Windows,
     pub(crate) layers: Layers,

@@ -56,6 +56,7 @@ impl Turn {
             state.tell_control();
             state.tell_accounts();
             state.refresh_feedback();
+            state.refresh_windows();
             state.released.send();
             if let Err(error) = self.display.flush_clients() {
                 tracing::warn!("clients could not be flushed: {error}");

@@ -18,6 +18,7 @@ pub mod kms;
 pub mod modules;
 pub mod own;
 pub mod packages;
+pub mod parent;
 pub mod plain;
 pub mod program;
 pub mod progress;

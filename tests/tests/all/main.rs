@@ -189,3 +189,7 @@ mod wfd_reference;
 mod wfd_safety;
 #[cfg(test)]
 mod wfd_two_guests;
+#[cfg(test)]
+mod window;
+#[cfg(test)]
+mod window_parents;

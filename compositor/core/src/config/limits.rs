@@ -14,6 +14,12 @@ pub const FILE_BYTES: u64 = 1 << 20;
 pub const PORT_SIDE: RangeInclusive<i64> = 16..=16384;
 /// The size of a port that takes its screen's, while there is no screen: the least that any shows.
 pub const UNKNOWN_SCREEN: Size = Size::new(1024, 768);
+/// The size of a window's port that is given none.
+pub const NEW_WINDOW: Size = Size::new(1280, 720);
+/// Bytes of a parent's socket path: what the kernel takes.
+pub const PARENT_PATH: usize = 107;
+/// Bytes of a window's title and application id.
+pub const WINDOW_TEXT: usize = 256;
 /// Characters of a connector's name.
 pub const CONNECTOR_NAME: usize = 32;
 /// Repeats of a held key in a second.

@@ -11,6 +11,7 @@ mod input;
 pub(crate) mod output_management;
 mod outputs;
 pub(crate) mod pacing;
+pub(crate) mod parents;
 mod pending;
 mod process;
 mod safety;

@@ -100,6 +100,9 @@ impl State {
     fn attach_screen(&mut self, id: PortId) {
         let Some(model) = self.device.port(id) else { return };
         let (name, size, lit) = (model.name.clone(), model.mode.size, model.power.is_lit());
+        if let Some(window) = self.window_of(name.as_str()) {
+            return self.attach_window(id, &window);
+        }
         let Some((connector, wanted)) = self.cards.of_port(name.as_str()) else {
             return self.detach_screen(id, true);
         };
@@ -144,7 +147,7 @@ impl State {
     }
 
     /// A port goes on unseen.
-    fn without_screen(&mut self, id: PortId, name: &Name, why: &str) {
+    pub(super) fn without_screen(&mut self, id: PortId, name: &Name, why: &str) {
         self.detach_screen(id, true);
         if self.cards.is_news(name, Some(why.to_owned())) {
             tracing::warn!(port = name.as_str(), "{why}; the port goes on unseen");
@@ -152,7 +155,9 @@ impl State {
     }
 
     /// Takes a port's screen away, if it has one.
-    fn detach_screen(&mut self, id: PortId, turn_off: bool) {
+    pub(super) fn detach_screen(&mut self, id: PortId, turn_off: bool) {
+        self.forget_parent(id);
+        self.let_go_of_window(id);
         let Some(port) = self.ports.get_mut(id).filter(|port| port.screen.is_there()) else {
             return;
         };
@@ -197,7 +202,7 @@ impl State {
     fn port_on(&self, card: &Arc<Card>, crtc: drm::control::crtc::Handle) -> Option<PortId> {
         let shows = |screen: &Screen| match screen {
             Screen::Drm(output) => Arc::ptr_eq(output.card(), card) && output.crtc() == crtc,
-            Screen::Headless => false,
+            Screen::Headless | Screen::Window(_) => false,
         };
         self.ports.iter().find(|(_, port)| shows(&port.screen)).map(|(id, _)| id)
     }

@@ -10,12 +10,13 @@ use smithay::reexports::calloop::{
 };
 
 use crate::{
-    clock, protocols::capture::SourceId, render::ScreenTarget, screens::Show, state::State,
+    clock,
+    protocols::capture::SourceId,
+    render::ScreenTarget,
+    screens::{Screen, Show},
+    state::State,
 };
 
-/// A card that has not shown a frame by then does not say when it does. Setting a mode takes a second on
-/// some.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// What handing over and waking up may take besides drawing.
 const SLACK: Duration = Duration::from_millis(1);
 
@@ -67,12 +68,16 @@ impl State {
         port.lead = (took + took / 4 + SLACK)
             .max(port.lead - port.lead / 32)
             .min(port.redraw.period() * 3 / 4);
-        let timer = Timer::from_duration(PATIENCE);
+        let timer = Timer::from_duration(port.screen.patience());
         let timer = self.handle.insert_source(timer, move |_, (), state| {
             if let Some(port) = state.ports.get_mut(id)
                 && let Some(awaited) = &mut port.flip
             {
                 awaited.timer = None;
+                if let Screen::Window(_) = port.screen {
+                    // Nobody sees it. Guests and other viewers go on.
+                    return state.frame_unseen(id);
+                }
                 tracing::warn!(port = port.name, "the screen does not say that it shows a frame");
                 state.flipped(id, clock::now(), 0);
             }
@@ -88,6 +93,16 @@ impl State {
         let Some(port) = self.ports.get_mut(id).filter(|port| port.flip.is_some()) else { return };
         port.screen.shown();
         self.end_flip(id, Shown::Flipped { at, sequence });
+    }
+
+    /// A port's window has a frame, and was asked for the next one, or is not going to be soon.
+    pub(crate) fn frame_seen(&mut self, id: PortId) {
+        self.end_flip(id, Shown::Drawn(clock::now()));
+    }
+
+    fn frame_unseen(&mut self, id: PortId) -> TimeoutAction {
+        self.frame_seen(id);
+        TimeoutAction::Drop
     }
 
     /// A port's screen is gone, perhaps with a frame on its way.

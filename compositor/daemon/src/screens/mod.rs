@@ -16,14 +16,23 @@ mod cards;
 pub(crate) mod drm;
 mod memory;
 mod uevent;
+pub(crate) mod window;
+
+use std::time::Duration;
 
 use porthole_core::config::{self, Config, PortKind};
-use porthole_pixel::{Rect, Region};
+use porthole_pixel::{Rect, Region, Size};
 
 use crate::render::{ScreenMemory, ScreenTarget};
 pub(crate) use cards::Cards;
 use memory::Swapped;
 pub(crate) use uevent::Uevents;
+
+/// A card that has not shown a frame by then does not say when it does. Setting a mode takes a second on
+/// some.
+const CARD_PATIENCE: Duration = Duration::from_secs(5);
+/// A window that is not asked for a picture by then is seen by nobody.
+const WINDOW_PATIENCE: Duration = Duration::from_millis(250);
 
 /// Listens to the kernel, where a port's screen may come and go.
 pub(crate) fn listen(config: &Config) -> Option<Uevents> {
@@ -43,6 +52,8 @@ pub(crate) enum Screen {
     Headless,
     /// A connector of a graphics card.
     Drm(Box<drm::Output>),
+    /// A window of another compositor.
+    Window(Box<window::Window>),
 }
 
 /// What becomes of a picture that was handed over.
@@ -66,6 +77,7 @@ impl Screen {
         match self {
             Self::Headless => None,
             Self::Drm(output) => output.target(damage),
+            Self::Window(window) => window.target(damage),
         }
     }
 
@@ -74,13 +86,14 @@ impl Screen {
         match self {
             Self::Headless => Show::AtOnce,
             Self::Drm(output) => output.show(),
+            Self::Window(window) => window.show(),
         }
     }
 
     /// The screen shows what it was given last.
     pub(crate) fn shown(&mut self) {
         match self {
-            Self::Headless => {}
+            Self::Headless | Self::Window(_) => {}
             Self::Drm(output) => output.shown(),
         }
     }
@@ -88,7 +101,7 @@ impl Screen {
     /// The port has another mode, of which the file says this much.
     pub(crate) fn set_mode(&mut self, wanted: drm::Wanted) {
         match self {
-            Self::Headless => {}
+            Self::Headless | Self::Window(_) => {}
             Self::Drm(output) => {
                 if let Err(error) = output.set_mode(wanted) {
                     tracing::error!("a screen stays in its mode: {error}");
@@ -97,18 +110,35 @@ impl Screen {
         }
     }
 
+    /// The port has another size, which its window is to show.
+    pub(crate) fn resize(&mut self, size: Size) {
+        match self {
+            Self::Headless | Self::Drm(_) => {}
+            Self::Window(window) => window.resize(size),
+        }
+    }
+
     /// Lights it or not.
     pub(crate) fn set_lit(&mut self, lit: bool) {
         match self {
             Self::Headless => {}
             Self::Drm(output) => output.set_lit(lit),
+            Self::Window(window) => window.set_lit(lit),
+        }
+    }
+
+    /// How long it may take to show a picture before the port goes on without it.
+    pub(crate) const fn patience(&self) -> Duration {
+        match self {
+            Self::Headless | Self::Drm(_) => CARD_PATIENCE,
+            Self::Window(_) => WINDOW_PATIENCE,
         }
     }
 
     /// Takes the picture off; the port is a headless one from then on.
     pub(crate) fn turn_off(&mut self) {
         match self {
-            Self::Headless => {}
+            Self::Headless | Self::Window(_) => {}
             Self::Drm(output) => output.turn_off(),
         }
         *self = Self::Headless;
@@ -119,6 +149,7 @@ impl Screen {
         match self {
             Self::Headless => {}
             Self::Drm(output) => output.damage(rect),
+            Self::Window(window) => window.damage(rect),
         }
     }
 }

@@ -100,6 +100,11 @@ impl OneSeat {
         self.at
     }
 
+    /// Nothing holds its pointer: a person took it back.
+    pub(crate) const fn is_free(&self) -> bool {
+        self.escape.free
+    }
+
     /// The pointer's hot spot in whole port pixels.
     pub(crate) fn position(&self) -> Option<(i32, i32)> {
         #[expect(clippy::cast_possible_truncation, reason = "the cast saturates, which is wanted")]

@@ -110,6 +110,19 @@ impl State {
         self.cursor_moved(id);
     }
 
+    /// The pointing device of a seat has gone elsewhere: its pointer is nowhere.
+    pub(crate) fn pointer_left(&mut self, id: SeatId) {
+        let Some(seat) = self.seats.get_mut(id) else { return };
+        seat.at = None;
+        seat.told = None;
+        seat.device = None;
+        let pointer = seat.seat.get_pointer();
+        if let Some(pointer) = pointer {
+            self.point_nowhere(&pointer);
+        }
+        self.cursor_moved(id);
+    }
+
     /// The surface that the pointer is over, and the point in its own coordinates.
     pub(crate) fn under_pointer(&self, id: SeatId) -> Option<(&crate::scene::InputSurface, Point)> {
         let at = self.seats.get(id)?.at?;

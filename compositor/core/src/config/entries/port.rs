@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use porthole_pixel::Size;
 
 use super::super::fields::{Report, Table, integer};
-use super::super::{Connector, Port, PortKind, ResizedBy, limits};
+use super::super::{Connector, OnClose, Port, PortKind, ResizedBy, Window, limits};
 use super::{color, small, transform};
 use crate::model::Gamma;
 use crate::refresh::Refresh;
@@ -13,9 +13,19 @@ use crate::scale::Scale;
 
 pub(in crate::config) fn port(report: &mut Report<'_>, table: &Table<'_>) -> Option<Port> {
     let name = table.needed_name(report, "name");
-    let is_drm = table.choice(report, "kind", &[("headless", false), ("drm", true)]);
-    let connector = connector(report, table, is_drm);
-    if !table.has("size") && connector.is_none() {
+    let kinds = [("headless", Kind::Headless), ("drm", Kind::Drm), ("window", Kind::Window)];
+    let kind = table.choice(report, "kind", &kinds);
+    // A kind that is not known was reported.
+    let known = kind.or_else(|| (!table.has("kind")).then_some(Kind::Headless));
+    if let Some(known) = known {
+        strangers(report, table, known);
+    }
+    let kind = match known.unwrap_or(Kind::Headless) {
+        Kind::Headless => PortKind::Headless,
+        Kind::Drm => PortKind::Drm(connector(report, table)),
+        Kind::Window => PortKind::Window(window(report, table)),
+    };
+    if !table.has("size") && kind == PortKind::Headless {
         table.missing(report, "size", "add size = [1280, 720]");
     }
     let remedy = format!(
@@ -39,15 +49,20 @@ pub(in crate::config) fn port(report: &mut Report<'_>, table: &Table<'_>) -> Opt
     let pipelines = table.integer(report, "pipelines", &limits::PIPELINES);
     Some(Port {
         name: name?,
-        size: match (size, &connector) {
+        size: match (size, &kind) {
             (Some([width, height]), _) => Size { width, height },
-            (None, Some(_)) => limits::UNKNOWN_SCREEN,
-            (None, None) => Size::default(),
+            (None, PortKind::Drm(_)) => limits::UNKNOWN_SCREEN,
+            (None, PortKind::Window(_)) => limits::NEW_WINDOW,
+            (None, PortKind::Headless) => Size::default(),
         },
-        kind: connector.map_or(PortKind::Headless, PortKind::Drm),
         refresh: refresh.unwrap_or_default(),
         scale: scale.unwrap_or_default(),
-        resized_by: resized_by.unwrap_or_default(),
+        // Who makes a window larger wants to see more.
+        resized_by: resized_by.unwrap_or(match kind {
+            PortKind::Window(_) => ResizedBy::Viewers,
+            PortKind::Headless | PortKind::Drm(_) => ResizedBy::Configuration,
+        }),
+        kind,
         background: background.unwrap_or_default(),
         pipelines: small(pipelines).unwrap_or(limits::DEFAULT_PIPELINES),
         transform: transform(report, table),
@@ -55,22 +70,84 @@ pub(in crate::config) fn port(report: &mut Report<'_>, table: &Table<'_>) -> Opt
     })
 }
 
+/// What a port is made of, in the file's words.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Headless,
+    Drm,
+    Window,
+}
+
+impl Kind {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Headless => "headless",
+            Self::Drm => "drm",
+            Self::Window => "window",
+        }
+    }
+
+    /// The keys that mean something to ports of this kind alone.
+    const fn keys(self) -> &'static [&'static str] {
+        match self {
+            Self::Headless => &[],
+            Self::Drm => &["connector", "card"],
+            Self::Window => &["parent", "title", "app_id", "fullscreen", "on_close", "shortcuts"],
+        }
+    }
+}
+
+/// Reports the first key of another kind.
+fn strangers(report: &mut Report<'_>, table: &Table<'_>, own: Kind) {
+    for other in [Kind::Drm, Kind::Window].into_iter().filter(|kind| *kind != own) {
+        if let Some(key) = other.keys().iter().find(|key| table.has(key)) {
+            let what = format!("'{key}' means nothing for a port of kind \"{}\"", own.word());
+            let remedy = format!("add kind = \"{}\", or leave it out", other.word());
+            report.add(table.at(key), what, remedy);
+        }
+    }
+}
+
+/// What a window is like. One with a mistake is still read, so that nothing else about it is called
+/// wrong too.
+fn window(report: &mut Report<'_>, table: &Table<'_>) -> Window {
+    let parent = table.string(report, "parent").map(PathBuf::from);
+    let fits = |path: &PathBuf| {
+        let bytes = path.as_os_str().as_encoded_bytes();
+        path.is_absolute() && !bytes.contains(&0) && bytes.len() <= limits::PARENT_PATH
+    };
+    if parent.as_ref().is_some_and(|parent| !fits(parent)) {
+        let remedy =
+            "name the socket of the other compositor: parent = \"/run/user/1000/wayland-1\"";
+        table.wrong(report, "parent", remedy);
+    }
+    let mut text = |key: &str| {
+        let text = table.string(report, key).map(str::to_owned);
+        let plain = |text: &String| {
+            text.len() <= limits::WINDOW_TEXT && !text.chars().any(char::is_control)
+        };
+        if text.as_ref().is_some_and(|text| !plain(text)) {
+            let remedy = format!("use a line of at most {} bytes", limits::WINDOW_TEXT);
+            table.wrong(report, key, remedy);
+        }
+        text
+    };
+    let (title, app_id) = (text("title"), text("app_id"));
+    let closes = [("ignore", OnClose::Ignore), ("off", OnClose::Off), ("end", OnClose::End)];
+    let shortcuts = [("parent", false), ("port", true)];
+    Window {
+        parent,
+        title,
+        app_id,
+        fullscreen: table.boolean(report, "fullscreen").unwrap_or_default(),
+        on_close: table.choice(report, "on_close", &closes).unwrap_or_default(),
+        shortcuts: table.choice(report, "shortcuts", &shortcuts).unwrap_or_default(),
+    }
+}
+
 /// What a port of a graphics card is connected to. A port that should have a connector gets one even if
 /// that is wrong, so that nothing else about it is called wrong too.
-fn connector(
-    report: &mut Report<'_>,
-    table: &Table<'_>,
-    is_drm: Option<bool>,
-) -> Option<Connector> {
-    if is_drm != Some(true) {
-        // A kind that is not known was reported.
-        let unread = ["connector", "card"].into_iter().find(|key| table.has(key));
-        if let Some(key) = unread.filter(|_| is_drm.is_some() || !table.has("kind")) {
-            let what = format!("'{key}' means nothing for a port of kind \"headless\"");
-            report.add(table.at(key), what, "add kind = \"drm\", or leave it out");
-        }
-        return None;
-    }
+fn connector(report: &mut Report<'_>, table: &Table<'_>) -> Connector {
     if !table.has("connector") {
         table.missing(report, "connector", "add connector = \"HDMI-A-1\" or what it is called");
     }
@@ -86,7 +163,7 @@ fn connector(
         table.wrong(report, "card", "name a device file, such as card = \"/dev/dri/card0\"");
     }
     let (own_size, own_refresh) = (!table.has("size"), !table.has("refresh"));
-    Some(Connector { name: name.to_owned(), card, own_size, own_refresh })
+    Connector { name: name.to_owned(), card, own_size, own_refresh }
 }
 
 /// Whether it is a path of a device file, with nothing in it that leads elsewhere.

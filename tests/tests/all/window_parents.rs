@@ -1,0 +1,158 @@
+//! Ports in windows of the compositors that people use, without a screen.
+
+use porthole_rig::parent::{Kind, Parent};
+use porthole_tests::{
+    Failure, Picture, Result, Service,
+    program::{Program, Toplevel, keymap_of},
+    wait::{GUEST, wait_until},
+};
+use tempfile::TempDir;
+use wayland_client::protocol::{wl_pointer::ButtonState, wl_seat::WlSeat, wl_shm::Format};
+
+use crate::wayland_scene::{APP, pattern};
+
+const SIZE: (u32, u32) = (160, 120);
+const KEY_A: u32 = 30;
+const BTN_LEFT: u32 = 0x110;
+
+/// A compositor, the service with a port in a window of it, and a program that fills the port.
+struct Desk {
+    parent: Parent,
+    service: Service,
+    program: Program,
+    toplevel: Toplevel,
+    folder: TempDir,
+}
+
+impl Desk {
+    fn new(kind: Kind, port: &str) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("parent-").tempdir()?;
+        let parent = Parent::start(kind, folder.path(), SIZE)?;
+        let service = Service::start_with(&format!(
+            r##"
+version = 1
+[[port]]
+name = "main"
+kind = "window"
+parent = "{}"
+{port}
+[[socket]]
+name = "viewer"
+rights = ["capture:main", "input:main"]
+[[layer]]
+name = "app"
+port = "main"
+socket = "viewer"
+app_id = "{APP}"
+order = 1
+"##,
+            parent.socket().display()
+        ))?;
+        let mut program = Program::connect(&service.socket("viewer")?)?;
+        program.seat("main")?;
+        let toplevel = program.toplevel(APP)?;
+        let size = format!("toplevel {}x{}", SIZE.0, SIZE.1);
+        program.wait_for("the window's size", 0, |line| line == size)?;
+        let mut desk = Self { parent, service, program, toplevel, folder };
+        desk.show(SIZE)?;
+        desk.seen("what the window shows", pattern)?;
+        Ok(desk)
+    }
+
+    /// Has the program show the pattern in a size.
+    fn show(&mut self, size: (u32, u32)) -> Result<()> {
+        let buffer = self.program.buffer(size, Format::Xrgb8888, true)?;
+        buffer.paint(|x, y| pattern(x, y) & 0xff_ffff)?;
+        let mark = self.program.log.len();
+        self.program.frame(&self.toplevel.surface);
+        self.toplevel.show(&buffer);
+        self.program.wait_for("a frame", mark, |line| line == "frame done")
+    }
+
+    /// Waits until the parent's output shows this everywhere.
+    fn seen(&mut self, what: &str, want: impl Fn(u32, u32) -> u32) -> Result<()> {
+        let file = self.folder.path().join("seen.file.png");
+        let mut wrong = String::new();
+        let seen = wait_until(what, GUEST, || {
+            self.parent.picture(&file)?;
+            let picture = Picture::read(&file)?;
+            let (width, height) = (picture.width(), picture.height());
+            let all = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
+            let bad: Vec<_> = all
+                .filter(|(x, y)| {
+                    let [_, red, green, blue] = want(*x, *y).to_be_bytes();
+                    picture.pixel(*x, *y) != Some([red, green, blue])
+                })
+                .collect();
+            wrong = format!("{} of {width}x{height} pixels, first {:?}", bad.len(), bad.first());
+            Ok(bad.is_empty().then_some(()))
+        });
+        seen.map_err(|error| {
+            let log = self.service.process.log();
+            Failure::new(format!("{error}: {wrong}\n{log}\n{}", self.parent.log()))
+        })
+    }
+}
+
+#[test]
+#[ignore = "needs sway, which is downloaded"]
+fn sway_shows_a_port_and_its_person_uses_it() -> Result<()> {
+    let mut desk = Desk::new(Kind::Sway, "on_close = \"off\"\nshortcuts = \"port\"")?;
+    // Input.
+    let mut hands = Program::connect(&desk.parent.socket())?;
+    let output = hands.output("HEADLESS-1")?;
+    let pointer = hands.virtual_pointer(&output)?;
+    pointer.motion_absolute(0, 80, 60, SIZE.0, SIZE.1);
+    pointer.frame();
+    hands.roundtrip()?;
+    // A seat without devices tells its clients of the first one; who has not heard of it hears no button.
+    desk.program.wait_for("the pointer", 0, |line| line.starts_with("pointer enter 80.0 60.0"))?;
+    pointer.button(0, BTN_LEFT, ButtonState::Pressed);
+    pointer.frame();
+    hands.roundtrip()?;
+    desk.program.wait_for("the button", 0, |line| line == "button 272 pressed")?;
+    pointer.button(0, BTN_LEFT, ButtonState::Released);
+    pointer.frame();
+    let seat: WlSeat = hands.bind()?;
+    let keyboard = hands.virtual_keyboard_with(&seat, &keymap_of("us")?)?;
+    wait_until("the key", GUEST, || {
+        keyboard.key(0, KEY_A, 1);
+        keyboard.key(0, KEY_A, 0);
+        hands.roundtrip()?;
+        desk.program.roundtrip()?;
+        let told = desk.program.log.since(0);
+        Ok(told.iter().any(|line| line == "key 30 released").then_some(()))
+    })?;
+    // Another size of the window.
+    let mark = desk.program.log.len();
+    desk.parent.tell(&["output", "HEADLESS-1", "mode", "200x150@60Hz"])?;
+    desk.program.wait_for("another size", mark, |line| line == "toplevel 200x150")?;
+    pointer.motion_absolute(0, 199, 149, 200, 150);
+    pointer.frame();
+    hands.roundtrip()?;
+    desk.show((200, 150))?;
+    // The parent crashes, and comes back.
+    desk.parent.kill()?;
+    desk.show((200, 150))?;
+    desk.parent.start_again()?;
+    let mark = desk.program.log.len();
+    desk.program.wait_for("its size", mark, |line| line == "toplevel 160x120")?;
+    desk.show(SIZE)?;
+    desk.seen("the window that is back", pattern)?;
+    // Closed: the port is off, and the window gone.
+    desk.parent.tell(&["kill"])?;
+    desk.seen("no window", |_, _| 0)?;
+    let log = desk.service.process.log();
+    assert!(log.contains("its window is closed: it is off"), "{log}");
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs weston, which is downloaded"]
+fn weston_shows_a_port() -> Result<()> {
+    let mut desk = Desk::new(Kind::Weston, "fullscreen = true")?;
+    desk.parent.kill()?;
+    desk.show(SIZE)?;
+    desk.parent.start_again()?;
+    desk.seen("the window that is back", pattern)
+}
