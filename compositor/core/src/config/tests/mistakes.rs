@@ -22,6 +22,26 @@ pub(super) const ALL: &[(&str, &str, &str)] = &[
         "[1280, 8]",
         "f.toml:5: 'size' cannot be this array; write size = [WIDTH, HEIGHT] with sides of 16 to 16384 pixels",
     ),
+    (
+        "pipelines = 2",
+        "pipelines = 2\nkind = \"drm\"\nconnector = \"DP-1\"\non_close = \"off\"",
+        "f.toml:11: 'on_close' means nothing for a port of kind \"drm\"; add kind = \"window\", or leave it out",
+    ),
+    (
+        "pipelines = 2",
+        "pipelines = 2\nkind = \"window\"\ncard = \"/dev/dri/card0\"",
+        "f.toml:10: 'card' means nothing for a port of kind \"window\"; add kind = \"drm\", or leave it out",
+    ),
+    (
+        "pipelines = 2",
+        "pipelines = 2\nkind = \"window\"\nparent = \"wayland-1\"",
+        "f.toml:10: 'parent' cannot be this string; name the socket of the other compositor: parent = \"/run/user/1000/wayland-1\"",
+    ),
+    (
+        "pipelines = 2",
+        "pipelines = 2\nkind = \"window\"\ntitle = \"two\\nlines\"",
+        "f.toml:10: 'title' cannot be this string; use a line of at most 256 bytes",
+    ),
     ("size = [1280, 720]", "", "f.toml:3: [[port]] has no 'size'; add size = [1280, 720]"),
     (
         "\"#101418\"",
