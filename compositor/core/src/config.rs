@@ -12,13 +12,11 @@ use std::time::Duration;
 use porthole_pixel::{Rect, Size};
 
 use crate::chord::Chord;
-use crate::color::Color;
-use crate::model::{ColorKey, Gamma, Hole, InputPolicy, Transparency};
+use crate::model::{ColorKey, Hole, InputPolicy, Transparency};
 use crate::name::Name;
 use crate::owner::Owner;
 use crate::refresh::Refresh;
 use crate::rights::SocketRights;
-use crate::scale::Scale;
 use crate::scene::{Sizing, SourceRect, Transform};
 
 mod changes;
@@ -27,6 +25,7 @@ mod entries;
 mod error;
 mod fields;
 pub mod limits;
+mod port;
 mod quota;
 mod read;
 mod suggest;
@@ -36,6 +35,7 @@ mod tests;
 
 pub use changes::{Changes, Delta};
 pub use error::{ConfigError, ConfigErrors};
+pub use port::{Connector, OnClose, Port, PortKind, ResizedBy, Window};
 pub use quota::{Budget, Limits, Quota, Standing};
 
 /// The whole configuration.
@@ -111,109 +111,6 @@ pub enum Renderer {
     Cpu,
     /// OpenGL ES, even if that draws on the CPU; the CPU renderer where there is none.
     Gles,
-}
-
-/// `[[port]]`: an output.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Port {
-    /// Unique among ports.
-    pub name: Name,
-    /// What the port is made of.
-    pub kind: PortKind,
-    /// In pixels, each side 16 to 16384.
-    pub size: Size,
-    /// The most frames per second.
-    pub refresh: Refresh,
-    /// How large programs are asked to draw; 1 is pixel for pixel.
-    pub scale: Scale,
-    /// Who may change the size while the service runs.
-    pub resized_by: ResizedBy,
-    /// What shows where no layer is.
-    pub background: Color,
-    /// How many layers the port can have, 1 to 64 (WFD: its pipelines).
-    pub pipelines: u32,
-    /// How the finished picture is turned.
-    pub transform: Transform,
-    /// What is done to the finished picture's brightness.
-    pub gamma: Gamma,
-}
-
-impl Port {
-    /// The size in which layers are placed: `size` before the port turns its picture.
-    #[must_use]
-    pub const fn area(&self) -> Size {
-        let Size { width, height } = self.size;
-        if self.transform.swaps_sides() {
-            Size::new(height, width)
-        } else {
-            Size::new(width, height)
-        }
-    }
-}
-
-/// What a port is made of.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub enum PortKind {
-    /// Memory only; seen by capturing it.
-    #[default]
-    Headless,
-    /// A connector of a graphics card, with whatever screen is on it.
-    Drm(Connector),
-    /// A window of another compositor.
-    Window(Window),
-}
-
-/// A window of another compositor, the port's parent.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Window {
-    /// The socket of the parent; that of the session that the service was started in when absent.
-    pub parent: Option<PathBuf>,
-    /// What the parent may show above it; the port's name when absent.
-    pub title: Option<String>,
-    /// What the parent knows it by; `porthole.` and the port's name when absent.
-    pub app_id: Option<String>,
-    /// Whether it asks to fill a screen of the parent.
-    pub fullscreen: bool,
-    /// What becomes of a person's wish to close it.
-    pub on_close: OnClose,
-    /// Whether it asks for the parent's own shortcuts while it has the keyboard.
-    pub shortcuts: bool,
-}
-
-/// What becomes of a person's wish to close a port's window.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum OnClose {
-    /// Nothing.
-    #[default]
-    Ignore,
-    /// The port is turned off, and its window with it.
-    Off,
-    /// The service ends.
-    End,
-}
-
-/// A connector of a graphics card, and what is left to its screen.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Connector {
-    /// Such as `HDMI-A-1`.
-    pub name: String,
-    /// The card's device file; any card that has such a connector when absent.
-    pub card: Option<PathBuf>,
-    /// The port has the size that the screen prefers; until one is known, that of
-    /// [`limits::UNKNOWN_SCREEN`].
-    pub own_size: bool,
-    /// The port has the rate of the screen's mode.
-    pub own_refresh: bool,
-}
-
-/// Who may change a port's size while the service runs.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum ResizedBy {
-    /// Only this file.
-    #[default]
-    Configuration,
-    /// Also clients of sockets with the right `resize:PORT`, such as viewers in a window of their own.
-    Viewers,
 }
 
 /// `[[guest]]`: a virtual machine.
