@@ -4,6 +4,7 @@ use std::process::Command;
 
 use clap::Args;
 use porthole_rig::command::visible;
+use porthole_rig::packages::{TO_COMPARE, install};
 use porthole_rig::{Result, cache};
 
 use crate::{cargo, setup};
@@ -22,8 +23,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     // One by one: together they would be built with each other's features.
     let only_asks = ["--list", "--help", "-h"];
     let asks = options.arguments.iter().any(|word| only_asks.contains(&word.as_str()));
-    let all = ["porthole", "porthole-gpu", "porthole-vnc", "porthole-bench"];
-    let programs = if asks { &all[3..] } else { &all[..] };
+    let all = ["porthole", "porthole-gpu", "porthole-qemu", "porthole-vnc", "porthole-bench"];
+    let programs = if asks { &all[4..] } else { &all[..] };
+    if !asks {
+        install(TO_COMPARE)?;
+    }
     for name in programs {
         let what = format!("building {name} as it is released (minutes the first time)");
         cargo::step(&what, &["build", "--release", "-p", name])?;

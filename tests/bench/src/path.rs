@@ -9,6 +9,7 @@ mod run;
 mod stamps;
 mod system;
 mod viewer;
+mod window;
 
 use std::collections::BTreeMap;
 
@@ -19,9 +20,12 @@ use porthole_rig::{Result, RigError};
 use self::crowd::{Crowd, Together};
 use self::run::Outcome;
 use self::system::{System, Who};
+use self::window::Toolkit;
+
 use crate::measure::{Bench, Samples, milliseconds, number, quantile};
 
 pub(crate) use self::run::Load;
+pub(crate) use self::system::Plainly;
 
 /// What is asked of runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,14 +42,43 @@ pub(crate) enum Metric {
     Interrupts,
     /// Kicks of the device for each of the guest's frames.
     Kicks,
+    /// MB that our programs copied for each of the guest's frames.
+    Copied,
 }
 
 /// Which runs are asked for what.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Question {
+    pub(crate) machine: Machine,
     pub(crate) load: Load,
     pub(crate) coding: Coding,
     pub(crate) metric: Metric,
+}
+
+/// The machine that a guest has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Machine {
+    /// One with our display device, beside one with QEMU's virtio-gpu.
+    Ours,
+    /// One of QEMU's own devices, shown by our bridge or by QEMU.
+    Plain(Plainly),
+}
+
+impl Machine {
+    /// Who shows it.
+    fn shown_by(self) -> Vec<Who> {
+        match self {
+            Self::Ours => vec![Who::Porthole, Who::Qemu],
+            // The newest QEMU's windows are not here.
+            Self::Plain(newest @ Plainly::NewestText) => {
+                vec![Who::Bridge(newest), Who::Alone(newest)]
+            }
+            Self::Plain(plainly) => {
+                let windows = [Toolkit::Gtk, Toolkit::Sdl].map(|kind| Who::Window(kind, plainly));
+                [Who::Bridge(plainly), Who::Alone(plainly)].into_iter().chain(windows).collect()
+            }
+        }
+    }
 }
 
 /// How a viewer wants the pixels.
@@ -70,7 +103,7 @@ impl Coding {
 #[derive(Debug, Default)]
 pub(crate) struct Path {
     systems: BTreeMap<Who, std::result::Result<System, String>>,
-    runs: BTreeMap<(Load, Coding), Runs>,
+    runs: BTreeMap<(Machine, Load, Coding), Runs>,
     /// With a trace, and without.
     traced: BTreeMap<Load, Runs>,
     crowd: Option<Crowd>,
@@ -89,9 +122,10 @@ const MOST_FRAMES: u32 = 1 << 18;
 pub(crate) fn measure(bench: &Bench, question: Question) -> Result<Samples> {
     let mut path = bench.path.borrow_mut();
     let mut samples = Samples::default();
-    let key = (question.load, question.coding);
+    let key = (question.machine, question.load, question.coding);
     if !path.runs.contains_key(&key) {
-        let runs = path.run(bench, question.load, question.coding, &Who::ALL);
+        let whose = question.machine.shown_by();
+        let runs = path.run(bench, question.load, question.coding, &whose);
         for (who, outcome) in &runs {
             samples.note(describe(*who, outcome));
         }
@@ -102,7 +136,7 @@ pub(crate) fn measure(bench: &Bench, question: Question) -> Result<Samples> {
         match answer.and_then(|outcome| question.metric.of(outcome)) {
             Ok(Some(answer)) => samples.add(who.name(), answer),
             Ok(None) => {}
-            Err(error) if *who == Who::Porthole => return Err(error),
+            Err(error) if who.is_ours() => return Err(error),
             Err(error) => samples.note(format!("{} failed: {error}", who.name())),
         }
     }
@@ -250,15 +284,22 @@ impl Metric {
     /// The number of one run; none where nobody counts it.
     fn of(self, outcome: &Outcome) -> Result<Option<f64>> {
         let frames = number(outcome.guest_frames.max(1));
+        let seen = outcome.shown();
         Ok(Some(match self {
+            Self::Latency(_) | Self::Rate if !outcome.watched => return Ok(None),
             Self::Latency(part) => quantile(&outcome.latencies, part)?,
             Self::Rate => number(outcome.seen as u64) / outcome.seconds,
             Self::Cost => {
                 let spent = outcome.spent.iter().map(|(_, spent)| *spent).sum();
-                milliseconds(spent) / number(outcome.seen.max(1) as u64)
+                milliseconds(spent) / number(seen.max(1) as u64)
             }
             Self::GuestRate => outcome.guest_rate,
             Self::Interrupts => number(outcome.interrupts) / frames,
+            Self::Copied if outcome.copied.is_empty() => return Ok(None),
+            Self::Copied => {
+                let bytes = outcome.copied.iter().map(|(_, bytes)| *bytes).sum();
+                number(bytes) / 1e6 / frames
+            }
             Self::Kicks => match outcome.kicks {
                 Some(kicks) => number(kicks) / frames,
                 None => return Ok(None),
@@ -273,12 +314,21 @@ fn describe(who: Who, outcome: &std::result::Result<Outcome, String>) -> String 
         Ok(outcome) => outcome,
         Err(error) => return format!("{} failed: {error}", who.name()),
     };
+    if !outcome.watched {
+        let (drawn, seconds) = (outcome.drawn, outcome.seconds);
+        let shares = shares(outcome, outcome.shown());
+        return format!("{}: {drawn} frames drawn in {seconds:.1} s; {shares}", who.name());
+    }
     let part = |part| quantile(&outcome.latencies, part).unwrap_or(f64::NAN);
     let frames = number(outcome.guest_frames.max(1));
+    let copied = outcome.copied.iter();
+    let copied = copied
+        .map(|(who, bytes)| format!(", {who} copies {:.3} MB", number(*bytes) / 1e6 / frames));
+    let copies: String = copied.collect();
     let kicks = outcome.kicks.map(|kicks| format!(", {:.2} kicks", number(kicks) / frames));
     format!(
         "{}: {:.2} ms in the middle, {:.2} of 99 in 100, {} of {} frames seen in {:.1} s, {:.1} MB; {}; \
-         guest: {:.1} frames/s, a frame has {:.2} interrupts{}",
+         guest: {:.1} frames/s, a frame has {:.2} interrupts{}{}",
         who.name(),
         part(0.5),
         part(0.99),
@@ -286,10 +336,11 @@ fn describe(who: Who, outcome: &std::result::Result<Outcome, String>) -> String 
         outcome.drawn,
         outcome.seconds,
         number(outcome.bytes) / 1e6,
-        shares(outcome, outcome.seen),
+        shares(outcome, outcome.shown()),
         outcome.guest_rate,
         number(outcome.interrupts) / frames,
         kicks.unwrap_or_default(),
+        copies,
     )
 }
 

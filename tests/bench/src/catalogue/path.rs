@@ -1,9 +1,10 @@
 //! The rows about the whole way from a guest to a viewer.
 
 use super::{Benchmark, Goal, Pick, Work};
-use crate::path::{Coding, Load, Many, Metric, Question};
+use crate::path::{Coding, Load, Machine, Many, Metric, Plainly, Question};
 
 const MIDDLE: Metric = Metric::Latency(0.5);
+const COPIED: Metric = Metric::Copied;
 const MOST: Metric = Metric::Latency(0.99);
 
 /// Each load is asked for latency, rate and cost.
@@ -57,6 +58,23 @@ pub(super) const ALL: &[Benchmark] = &[
     traced("trace.window.cpu", "400×300 moves", Load::Window, Metric::Cost),
     traced("trace.film.latency", "1920×1080 at 30 Hz", Load::Film, MIDDLE),
     traced("trace.film.cpu", "1920×1080 at 30 Hz", Load::Film, Metric::Cost),
+    bridge("bridge.text.latency", "text of the firmware scrolls", TEXT, MIDDLE),
+    bridge("bridge.text.p99", "text of the firmware scrolls", TEXT, MOST),
+    bridge("bridge.text.cpu", "text of the firmware scrolls", TEXT, Metric::Cost),
+    bridge("bridge.text.copied", "bytes that we copy for that", TEXT, COPIED),
+    bridge("bridge.shared.latency", "the same from shared memory", SHARED, MIDDLE),
+    bridge("bridge.shared.p99", "the same from shared memory", SHARED, MOST),
+    bridge("bridge.shared.cpu", "the same from shared memory", SHARED, Metric::Cost),
+    bridge("bridge.shared.copied", "bytes that we copy for that", SHARED, COPIED),
+    bridge("bridge.small.latency", "64×64 at 60 Hz on a VGA", (LINUX, Load::Small), MIDDLE),
+    bridge("bridge.small.p99", "64×64 at 60 Hz on a VGA", (LINUX, Load::Small), MOST),
+    bridge("bridge.small.cpu", "64×64 at 60 Hz on a VGA", (LINUX, Load::Small), Metric::Cost),
+    bridge("bridge.small.copied", "bytes that we copy for that", (LINUX, Load::Small), COPIED),
+    bridge("bridge.film.latency", "1920×1080 at 30 Hz on a VGA", (LINUX, Load::Film), MIDDLE),
+    bridge("bridge.film.p99", "1920×1080 at 30 Hz on a VGA", (LINUX, Load::Film), MOST),
+    bridge("bridge.film.rate", "1920×1080 at 30 Hz on a VGA", (LINUX, Load::Film), Metric::Rate),
+    bridge("bridge.film.cpu", "1920×1080 at 30 Hz on a VGA", (LINUX, Load::Film), Metric::Cost),
+    bridge("bridge.film.copied", "bytes that we copy for that", (LINUX, Load::Film), COPIED),
     many("guests.1.latency", "one guest of a small picture", 1, Many::Latency(0.5)),
     many("guests.1.p99", "one guest of a small picture", 1, Many::Latency(0.99)),
     many("guests.1.cpu", "one guest of a small picture", 1, Many::Cost),
@@ -76,6 +94,28 @@ pub(super) const ALL: &[Benchmark] = &[
 const fn traced(id: &'static str, what: &'static str, load: Load, metric: Metric) -> Benchmark {
     let (goal, measure) = (Goal::AtMost(1.05), Work::Trace(load, metric));
     Benchmark { id, unit: "×", what, goal, pick: Pick::Median, measure }
+}
+
+const LINUX: Machine = Machine::Plain(Plainly::Linux);
+const TEXT: (Machine, Load) = (Machine::Plain(Plainly::Text), Load::Text);
+const SHARED: (Machine, Load) = (Machine::Plain(Plainly::NewestText), Load::Text);
+
+/// A machine of QEMU's own devices, beside QEMU's own VNC server: QEMU looks at a VGA no more often for
+/// us than for itself, so its time is in both.
+const fn bridge(
+    id: &'static str,
+    what: &'static str,
+    (machine, load): (Machine, Load),
+    metric: Metric,
+) -> Benchmark {
+    let (unit, goal, pick) = match metric {
+        Metric::Latency(_) => ("ms", Goal::OfPeer(1.0), Pick::Median),
+        Metric::Rate => ("frames/s", Goal::AtLeastOfPeer(1.0), Pick::Median),
+        Metric::Copied => ("MB/frame", Goal::Known, Pick::Median),
+        _ => (super::FRAME, Goal::Known, Pick::Least),
+    };
+    let measure = Work::Path(Question { machine, load, coding: Coding::Raw, metric });
+    Benchmark { id, unit, what, goal, pick, measure }
 }
 
 const fn many(id: &'static str, what: &'static str, count: usize, many: Many) -> Benchmark {
@@ -102,7 +142,8 @@ const fn row(
         Metric::GuestRate => ("frames/s", Goal::AtLeastOfPeer(0.96), Pick::Median),
         Metric::Interrupts => ("1/frame", Goal::OfPeer(1.0), Pick::Median),
         Metric::Kicks => ("1/frame", Goal::Known, Pick::Median),
+        Metric::Copied => ("MB/frame", Goal::Known, Pick::Median),
     };
-    let measure = Work::Path(Question { load, coding, metric });
+    let measure = Work::Path(Question { machine: Machine::Ours, load, coding, metric });
     Benchmark { id, unit, what, goal, pick, measure }
 }

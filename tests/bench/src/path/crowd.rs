@@ -112,7 +112,8 @@ impl Crowd {
         let Some((guest, _)) = self.guests.first() else {
             return Err(RigError::failed("there is no guest"));
         };
-        let film = Film { motion, first, stamps: guest.stamps.clone(), part: Some(EACH) };
+        let film =
+            Film { motion: Some(motion), first, stamps: guest.stamps.clone(), part: Some(EACH) };
         let viewer = Viewer::start(&self.vnc, Encoding::Raw, film)?;
         for (guest, _) in &mut self.guests {
             guest.line.give(&order)?;

@@ -51,8 +51,12 @@ impl Line {
 
     /// Gives an order whose answer is taken later.
     pub(crate) fn give(&mut self, order: &Order) -> Result<()> {
-        let line = format!("{order}\n");
-        self.stream.get_mut().write_all(line.as_bytes()).context(|| "order a guest".to_owned())
+        self.say(&format!("{order}\n"))
+    }
+
+    /// Sends text as it is.
+    pub(crate) fn say(&mut self, text: &str) -> Result<()> {
+        self.stream.get_mut().write_all(text.as_bytes()).context(|| "order a guest".to_owned())
     }
 
     /// Waits for the answer to an order: its lines.

@@ -5,12 +5,13 @@ use std::process::Command;
 
 use porthole_rig::error::Context;
 use porthole_rig::qemu::Machine;
-use porthole_rig::{Image, Qemu, Result, RigError, cache};
+use porthole_rig::{Image, Plain, Qemu, Result, RigError, cache};
 use serde_json::Value;
 
 use super::line::Line;
 use super::program::Program;
 use super::stamps::Stamps;
+use super::window;
 
 /// The port's size everywhere.
 pub(crate) const SIZE: (u32, u32) = (1920, 1080);
@@ -58,6 +59,14 @@ impl Service {
         command.args(["--port", "main"]).arg("--listen").arg(format!("unix:{}", socket.display()));
         command.arg("--wayland").arg(self.socket("viewer")?);
         Ok(Program::start_ready("porthole-vnc", &self.folder, command)?.0)
+    }
+
+    /// Starts the bridge to a QEMU.
+    pub(crate) fn bridge(&self, folder: &Path, name: &str, qmp: &Path) -> Result<Program> {
+        let mut command = built("porthole-qemu")?;
+        command.args(["--guest", name]).arg("--qmp").arg(qmp);
+        command.arg("--wayland").arg(self.socket(name)?);
+        Ok(Program::start_ready("porthole-qemu", folder, command)?.0)
     }
 
     /// Starts a guest's device in a folder, with a trace or without, and tells the machine that uses it.
@@ -140,6 +149,33 @@ impl Guest {
         let command = Qemu::for_vhost_user()?.boot(&Image::prepare()?, &machine);
         let mut qemu = Program::start("qemu", folder, command)?;
         let line = Line::connect(&machine.control, &mut qemu)?;
+        Ok(Self { qemu, line, stamps })
+    }
+
+    /// Starts a machine of QEMU's own devices, on an X display if there is one.
+    pub(crate) fn plain(
+        folder: &Path,
+        (qemu, display): (&Qemu, Option<&str>),
+        mut machine: Plain,
+    ) -> Result<Self> {
+        let socket = folder.join("stamps.sock");
+        let stamps = Stamps::listen(&socket)?;
+        let control = folder.join("control.sock");
+        machine.serial = Some((folder.join("console.log"), control.clone()));
+        machine.boot.extend([
+            "-chardev".to_owned(),
+            format!("socket,id=stamps,path={}", socket.display()),
+            "-name".to_owned(),
+            "guest,debug-threads=on".to_owned(),
+        ]);
+        machine.devices.push("isa-debugcon,iobase=0xe9,chardev=stamps".to_owned());
+        let command = qemu.plain(&machine);
+        let command = match display {
+            Some(display) => window::on(display, &command),
+            None => command,
+        };
+        let mut qemu = Program::start("qemu", folder, command)?;
+        let line = Line::connect(&control, &mut qemu)?;
         Ok(Self { qemu, line, stamps })
     }
 

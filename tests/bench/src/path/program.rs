@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use porthole_rig::error::Context;
 use porthole_rig::{Result, RigError};
@@ -48,6 +48,11 @@ impl Program {
             Ok(ready) => Ok((program, ready)),
             Err(_) => Err(program.failure("does not become ready")),
         }
+    }
+
+    /// What it writes, if that was piped and nobody reads it yet.
+    pub(crate) fn output(&mut self) -> Option<ChildStdout> {
+        self.child.stdout.take()
     }
 
     /// The process's number.

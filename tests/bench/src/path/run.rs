@@ -7,13 +7,18 @@ use porthole_guest::motion::Motion;
 use porthole_guest::pattern::Pattern;
 use porthole_rfb::Encoding;
 use porthole_rig::{Result, RigError};
+use serde_json::Value;
 
-use super::system::System;
+use super::system::{System, TEXT};
 use super::viewer::{Film, Seen, Sight, Viewer};
 use crate::clock::{pause_until, wait_until};
+use crate::counters::Counters;
 
 /// How long the guest draws before anything is counted.
 const WARM_UP: Duration = Duration::from_millis(700);
+/// The same for text: QEMU's VNC server looks ever more rarely at a display that rests, at last every two
+/// seconds, and needs some pictures to look often again.
+const TEXT_WARM_UP: Duration = Duration::from_secs(5);
 /// How long it draws afterwards, so that the last frames are like the others.
 const COOL_DOWN: Duration = Duration::from_millis(200);
 /// How long the last frame may take to the viewer.
@@ -34,12 +39,16 @@ pub(crate) enum Load {
     Flips,
     /// A window that moves, as many pictures as can be.
     Draws,
+    /// Text in a VGA's text mode that scrolls by a line 18 times a second.
+    Text,
 }
 
 impl Load {
     /// The motion, its interval in microseconds, and how much is added to it at most.
     const fn order(self) -> (Motion, u32, u32) {
         match self {
+            // Not drawn by the guest's program at all.
+            Self::Text => (Motion::Small, 0, 0),
             Self::Typing => (Motion::Small, 90_000, 100_000),
             Self::Small => (Motion::Small, 16_667, 0),
             Self::Window => (Motion::Window, 16_667, 0),
@@ -60,6 +69,8 @@ impl Load {
 /// What a run brought.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outcome {
+    /// Whether a viewer was there to see anything.
+    pub(crate) watched: bool,
     /// Seconds in which was counted.
     pub(crate) seconds: f64,
     /// Milliseconds for each frame of the guest until the viewer saw it, or a newer one.
@@ -77,6 +88,15 @@ pub(crate) struct Outcome {
     pub(crate) interrupts: u64,
     /// Kicks of the device, where it counts them.
     pub(crate) kicks: Option<u64>,
+    /// Bytes that our programs copied in all of the run, by who copied them; QEMU does not count its own.
+    pub(crate) copied: Vec<(&'static str, u64)>,
+}
+
+impl Outcome {
+    /// The frames that cost something. Nobody looks at a window: those that the guest drew, then.
+    pub(crate) const fn shown(&self) -> usize {
+        if self.watched { self.seen } else { self.drawn }
+    }
 }
 
 /// Runs a load for a while; `first` is the number of its first frame, which no other run has.
@@ -87,15 +107,19 @@ pub(crate) fn run(
     first: u32,
     span: Duration,
 ) -> Result<Outcome> {
+    if load == Load::Text {
+        return scroll(system, encoding, span);
+    }
     system.draw(load.ground())?;
     let (motion, interval, spread) = load.order();
     system.guest.stamps.begin();
-    let film = Film { motion, first, stamps: system.guest.stamps.clone(), part: None };
-    let viewer = Viewer::start(&system.vnc, encoding, film).map_err(|e| system.explain(&e))?;
+    let film =
+        Film { motion: Some(motion), first, stamps: system.guest.stamps.clone(), part: None };
+    let viewer = look(system, encoding, film)?;
     let all = WARM_UP + span + COOL_DOWN;
     let milliseconds = u32::try_from(all.as_millis()).unwrap_or(u32::MAX);
     let order = Order::Animate { head: 0, motion, first, milliseconds, interval, spread };
-    let kicks = kicks(system);
+    let (kicks, copies) = (kicks(system), copied(system));
     system.guest.line.give(&order)?;
     // The guest counts from when it begins, so do we.
     if !wait_until(ECHO, || system.guest.stamps.count() > 0) {
@@ -111,15 +135,61 @@ pub(crate) fn run(
     let kicks = kicks.zip(self::kicks(system)).map(|(before, after)| after.saturating_sub(before));
     let stamps = system.guest.stamps.take();
     pause_until(Instant::now() + COOL_DOWN);
-    let seen = viewer.finish()?;
+    let seen = viewer.map_or_else(|| Ok(Seen::default()), Viewer::finish)?;
+    let watched = system.vnc.is_some();
     let [guest_frames, microseconds, interrupts] = numbers(&answer)?;
     #[expect(clippy::cast_precision_loss, reason = "counts of seconds are exact in a double")]
     let guest_rate = guest_frames as f64 * 1e6 / (microseconds.max(1)) as f64;
-    let spent = before.iter().zip(&after);
-    let spent = spent.map(|((who, before), (_, after))| (*who, after.since(*before).cpu));
-    let spent = spent.collect();
+    let spent = between(&before, &after);
     let outcome = outcome(&stamps, first, &seen, (start, end))?;
-    Ok(Outcome { spent, guest_rate, guest_frames, interrupts, kicks, ..outcome })
+    let copied = since(&copies, &copied(system));
+    Ok(Outcome { watched, spent, guest_rate, guest_frames, interrupts, kicks, copied, ..outcome })
+}
+
+/// A viewer, where one can connect.
+fn look(system: &System, encoding: Encoding, film: Film) -> Result<Option<Viewer>> {
+    let Some(vnc) = &system.vnc else { return Ok(None) };
+    Viewer::start(vnc, encoding, film).map(Some).map_err(|error| system.explain(&error))
+}
+
+/// The processor time of each program between two counts.
+fn between(
+    before: &[(&'static str, Counters)],
+    after: &[(&'static str, Counters)],
+) -> Vec<(&'static str, u64)> {
+    let both = before.iter().zip(after);
+    both.map(|((who, before), (_, after))| (*who, after.since(*before).cpu)).collect()
+}
+
+/// Lines of text one after the other; their numbers begin at 0 in each run.
+fn scroll(system: &mut System, encoding: Encoding, span: Duration) -> Result<Outcome> {
+    system.guest.stamps.begin();
+    // The size changes with the mode, which a viewer has to be told; the text is there already.
+    let film =
+        Film { motion: None, first: 0, stamps: system.guest.stamps.clone(), part: Some(TEXT) };
+    let viewer = look(system, encoding, film)?;
+    let copies = copied(system);
+    system.guest.line.say("s")?;
+    if !wait_until(ECHO, || system.guest.stamps.count() > 0) {
+        return Err(RigError::failed("the guest prints nothing"));
+    }
+    let start = Instant::now() + TEXT_WARM_UP;
+    pause_until(start);
+    let before = system.spent();
+    pause_until(start + span);
+    let (after, end) = (system.spent(), Instant::now());
+    pause_until(end + COOL_DOWN);
+    system.guest.line.say("t")?;
+    for line in ["DONE s", "DONE t"] {
+        system.guest.line.wait_for(line).map_err(|error| system.explain(&error))?;
+    }
+    let stamps = system.guest.stamps.take();
+    let seen = viewer.map_or_else(|| Ok(Seen::default()), Viewer::finish)?;
+    let watched = system.vnc.is_some();
+    let outcome = outcome(&stamps, 0, &seen, (start, end))?;
+    let (spent, guest_frames) = (between(&before, &after), stamps.len() as u64);
+    let copied = since(&copies, &copied(system));
+    Ok(Outcome { watched, spent, guest_frames, copied, ..outcome })
 }
 
 /// What stamps and sights tell of the frames between two moments.
@@ -143,6 +213,32 @@ pub(crate) fn outcome(
 
 fn kicks(system: &System) -> Option<u64> {
     system.statistics("porthole-gpu").get("kicks")?.as_u64()
+}
+
+/// Bytes that our programs have copied so far.
+fn copied(system: &System) -> Vec<(&'static str, u64)> {
+    let number = |from: &Value, name: &str| from.get(name).and_then(Value::as_u64).unwrap_or(0);
+    let mut copied = Vec::new();
+    let bridge = system.statistics("porthole-qemu");
+    if !bridge.is_null() {
+        let bytes = number(&bridge, "copied_bytes") + number(&bridge, "repaired_bytes");
+        copied.push(("bridge", bytes));
+    }
+    let service = system.statistics("porthole");
+    if let Some(ports) = service.get("ports").and_then(Value::as_object) {
+        let composed = ports.values().map(|port| number(port, "composed_bytes")).sum();
+        copied.push(("composition", composed));
+        copied.push(("captures", number(&service, "captured_bytes")));
+    }
+    copied
+}
+
+fn since(
+    before: &[(&'static str, u64)],
+    after: &[(&'static str, u64)],
+) -> Vec<(&'static str, u64)> {
+    let both = before.iter().zip(after);
+    both.map(|((who, before), (_, after))| (*who, after.saturating_sub(*before))).collect()
 }
 
 /// The times of the stamps, if none of them is missing.

@@ -8,16 +8,20 @@ use porthole_guest::commands::Command as Order;
 use porthole_guest::pattern::Pattern;
 use porthole_rig::error::Context;
 use porthole_rig::qemu::Machine;
-use porthole_rig::{Result, RigError};
+use porthole_rig::roots::NEWEST;
+use porthole_rig::{Image, Plain, Qemu, Result, RigError, disks};
 use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use super::parts::{Guest, SIZE, Service};
 use super::program::Program;
+use super::window::{self, Toolkit};
 use crate::clock::wait_until;
 use crate::counters::Counters;
 
+/// The size of a VGA's text.
+pub(crate) const TEXT: (u32, u32) = (720, 400);
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Who shows the guest's picture.
@@ -27,18 +31,40 @@ pub(crate) enum Who {
     /// The same, with a trace of all that the guest does.
     Traced,
     Qemu,
+    /// The service, by `porthole-qemu`, of a machine of QEMU's own devices.
+    Bridge(Plainly),
+    /// QEMU's VNC server, of the same machine.
+    Alone(Plainly),
+    /// QEMU's window, of the same machine.
+    Window(Toolkit, Plainly),
+}
+
+/// A machine with a standard VGA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Plainly {
+    /// It runs Linux.
+    Linux,
+    /// It prints text, as firmware does.
+    Text,
+    /// The same in the newest QEMU, which shares the memory of such pictures.
+    NewestText,
 }
 
 impl Who {
-    pub(crate) const ALL: [Self; 2] = [Self::Porthole, Self::Qemu];
     pub(crate) const TRACED: [Self; 2] = [Self::Porthole, Self::Traced];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
-            Self::Porthole => "porthole",
+            Self::Porthole | Self::Bridge(_) => "porthole",
             Self::Traced => "traced",
-            Self::Qemu => "qemu",
+            Self::Qemu | Self::Alone(_) => "qemu",
+            Self::Window(toolkit, _) => toolkit.name(),
         }
+    }
+
+    /// Whether Porthole shows the guest.
+    pub(crate) const fn is_ours(self) -> bool {
+        matches!(self, Self::Porthole | Self::Bridge(_))
     }
 }
 
@@ -46,9 +72,11 @@ impl Who {
 #[derive(Debug)]
 pub(crate) struct System {
     pub(crate) guest: Guest,
-    /// Where viewers connect.
-    pub(crate) vnc: PathBuf,
+    /// Where viewers connect, if they can.
+    pub(crate) vnc: Option<PathBuf>,
     ours: Option<Ours>,
+    /// What shows QEMU's window.
+    screen: Option<Program>,
     /// What the guest has drawn beneath what moves.
     ground: Option<Pattern>,
     // Removed last: all of the above use it.
@@ -77,6 +105,9 @@ impl System {
         let path = folder.path();
         let vnc = path.join("vnc.sock");
         let (machine, ours) = match who {
+            Who::Bridge(plainly) | Who::Alone(plainly) | Who::Window(_, plainly) => {
+                return Self::plainly(who, plainly, folder);
+            }
             Who::Qemu => (plain(path, &vnc), None),
             Who::Porthole | Who::Traced => {
                 let service = Service::start(path, &[("guest".to_owned(), (0, 0), SIZE)])?;
@@ -87,9 +118,56 @@ impl System {
             }
         };
         let guest = Guest::power_on(path, who.name(), machine)?;
-        let mut system = Self { guest, vnc, ours, ground: None, _folder: folder };
-        system.guest.wait().map_err(|error| system.explain(&error))?;
-        Ok(system)
+        Self { guest, vnc: Some(vnc), ours, screen: None, ground: None, _folder: folder }.up()
+    }
+
+    /// Waits until the guest's program runs.
+    fn up(mut self) -> Result<Self> {
+        match self.guest.wait() {
+            Ok(()) => Ok(self),
+            Err(error) => Err(self.explain(&error)),
+        }
+    }
+
+    /// A guest of QEMU's own devices.
+    fn plainly(who: Who, plainly: Plainly, folder: TempDir) -> Result<Self> {
+        let path = folder.path();
+        let (width, height) = SIZE;
+        let card = format!("VGA,xres={width},yres={height},vgamem_mb=32");
+        let mut machine = Plain { cards: vec![card], ..Plain::new() };
+        machine = match plainly {
+            Plainly::Linux => machine.guest(&Image::prepare_plain()?, None),
+            Plainly::Text | Plainly::NewestText => machine.disk(&disks::modes()?),
+        };
+        let qemu = match plainly {
+            Plainly::NewestText => Qemu::of_release(NEWEST)?,
+            _ => Qemu::for_dbus_display()?,
+        };
+        let vnc = path.join("vnc.sock");
+        let (mut ours, mut screen, mut display) = (None, None, None);
+        machine.display = format!("vnc=unix:{}", vnc.display());
+        if let Who::Window(toolkit, _) = who {
+            let (server, name) = window::server(path)?;
+            (screen, display) = (Some(server), Some(name));
+            toolkit.name().clone_into(&mut machine.display);
+        }
+        let mut bridged = None;
+        if who.is_ours() {
+            // Text is shown as large as it is, as it is by QEMU.
+            let part = if plainly == Plainly::Linux { SIZE } else { TEXT };
+            let service = Service::start(path, &[("guest".to_owned(), (0, 0), part)])?;
+            let server = service.vnc(&vnc)?;
+            let qmp = path.join("qmp.sock");
+            (machine.display, machine.qmp) = ("dbus,p2p=yes".to_owned(), vec![qmp.clone()]);
+            bridged = Some((service, server, qmp));
+        }
+        let guest = Guest::plain(path, (&qemu, display.as_deref()), machine)?;
+        if let Some((service, server, qmp)) = bridged {
+            let device = service.bridge(path, "guest", &qmp)?;
+            ours = Some(Ours { device, server, service });
+        }
+        let vnc = screen.is_none().then_some(vnc);
+        Self { guest, vnc, ours, screen, ground: None, _folder: folder }.up()
     }
 
     /// Has the guest draw what lies beneath what moves.
@@ -108,7 +186,7 @@ impl System {
     }
 
     fn programs(&self) -> impl Iterator<Item = &Program> {
-        self.ours.iter().flat_map(Ours::programs)
+        self.ours.iter().flat_map(Ours::programs).chain(&self.screen)
     }
 
     /// Adds what the programs logged.

@@ -38,7 +38,8 @@ pub(crate) type Sight = (usize, Instant);
 /// What is to be seen.
 #[derive(Clone, Debug)]
 pub(crate) struct Film {
-    pub(crate) motion: Motion,
+    /// What the guest moves; none is text that scrolls in a VGA's text mode.
+    pub(crate) motion: Option<Motion>,
     pub(crate) first: u32,
     pub(crate) stamps: Stamps,
     /// The guest's size, if it is but the upper left part of the port.
@@ -185,9 +186,38 @@ fn is_shown(picture: &Picture, film: &Film, frame: usize) -> bool {
     let Ok(frame) = u32::try_from(frame) else { return false };
     let frame = film.first.wrapping_add(frame);
     let (width, height) = film.part.unwrap_or((size.width, size.height));
-    let area = film.motion.area(frame, width, height);
-    let (x, y) = (area.x + MARK / 2, area.y + MARK / 2);
+    let at = |x: u32, y: u32| {
+        let value = picture.values().get(y as usize * size.width as usize + x as usize);
+        value.map(|value| value & 0xff_ffff)
+    };
+    let Some(motion) = film.motion else {
+        // The first two letters of the last line but one, each 9 by 16 pixels.
+        let [number, ..] = frame.to_le_bytes();
+        let (high, low) = (colour(number >> 4), colour(number & 15));
+        return at(4, 16 * 23 + 8) == Some(high) && at(9 + 4, 16 * 23 + 8) == Some(low);
+    };
+    let area = motion.area(frame, width, height);
     let [red, green, blue] = mark(frame);
-    let value = picture.values().get(y as usize * size.width as usize + x as usize);
-    value.is_some_and(|value| value & 0xff_ffff == u32::from_le_bytes([blue, green, red, 0]))
+    at(area.x + MARK / 2, area.y + MARK / 2) == Some(u32::from_le_bytes([blue, green, red, 0]))
+}
+
+/// One of the sixteen colours of text, as QEMU makes 8 bits of the six that a VGA has.
+fn colour(number: u8) -> u32 {
+    let bit = |which: u8, value: u32| if number & 1 << which == 0 { 0 } else { value };
+    let bright = bit(3, 0x57);
+    // Dark yellow is brown: half as green.
+    let green = if number == 6 { 0x57 } else { bit(1, 0xa8) };
+    (bit(2, 0xa8) + bright) << 16 | (green + bright) << 8 | (bit(0, 0xa8) + bright)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::colour;
+
+    #[test]
+    fn the_sixteen_colours_are_those_of_a_vga() {
+        let known =
+            [(0, 0), (1, 0xa8), (6, 0xa8_5700), (7, 0xa8_a8a8), (8, 0x57_5757), (15, 0xff_ffff)];
+        assert!(known.iter().all(|(number, value)| colour(*number) == *value));
+    }
 }
