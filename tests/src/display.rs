@@ -271,6 +271,8 @@ impl Display {
                 self.listeners.push(Line::new(stream)?);
                 return Ok(());
             }
+            // The layer's size, at any time.
+            ("Console.SetUIInfo", _) => return self.control.reply(came.serial, &Writer::new()),
             (other, _) => return Err(Failure::new(format!("the bridge asks {other}"))),
         };
         self.control.reply(came.serial, &Writer::new().properties(list))

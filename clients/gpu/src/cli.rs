@@ -102,8 +102,8 @@ pub struct Cli {
     pub ready_fd: Option<i32>,
 
     /// Keep all rights of this user, instead of giving up those that are not needed before the guest is
-    /// heard; for finding faults
-    #[arg(long)]
+    /// heard or a trace is read; for finding faults
+    #[arg(long, global = true)]
     pub no_sandbox: bool,
 
     /// What to log: error, warn, info, debug or trace, for all or by module

@@ -148,7 +148,8 @@ fn what_a_device_did_after_a_move_is_done_again() {
     drop((new, tracer));
     let replayed = |path: &std::path::Path| {
         let path = path.display().to_string();
-        let cli = ["porthole-gpu", "replay", &path, "--json"];
+        // A sandbox would hold for all other tests of this process.
+        let cli = ["porthole-gpu", "replay", &path, "--json", "--no-sandbox"];
         let cli = <porthole_gpu::Cli as clap::Parser>::try_parse_from(cli).unwrap();
         porthole_gpu::run(&cli)
     };
