@@ -46,9 +46,16 @@ pub(crate) fn run_tier(ignored: bool, filter: Option<&str>, counts: &mut Counts)
     cargo::test("testing everything together with real guests", &guests, counts)
 }
 
+/// Those tests whose names end so are for the night: they download or build more than they test.
+const AT_NIGHT: &str = "_at_night";
+
 /// Runs only the tests with real guests that the quick tier leaves out.
-pub(crate) fn run_ignored(counts: &mut Counts) -> Result<()> {
-    let guests = ["-p", "porthole-tests", "--no-fail-fast", "--", "--ignored", "--test-threads=2"];
+pub(crate) fn run_ignored(at_night: bool, counts: &mut Counts) -> Result<()> {
+    let mut guests = vec!["-p", "porthole-tests", "--no-fail-fast", "--"];
+    guests.extend(["--ignored", "--test-threads=2"]);
+    if !at_night {
+        guests.extend(["--skip", AT_NIGHT]);
+    }
     cargo::test("testing on other QEMUs and against other viewers", &guests, counts)
 }
 

@@ -158,8 +158,8 @@ fn a_killed_service_comes_back_without_a_black_frame() -> Result<()> {
 }
 
 #[test]
-#[ignore = "builds a driver"]
-fn a_screens_clock_paces_programs() -> Result<()> {
+#[ignore = "downloads the kernel's source and builds a driver"]
+fn a_screens_clock_paces_programs_at_night() -> Result<()> {
     let mut guest = KmsGuest::boot(Card::Virtio(1))?;
     guest.add_vkms()?;
     let text = configuration("Virtual-2", "size = [800, 600]").replace("\"main\"", "\"paced\"");
