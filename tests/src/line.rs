@@ -133,6 +133,31 @@ impl Line {
         }
     }
 
+    /// Waits for events of several devices, which come in any order.
+    ///
+    /// # Errors
+    /// As [`Line::wait_event`].
+    pub fn wait_events(&mut self, wanted: &[(u16, u16, i32)]) -> Result<()> {
+        loop {
+            let place = |event| self.news.iter().position(|line| parse_event(line) == Some(event));
+            let places: Option<Vec<usize>> = wanted.iter().copied().map(place).collect();
+            if let Some(places) = places {
+                let last = places.into_iter().max().map_or(0, |index| index + 1);
+                self.news.drain(..last);
+                return Ok(());
+            }
+            match self.next() {
+                Ok(line) => self.news.push(line),
+                Err(error) => {
+                    let seen = self.news.join(", ");
+                    return Err(Failure::new(format!(
+                        "not all of {wanted:?}; seen: {seen}; {error}"
+                    )));
+                }
+            }
+        }
+    }
+
     /// Forgets the events that came so far.
     pub fn forget_events(&mut self) {
         self.news.retain(|line| !line.starts_with("EV "));

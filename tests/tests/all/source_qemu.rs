@@ -111,6 +111,5 @@ fn a_linux_guest_is_shown_and_pointed_at() -> Result<()> {
     guest.machine.line().wait_event(1, 28, 1)?;
     // What is held is let go when the viewer goes.
     drop(viewer);
-    guest.machine.line().wait_event(1, 28, 0)?;
-    guest.machine.line().wait_event(1, 0x110, 0)
+    guest.machine.line().wait_events(&[(1, 28, 0), (1, 0x110, 0)])
 }

@@ -6,11 +6,17 @@
 use std::process::abort;
 use std::sync::OnceLock;
 
+use nix::sys::signal::{SigSet, Signal};
 use porthole_fuzz::{Target, target};
 
 static CHOSEN: OnceLock<Target> = OnceLock::new();
 
 fn choose() -> Target {
+    // As in every program of Rust, a pipe without a reader is an error and not the end; the engine has a
+    // `main` of its own.
+    if SigSet::from(Signal::SIGPIPE).thread_block().is_err() {
+        abort();
+    }
     let name = std::env::var("PORTHOLE_FUZZ_TARGET").unwrap_or_default();
     // The engine has no way to refuse a start but its end.
     target(&name).unwrap_or_else(|| abort())
