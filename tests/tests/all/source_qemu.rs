@@ -99,6 +99,8 @@ fn a_linux_guest_is_shown_and_pointed_at() -> Result<()> {
     let own = guest.same_of("source-linux-own", &capture.screen, PORT)?;
     assert_eq!(on_port(&own).difference(&expected), None);
 
+    // What is told before anybody in the guest listens is lost.
+    guest.machine.line().wait_for("INPUT QEMU_QEMU_USB_Tablet")?;
     let server = service.vnc("main")?;
     let viewer = Viewer::connect(&server.address)?;
     viewer.pointer(640, 200, 0)?;
