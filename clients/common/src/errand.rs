@@ -1,15 +1,16 @@
 //! Reaching the compositor's socket, by ourselves or by another process.
 //!
 //! A process that is confined may neither connect nor look at files. Before it gives that up it names
-//! somebody who does it in its place ([`send`]): another process that runs [`errand`] for one path. As what
+//! somebody who does it in its place: another process that connects to one path ([`delegate`]). As what
 //! a process may do is one thing for all of it, so is this.
 
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use porthole_program::Connector;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 
 use crate::arrival;
@@ -22,6 +23,16 @@ pub const WATCH: u8 = b'w';
 type Agent = Box<dyn Fn(u8) -> io::Result<OwnedFd> + Send + Sync>;
 
 static AGENT: OnceLock<Agent> = OnceLock::new();
+
+/// Has another process do all errands of this one, for the socket at a path, from now on.
+///
+/// # Errors
+/// When that process cannot be started.
+pub fn delegate(path: PathBuf) -> io::Result<()> {
+    let connector = Connector::start(move |what| errand(&path, what))?;
+    send(move |what| connector.ask(what));
+    Ok(())
+}
 
 /// Has somebody else do all errands of this process from now on. The first one stays.
 pub fn send(agent: impl Fn(u8) -> io::Result<OwnedFd> + Send + Sync + 'static) {

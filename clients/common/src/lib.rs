@@ -6,6 +6,7 @@ pub mod connection;
 pub mod errand;
 mod lamps;
 pub mod present;
+pub mod program;
 pub mod resizes;
 pub mod seat;
 pub mod sign;

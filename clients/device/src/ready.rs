@@ -1,12 +1,12 @@
 //! The line that tells a parent that QEMU may be started.
 
-use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::OwnedFd;
 
+use porthole_client::program::tell_ready;
 use porthole_program::sandbox::Held;
 use porthole_virtio_device::Address;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// Writes the line and closes the descriptor.
 ///
@@ -22,9 +22,7 @@ pub fn tell(
         .iter()
         .map(|(name, address)| ((*name).to_owned(), Value::String(address.to_string())))
         .collect();
-    let sandbox = held.map(|held| held.to_string());
-    let line = json!({ "ready": true, "guest": guest, "sockets": sockets, "sandbox": sandbox });
-    writeln!(File::from(fd), "{line}")
+    tell_ready(fd, held, [("guest", guest.into()), ("sockets", sockets.into())])
 }
 
 #[cfg(test)]

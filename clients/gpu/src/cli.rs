@@ -1,10 +1,8 @@
 //! The command line.
 
-use std::path::PathBuf;
-
 use clap::{CommandFactory, Parser, Subcommand};
-use porthole_device::arguments::{descriptor, guest_name, size};
-use porthole_pixel::Size;
+use porthole_client::program::{Options, guest_name};
+use porthole_device::arguments::{Devices, Recording, descriptor};
 use porthole_vhost_device::Address;
 
 use crate::replay;
@@ -42,30 +40,9 @@ pub struct Cli {
     #[arg(long, value_name = "N", value_parser = descriptor)]
     pub fd: Option<Address>,
 
-    /// Where QEMU finds the keyboard; none without this
-    #[arg(long, value_name = "PATH|fd:N")]
-    pub keyboard_socket: Option<Address>,
-
-    /// Where QEMU finds the tablet (absolute pointer); none without this
-    #[arg(long, value_name = "PATH|fd:N")]
-    pub tablet_socket: Option<Address>,
-
-    /// Where QEMU finds the mouse (relative pointer); none without this. A guest that has a tablet as
-    /// well, and a driver for it, is pointed at with the tablet
-    #[arg(long, value_name = "PATH|fd:N")]
-    pub mouse_socket: Option<Address>,
-
-    /// Where QEMU finds the touch screen; none without this
-    #[arg(long, value_name = "PATH|fd:N")]
-    pub touch_socket: Option<Address>,
-
-    /// How many displays the guest has
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16))]
-    pub scanouts: u8,
-
-    /// Size of each display until the compositor says another
-    #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "1280x800", value_parser = size)]
-    pub size: Size,
+    /// What the guest has beside.
+    #[command(flatten)]
+    pub devices: Devices,
 
     /// Promise that the guest makes so many pictures a second on each display while it runs: the compositor
     /// may then hold a guest for dead that makes none
@@ -76,39 +53,13 @@ pub struct Cli {
     #[arg(long)]
     pub blob: bool,
 
-    /// How much memory the guest's pictures may take, in MiB
-    #[arg(long, value_name = "MIB", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=65536))]
-    pub max_memory: u32,
+    /// Whether everything is recorded.
+    #[command(flatten)]
+    pub recording: Recording,
 
-    /// Record everything that the guest's devices see and do in this file, for `porthole-gpu replay`. It holds
-    /// the guest's pictures and what is typed; a file that is there already is kept as FILE.old
-    #[arg(long, value_name = "FILE")]
-    pub trace: Option<PathBuf>,
-
-    /// How long the trace may get, in MiB; the devices go on without it then
-    #[arg(long, value_name = "MIB", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..))]
-    pub trace_limit: u32,
-
-    /// The compositor's socket; otherwise WAYLAND_DISPLAY says it
-    #[arg(long, value_name = "PATH", conflicts_with = "null")]
-    pub wayland: Option<PathBuf>,
-
-    /// Show nothing anywhere: every frame counts as presented at once
-    #[arg(long)]
-    pub null: bool,
-
-    /// Write one line of JSON to this descriptor when all sockets listen, then close it
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
-    pub ready_fd: Option<i32>,
-
-    /// Keep all rights of this user, instead of giving up those that are not needed before the guest is
-    /// heard or a trace is read; for finding faults
-    #[arg(long, global = true)]
-    pub no_sandbox: bool,
-
-    /// What to log: error, warn, info, debug or trace, for all or by module
-    #[arg(long, value_name = "LEVEL", default_value = "info", env = "PORTHOLE_LOG")]
-    pub log: String,
+    /// Where the guest is shown, and how the program runs.
+    #[command(flatten)]
+    pub common: Options,
 
     /// Print what libvirt asks of a vhost-user program, as JSON, and end
     #[arg(long)]
@@ -157,8 +108,8 @@ mod tests {
     fn the_contract() {
         let cli = parse("--guest ivi --socket /run/ivi.sock --scanouts 2 --size 1920x720").unwrap();
         assert_eq!(cli.guest, "ivi");
-        assert_eq!(cli.size, Size::new(1920, 720));
-        assert_eq!(cli.scanouts, 2);
+        assert_eq!(cli.devices.size, porthole_pixel::Size::new(1920, 720));
+        assert_eq!(cli.devices.scanouts, 2);
         assert_eq!(cli.gpu_address(), Some(&Address::Path("/run/ivi.sock".into())));
     }
 

@@ -8,5 +8,5 @@ use porthole_gpu::{Cli, run};
 fn main() -> ExitCode {
     // Usage errors end the program here, with status 2.
     let cli = Cli::parse();
-    porthole_program::run("porthole-gpu", &cli.log, || run(&cli))
+    porthole_program::run("porthole-gpu", &cli.common.log, || run(&cli))
 }

@@ -3,18 +3,15 @@
 mod devices;
 
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use calloop::channel::{self, Channel};
-use calloop::generic::Generic;
-use calloop::signals::{Signal, Signals};
-use calloop::timer::{TimeoutAction, Timer};
-use calloop::{EventLoop, Interest, LoopHandle, Mode, PostAction, RegistrationToken};
+use calloop::{Interest, PostAction};
 use porthole_client::present::Told;
-use porthole_device::confine::{Needs, confine};
-use porthole_device::ready;
+use porthole_client::program::{Events, Program, watch};
+use porthole_device::confine::confine;
+use porthole_device::{OpenError, ready};
 use porthole_program::InheritError;
-use porthole_vhost_device::{EndpointError, Fault};
+use porthole_vhost_device::Fault;
 use thiserror::Error;
 
 use self::devices::{Devices, Which};
@@ -26,13 +23,8 @@ use crate::replay;
 #[derive(Debug, Error)]
 pub enum Failure {
     /// A socket cannot be opened.
-    #[error("{device}: cannot wait for QEMU")]
-    Endpoint {
-        /// Which device.
-        device: &'static str,
-        /// Why.
-        source: EndpointError,
-    },
+    #[error(transparent)]
+    Open(#[from] OpenError),
     /// The ready descriptor is of no use.
     #[error("--ready-fd")]
     ReadyFd(#[source] InheritError),
@@ -52,7 +44,7 @@ pub enum Failure {
     Replay(#[source] replay::Failure),
     /// The event loop failed.
     #[error("event loop")]
-    Loop(#[source] calloop::Error),
+    Loop(#[from] calloop::Error),
 }
 
 /// What the loop works on.
@@ -60,7 +52,6 @@ struct State {
     devices: Devices,
     /// How it ends.
     end: Option<Result<(), Failure>>,
-    timer: Option<(RegistrationToken, Instant)>,
 }
 
 /// Runs the devices until the VM ends.
@@ -73,28 +64,19 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
             .map_err(|error| Failure::System("writing to standard output", error));
     }
     if let Some(Task::Replay(options)) = &cli.task {
-        return replay::run(options, !cli.no_sandbox).map_err(Failure::Replay);
+        return replay::run(options, !cli.common.no_sandbox).map_err(Failure::Replay);
     }
     // Inherited descriptors are taken over before anything else is opened.
-    let ready =
-        cli.ready_fd.map(porthole_program::ready_fd).transpose().map_err(Failure::ReadyFd)?;
-    let (tell, told) = channel::channel();
+    let ready = cli.common.take_ready_fd().map_err(Failure::ReadyFd)?;
     let mut devices = Devices::open(cli)?;
-    let mut event_loop = EventLoop::<State>::try_new().map_err(Failure::Loop)?;
-    let handle = event_loop.handle();
-    watch_signals(&handle)?;
-    watch_presenter(&handle, told)?;
+    let (events, tell) = Events::<State>::new()?;
     for which in devices.present() {
-        watch_device(&handle, &devices, which)?;
+        let fd = devices.fd(which).map_err(|error| Failure::System("dup", error))?;
+        watch(&events.handle(), fd, Interest::READ, move |state: &mut State| state.turn(which))?;
     }
-    let sockets = devices::sockets(cli);
-    let needs = Needs {
-        no_sandbox: cli.no_sandbox,
-        shows: !cli.null,
-        wayland: cli.wayland.as_deref(),
-        sockets: &sockets,
-    };
-    let held = confine(needs).map_err(|error| Failure::System("starting the connector", error))?;
+    let sockets = cli.devices.sockets(("gpu", cli.gpu_address()));
+    let held = confine(&cli.common, &sockets)
+        .map_err(|error| Failure::System("starting the connector", error))?;
     // Threads inherit the blocked signals and the sandbox, so they start after them.
     devices.start_trace()?;
     devices.start_presenter(cli, tell)?;
@@ -102,16 +84,10 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         ready::tell(fd, &cli.guest, &sockets, held)
             .map_err(|error| Failure::System("writing to the ready descriptor", error))?;
     }
-    let mut state = State { devices, end: None, timer: None };
-    loop {
-        event_loop.dispatch(None::<Duration>, &mut state).map_err(Failure::Loop)?;
-        if let Some(end) = state.end.take() {
-            state.devices.end();
-            return end;
-        }
-        state.devices.settle();
-        state.set_timer(&handle)?;
-    }
+    let mut state = State { devices, end: None };
+    let end = events.run(&mut state);
+    state.devices.end();
+    end
 }
 
 impl State {
@@ -133,77 +109,42 @@ impl State {
             }
         }
     }
+}
 
-    /// Neither a fence nor a size may wait for ever; a timer runs only while one waits.
-    fn set_timer(&mut self, handle: &LoopHandle<'static, Self>) -> Result<(), Failure> {
-        let Some(deadline) = self.devices.deadline() else { return Ok(()) };
-        if let Some((token, set_for)) = self.timer {
-            if set_for <= deadline {
-                return Ok(());
-            }
-            handle.remove(token);
-        }
-        let token = handle
-            .insert_source(Timer::from_deadline(deadline), |_, (), state: &mut Self| {
-                state.timer = None;
-                TimeoutAction::Drop
-            })
-            .map_err(|error| Failure::Loop(error.error))?;
-        self.timer = Some((token, deadline));
+impl Program for State {
+    type Failure = Failure;
+
+    fn told(&mut self, told: Told) {
+        self.devices.told(told);
+    }
+
+    fn unseen(&mut self) {
+        self.devices.release_all();
+    }
+
+    fn statistics(&mut self) -> Option<serde_json::Value> {
+        let done = self.devices.statistics();
+        Some(serde_json::json!({
+            "commands": done.commands,
+            "errors": done.errors,
+            "frames": done.frames,
+            "kicks": self.devices.kicks(),
+            "transferred_bytes": done.copies.transfer,
+            "repaired_bytes": done.copies.repair,
+        }))
+    }
+
+    fn end(&mut self) -> &mut Option<Result<(), Failure>> {
+        &mut self.end
+    }
+
+    fn settle(&mut self) -> Result<(), Failure> {
+        self.devices.settle();
         Ok(())
     }
-}
 
-fn watch_signals(handle: &LoopHandle<'static, State>) -> Result<(), Failure> {
-    let all = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGUSR1];
-    let signals = Signals::new(&all).map_err(Failure::Loop)?;
-    handle
-        .insert_source(signals, |event, (), state: &mut State| match event.signal() {
-            Signal::SIGUSR1 => {
-                let done = state.devices.statistics();
-                let line = serde_json::json!({
-                    "commands": done.commands,
-                    "errors": done.errors,
-                    "frames": done.frames,
-                    "kicks": state.devices.kicks(),
-                    "transferred_bytes": done.copies.transfer,
-                    "repaired_bytes": done.copies.repair,
-                });
-                tracing::info!("statistics {line}");
-            }
-            signal => {
-                tracing::info!(?signal, "ending");
-                state.end = Some(Ok(()));
-            }
-        })
-        .map(|_| ())
-        .map_err(|error| Failure::Loop(error.error))
-}
-
-fn watch_presenter(
-    handle: &LoopHandle<'static, State>,
-    told: Channel<Told>,
-) -> Result<(), Failure> {
-    handle
-        .insert_source(told, |event, (), state: &mut State| match event {
-            channel::Event::Msg(told) => state.devices.told(told),
-            // Nobody looks any more; the guest goes on.
-            channel::Event::Closed => state.devices.release_all(),
-        })
-        .map(|_| ())
-        .map_err(|error| Failure::Loop(error.error))
-}
-
-fn watch_device(
-    handle: &LoopHandle<'static, State>,
-    devices: &Devices,
-    which: Which,
-) -> Result<(), Failure> {
-    let fd = devices.fd(which).map_err(|error| Failure::System("dup", error))?;
-    handle
-        .insert_source(Generic::new(fd, Interest::READ, Mode::Level), move |_, _, state| {
-            Ok(state.turn(which))
-        })
-        .map(|_| ())
-        .map_err(|error| Failure::Loop(error.error))
+    /// Neither a fence nor a size may wait for ever.
+    fn deadline(&self) -> Option<Instant> {
+        self.devices.deadline()
+    }
 }

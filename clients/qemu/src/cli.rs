@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{ArgGroup, CommandFactory, Parser};
+use porthole_client::program::{Options, guest_name};
 
 /// A VM's own display as layers, by QEMU's D-Bus display
 ///
@@ -62,26 +63,9 @@ pub struct Cli {
     #[arg(long, value_name = "MIB", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=65536))]
     pub max_memory: u32,
 
-    /// The compositor's socket; otherwise WAYLAND_DISPLAY says it
-    #[arg(long, value_name = "PATH", conflicts_with = "null")]
-    pub wayland: Option<PathBuf>,
-
-    /// Show nothing anywhere: every frame counts as presented at once
-    #[arg(long)]
-    pub null: bool,
-
-    /// Write one line of JSON to this descriptor when the VM's consoles are listened to, then close it
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
-    pub ready_fd: Option<i32>,
-
-    /// Keep all rights of this user, instead of giving up those that are not needed before QEMU is heard;
-    /// for finding faults
-    #[arg(long)]
-    pub no_sandbox: bool,
-
-    /// What to log: error, warn, info, debug or trace, for all or by module
-    #[arg(long, value_name = "LEVEL", default_value = "info", env = "PORTHOLE_LOG")]
-    pub log: String,
+    /// Where the guest is shown, and how the program runs.
+    #[command(flatten)]
+    pub common: Options,
 }
 
 /// A bus, by the path of its socket.
@@ -148,18 +132,6 @@ impl fmt::Display for Peer {
 #[must_use]
 pub fn command() -> clap::Command {
     Cli::command()
-}
-
-/// What may be in a name that travels in window titles and log lines.
-pub(crate) fn fits_name(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')
-}
-
-fn guest_name(text: &str) -> Result<String, String> {
-    if text.is_empty() || text.len() > 64 || !text.chars().all(fits_name) {
-        return Err("use 1 to 64 letters, digits, '-', '_' or '.'".to_owned());
-    }
-    Ok(text.to_owned())
 }
 
 fn uuid(text: &str) -> Result<String, String> {

@@ -2,12 +2,8 @@
 
 use std::io;
 
-use porthole_client::connection::socket_path;
-use porthole_client::errand;
-use porthole_program::Connector;
-use porthole_program::sandbox::{Calls, Held, Sandbox, warn_of_no_sandbox};
-
-use crate::cli::Cli;
+use porthole_client::program::Options;
+use porthole_program::sandbox::Held;
 
 /// Pictures, sockets of consoles, and what comes with messages.
 const DESCRIPTORS: u64 = 1024;
@@ -17,17 +13,6 @@ const DESCRIPTORS: u64 = 1024;
 ///
 /// # Errors
 /// When the process that connects to the compositor cannot be started.
-pub(crate) fn confine(cli: &Cli) -> io::Result<Option<Held>> {
-    if cli.no_sandbox {
-        warn_of_no_sandbox();
-        return Ok(None);
-    }
-    // Where nothing says which compositor is meant the presenter will say so.
-    if !cli.null
-        && let Ok(path) = socket_path(cli.wayland.as_deref())
-    {
-        let connector = Connector::start(move |what| errand::errand(&path, what))?;
-        errand::send(move |what| connector.ask(what));
-    }
-    Ok(Some(Sandbox::new().calls(Calls::Sockets).descriptors(DESCRIPTORS).enter()))
+pub(crate) fn confine(options: &Options) -> io::Result<Option<Held>> {
+    Ok(options.sandbox()?.map(|sandbox| sandbox.descriptors(DESCRIPTORS).enter()))
 }

@@ -24,7 +24,6 @@ mod input;
 mod listener;
 mod program;
 mod qmp;
-mod ready;
 mod screen;
 mod session;
 mod source;

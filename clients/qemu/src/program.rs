@@ -5,8 +5,9 @@ mod events;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use calloop::channel::{self, Sender};
-use porthole_client::present::{self, Guest, Presenter, Show, Told};
+use calloop::channel::Sender;
+use porthole_client::present::{Guest, Presenter, Show, Told};
+use porthole_client::program::{Events, Program, tell_ready};
 use porthole_client::resizes::Resizes;
 use porthole_program::sandbox::Held;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
@@ -15,7 +16,6 @@ use crate::cli::Cli;
 use crate::confine;
 use crate::failure::Failure;
 use crate::qmp::Talk;
-use crate::ready;
 use crate::session::{MAX_CONSOLES, Phase, Session};
 use crate::source::{self, Kind, Source};
 
@@ -65,9 +65,7 @@ struct State {
     end: Option<Result<(), Failure>>,
     /// Until when QEMU must have answered.
     patience: Option<Instant>,
-    timer: Option<(calloop::RegistrationToken, Instant)>,
-    /// Connections that the loop does not watch yet.
-    unwatched: Vec<Which>,
+    watched: events::Watched,
 }
 
 /// Shows a VM until it ends.
@@ -76,8 +74,7 @@ struct State {
 /// When there is no way to its display.
 pub fn run(cli: &Cli) -> Result<(), Failure> {
     // Inherited descriptors are taken over before anything else is opened.
-    let ready =
-        cli.ready_fd.map(porthole_program::ready_fd).transpose().map_err(Failure::ReadyFd)?;
+    let ready = cli.common.take_ready_fd().map_err(Failure::ReadyFd)?;
     let source = source::open(cli)?;
     // There is no making of sockets later.
     let pair = |_| {
@@ -86,13 +83,13 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
     };
     let sockets: Result<Vec<_>, _> = (0..=MAX_CONSOLES).map(pair).collect();
     let sockets = sockets.map_err(|error| Failure::System("socketpair", error.into()))?;
-    let (tell, told) = channel::channel();
-    let mut looped = events::Loop::new(told)?;
-    let held =
-        confine::confine(cli).map_err(|error| Failure::System("starting the connector", error))?;
-    let mut state = State::new(cli.clone(), source, sockets, tell);
+    let (events, tell) = Events::new()?;
+    let held = confine::confine(&cli.common)
+        .map_err(|error| Failure::System("starting the connector", error))?;
+    let watched = events::Watched::new(events.handle());
+    let mut state = State::new(cli.clone(), source, sockets, tell, watched);
     state.ready = ready.map(|fd| (fd, held));
-    looped.run(&mut state)
+    events.run(&mut state)
 }
 
 impl State {
@@ -101,19 +98,19 @@ impl State {
         source: Source,
         mut sockets: Vec<(OwnedFd, OwnedFd)>,
         tell: Sender<Told>,
+        mut watched: events::Watched,
     ) -> Self {
         let Source { kind, socket, place } = source;
         let mut before = None;
         let mut session = None;
-        let mut unwatched = Vec::new();
         if kind == Kind::Monitor {
             let (ours, theirs) = sockets.pop().unzip();
             before = Some(Before { talk: Talk::new(place), monitor: socket, ours, theirs });
-            unwatched.push(Which::Monitor);
+            watched.add(Which::Monitor);
         } else {
             let sockets = std::mem::take(&mut sockets);
             session = Some(Session::new(&cli, (kind, socket, place), sockets));
-            unwatched.push(Which::Control);
+            watched.add(Which::Control);
         }
         Self {
             cli,
@@ -127,8 +124,7 @@ impl State {
             ready: None,
             end: None,
             patience: Some(Instant::now() + PATIENCE),
-            timer: None,
-            unwatched,
+            watched,
         }
     }
 
@@ -170,7 +166,7 @@ impl State {
         if let Some(ours) = ours {
             let sockets = std::mem::take(&mut self.sockets);
             self.session = Some(Session::new(&self.cli, (Kind::Peer, ours, place), sockets));
-            self.unwatched.push(Which::Control);
+            self.watched.add(Which::Control);
         }
         Ok(())
     }
@@ -184,37 +180,24 @@ impl State {
         }
     }
 
-    /// The presenter has news.
-    fn told(&mut self, told: Told) {
-        match told {
-            Told::Display { scanout, display } => self.resizes.want(scanout, display),
-            Told::Closed { scanout } => {
-                tracing::info!(scanout, "the window was closed; the guest goes on without");
-            }
-            other => {
-                if let Some(session) = &mut self.session {
-                    session.told(other);
-                }
-            }
-        }
-    }
-
-    /// After each turn: what is due goes to QEMU and to the presenter.
-    fn settle(&mut self) -> Result<(), Failure> {
+    /// What is due goes to QEMU and to the presenter.
+    fn bring(&mut self) -> Result<(), Failure> {
         let now = Instant::now();
         let Some(session) = &mut self.session else { return Ok(()) };
         if session.phase == Phase::Known && matches!(self.stage, Stage::Dark) {
             let consoles = session.consoles.len();
             self.stage = start(&self.cli, session, self.tell.clone())?;
             session.listen();
-            self.unwatched.extend((0..consoles).map(Which::Console));
+            (0..consoles).map(Which::Console).for_each(|which| self.watched.add(which));
         }
         if session.phase == Phase::Waiting {
             self.patience = None;
         } else if session.phase == Phase::Listening {
             self.patience = None;
             if let Some((fd, held)) = self.ready.take() {
-                ready::tell(fd, &session.guest, session.consoles.len(), held)
+                let consoles = session.consoles.len().into();
+                let facts = [("guest", session.guest.clone().into()), ("consoles", consoles)];
+                tell_ready(fd, held, facts)
                     .map_err(|error| Failure::System("writing to the ready descriptor", error))?;
             }
         } else if self.patience.is_none() {
@@ -263,12 +246,6 @@ impl State {
         }
     }
 
-    /// When something is due though nothing comes.
-    fn deadline(&self) -> Option<Instant> {
-        let frame = self.session.as_ref().and_then(Session::deadline);
-        self.resizes.deadline().into_iter().chain(self.patience).chain(frame).min()
-    }
-
     /// Somebody has waited for long enough.
     fn expire(&mut self) {
         if self.patience.is_none_or(|until| until > Instant::now()) {
@@ -286,16 +263,54 @@ impl State {
     }
 }
 
+impl Program for State {
+    type Failure = Failure;
+
+    fn told(&mut self, told: Told) {
+        match told {
+            Told::Display { scanout, display } => self.resizes.want(scanout, display),
+            Told::Closed { scanout } => {
+                tracing::info!(scanout, "the window was closed; the guest goes on without");
+            }
+            other => {
+                if let Some(session) = &mut self.session {
+                    session.told(other);
+                }
+            }
+        }
+    }
+
+    fn unseen(&mut self) {
+        if let Some(session) = &mut self.session {
+            session.release_all();
+        }
+    }
+
+    fn statistics(&mut self) -> Option<serde_json::Value> {
+        self.session.as_ref().map(|session| session.statistics.json())
+    }
+
+    fn end(&mut self) -> &mut Option<Result<(), Failure>> {
+        &mut self.end
+    }
+
+    fn settle(&mut self) -> Result<(), Failure> {
+        self.expire();
+        self.bring()?;
+        self.watch_all()?;
+        self.send()
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let frame = self.session.as_ref().and_then(Session::deadline);
+        self.resizes.deadline().into_iter().chain(self.patience).chain(frame).min()
+    }
+}
+
 /// Starts showing frames.
 fn start(cli: &Cli, session: &Session, tell: Sender<Told>) -> Result<Stage, Failure> {
-    if cli.null {
-        return Ok(Stage::Null);
-    }
-    let options = present::Options {
-        guest: session.guest.clone(),
-        scanouts: session.consoles.len(),
-        wayland: cli.wayland.clone(),
-    };
+    let options = cli.common.presenter(&session.guest, session.consoles.len());
+    let Some(options) = options else { return Ok(Stage::Null) };
     let presenter = Presenter::spawn(options, tell)
         .map_err(|error| Failure::System("starting the presenter", error))?;
     // Nothing waits for a frame: what becomes of it is asked for when the next one comes.

@@ -7,10 +7,11 @@ use std::os::fd::OwnedFd;
 use std::time::Instant;
 
 use porthole_client::present::{Display, Guest, GuestState, Lamps, Show, Told};
+use porthole_client::program::fits_name;
 use porthole_dbus::Malformed;
 
 use crate::calls::{About, BusCalls, Calls, Vm};
-use crate::cli::{Cli, fits_name};
+use crate::cli::Cli;
 use crate::connection::{Connection, Fault};
 use crate::console::Console;
 use crate::failure::Failure;

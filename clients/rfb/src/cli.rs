@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser};
+use porthole_client::program::{Options, guest_name};
 
 use crate::address::Address;
 
@@ -64,26 +65,9 @@ pub struct Cli {
     #[arg(long)]
     pub once: bool,
 
-    /// The compositor's socket; otherwise WAYLAND_DISPLAY says it
-    #[arg(long, value_name = "PATH", conflicts_with = "null")]
-    pub wayland: Option<PathBuf>,
-
-    /// Show nothing anywhere: every frame counts as presented at once
-    #[arg(long)]
-    pub null: bool,
-
-    /// Write one line of JSON to this descriptor when the program is about to connect, then close it
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
-    pub ready_fd: Option<i32>,
-
-    /// Keep all rights of this user, instead of giving up those that are not needed before the server is
-    /// heard; for finding faults
-    #[arg(long)]
-    pub no_sandbox: bool,
-
-    /// What to log: error, warn, info, debug or trace, for all or by module
-    #[arg(long, value_name = "LEVEL", default_value = "info", env = "PORTHOLE_LOG")]
-    pub log: String,
+    /// Where the guest is shown, and how the program runs.
+    #[command(flatten)]
+    pub common: Options,
 }
 
 /// Encodings that a picture may come in.
@@ -107,15 +91,6 @@ pub enum Preferred {
 #[must_use]
 pub fn command() -> clap::Command {
     Cli::command()
-}
-
-/// Names travel in window titles and log lines.
-fn guest_name(text: &str) -> Result<String, String> {
-    let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if text.is_empty() || text.len() > 64 || !text.chars().all(fine) {
-        return Err("use 1 to 64 letters, digits, '-', '_' or '.'".to_owned());
-    }
-    Ok(text.to_owned())
 }
 
 /// As in `us`, `de`, `us(dvorak)`.

@@ -32,5 +32,5 @@ pub enum Failure {
     System(&'static str, #[source] io::Error),
     /// The event loop failed.
     #[error("event loop")]
-    Loop(#[source] calloop::Error),
+    Loop(#[from] calloop::Error),
 }

@@ -24,7 +24,6 @@ mod keymap;
 mod password;
 mod program;
 mod reach;
-mod ready;
 mod screen;
 mod session;
 mod wire;

@@ -3,13 +3,11 @@
 mod link;
 
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use calloop::channel::{self, Channel};
-use calloop::signals::{Signal, Signals};
-use calloop::timer::{TimeoutAction, Timer};
-use calloop::{EventLoop, LoopHandle, RegistrationToken};
-use porthole_client::present::{self, Guest, GuestState, Presenter, Show, Told};
+use calloop::LoopHandle;
+use porthole_client::present::{Guest, GuestState, Presenter, Show, Told};
+use porthole_client::program::{Events, Program, tell_ready};
 use porthole_pixel::Size;
 
 use self::link::Link;
@@ -19,7 +17,7 @@ use crate::keymap::Keymap;
 use crate::reach::{Agent, Patience};
 use crate::screen::Screen;
 use crate::session::{Options, Session};
-use crate::{confine, password, ready};
+use crate::{confine, password};
 
 /// What the loop works on.
 pub(crate) struct State {
@@ -42,7 +40,6 @@ pub(crate) struct State {
     updates: u64,
     /// How it ends.
     end: Option<Result<(), Failure>>,
-    timer: Option<(RegistrationToken, Instant)>,
     handle: LoopHandle<'static, State>,
 }
 
@@ -52,8 +49,7 @@ pub(crate) struct State {
 /// [`Failure`] where the program cannot work. A server that is not there is none.
 pub fn run(cli: &Cli) -> Result<(), Failure> {
     // Inherited descriptors are taken over before anything else is opened.
-    let ready =
-        cli.ready_fd.map(porthole_program::ready_fd).transpose().map_err(Failure::ReadyFd)?;
+    let ready = cli.common.take_ready_fd().map_err(Failure::ReadyFd)?;
     let password = cli.password_file.as_deref().map(password::read).transpose()?;
     let keymap = Keymap::of_layout(&cli.layout)?;
     let numbers =
@@ -64,31 +60,20 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
             cli.server
         );
     }
-    let mut event_loop = EventLoop::<State>::try_new().map_err(Failure::Loop)?;
-    let handle = event_loop.handle();
-    watch_signals(&handle)?;
-    let (tell, told) = channel::channel();
-    watch_presenter(&handle, told)?;
+    let (events, tell) = Events::new()?;
     let (agent, held) = confine::confine(cli, numbers)
         .map_err(|error| Failure::System("starting the connector", error))?;
     // Threads inherit the blocked signals and the sandbox, so they start after them.
-    let presenter = if cli.null {
-        None
-    } else {
-        let options = present::Options {
-            guest: cli.guest.clone(),
-            scanouts: 1,
-            wayland: cli.wayland.clone(),
-        };
-        let started = Presenter::spawn(options, tell);
-        Some(started.map_err(|error| Failure::System("starting the presenter", error))?)
-    };
+    let options = cli.common.presenter(&cli.guest, 1);
+    let presenter = options.map(|options| Presenter::spawn(options, tell)).transpose();
+    let presenter = presenter.map_err(|error| Failure::System("starting the presenter", error))?;
     if let Some(presenter) = &presenter {
         // That a buffer is free again matters when something is drawn, and not before.
         presenter.set_patient(true);
     }
     if let Some(fd) = ready {
-        ready::tell(fd, cli, held)
+        let (guest, server) = (cli.guest.clone().into(), cli.server.to_string().into());
+        tell_ready(fd, held, [("guest", guest), ("server", server)])
             .map_err(|error| Failure::System("writing to the ready descriptor", error))?;
     }
     let mut state = State {
@@ -106,39 +91,12 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         received: 0,
         updates: 0,
         end: None,
-        timer: None,
-        handle,
+        handle: events.handle(),
     };
-    loop {
-        state.settle()?;
-        if let Some(end) = state.end.take() {
-            return end;
-        }
-        let wait = state.link.is_due().then_some(Duration::ZERO);
-        event_loop.dispatch(wait, &mut state).map_err(Failure::Loop)?;
-    }
+    events.run(&mut state)
 }
 
 impl State {
-    /// After each turn: the server is heard and asked, and what it says goes to the presenter.
-    fn settle(&mut self) -> Result<(), Failure> {
-        self.news();
-        self.attend();
-        if let Some(presenter) = &self.presenter {
-            // Who waits for a buffer wants to hear of it at once, and of those that came back before.
-            let waits = self.link.is_stalled();
-            presenter.set_patient(!waits);
-            if waits {
-                self.news();
-            }
-        }
-        let guest = self.link.guest(self.guest);
-        if std::mem::replace(&mut self.guest, guest) != guest {
-            self.show(Show::Guest(guest));
-        }
-        self.set_timer()
-    }
-
     /// Buffers that are free again.
     fn news(&mut self) {
         let news = self.presenter.as_ref().map(Presenter::news).unwrap_or_default();
@@ -147,7 +105,21 @@ impl State {
         }
     }
 
-    /// The presenter has news.
+    /// Gives the presenter something; without one every buffer is free at once.
+    fn show(&mut self, what: Show) {
+        match (&self.presenter, &what) {
+            (Some(presenter), _) => presenter.show(what),
+            (None, Show::Frame(frame)) => {
+                self.link.screen().released(frame.buffer, frame.serial);
+            }
+            (None, _) => {}
+        }
+    }
+}
+
+impl Program for State {
+    type Failure = Failure;
+
     fn told(&mut self, told: Told) {
         match told {
             Told::Released { buffer, serial, .. } => {
@@ -182,83 +154,51 @@ impl State {
         }
     }
 
-    /// Gives the presenter something; without one every buffer is free at once.
-    fn show(&mut self, what: Show) {
-        match (&self.presenter, &what) {
-            (Some(presenter), _) => presenter.show(what),
-            (None, Show::Frame(frame)) => {
-                self.link.screen().released(frame.buffer, frame.serial);
-            }
-            (None, _) => {}
-        }
+    fn unseen(&mut self) {
+        tracing::debug!("the presenter is gone");
     }
 
-    /// A timer runs only while something is waited for.
-    fn set_timer(&mut self) -> Result<(), Failure> {
-        let Some(deadline) = self.link.deadline() else { return Ok(()) };
-        if let Some((token, set_for)) = self.timer {
-            if set_for <= deadline {
-                return Ok(());
-            }
-            self.handle.remove(token);
-        }
-        let ring = |_, (): &mut (), state: &mut Self| {
-            state.timer = None;
-            TimeoutAction::Drop
-        };
-        let token = self.handle.insert_source(Timer::from_deadline(deadline), ring);
-        let token = token.map_err(|error| Failure::Loop(error.error))?;
-        self.timer = Some((token, deadline));
-        Ok(())
-    }
-
-    /// What was done, for the log.
-    fn statistics(&mut self) {
+    fn statistics(&mut self) -> Option<serde_json::Value> {
         let (received, updates) = match self.link.session() {
             Some(session) => (session.wire().received(), session.updates()),
             None => (0, 0),
         };
         let screen = self.link.screen();
-        let line = serde_json::json!({
+        Some(serde_json::json!({
             "frames": screen.frames(),
             "updates": self.updates + updates,
             "received_bytes": self.received + received,
             "decoded_bytes": screen.copies().transfer,
             "repaired_bytes": screen.copies().repair,
-        });
-        tracing::info!("statistics {line}");
+        }))
     }
-}
 
-fn watch_signals(handle: &LoopHandle<'static, State>) -> Result<(), Failure> {
-    let all = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGUSR1];
-    let signals = Signals::new(&all).map_err(Failure::Loop)?;
-    handle
-        .insert_source(signals, |event, (), state: &mut State| match event.signal() {
-            Signal::SIGUSR1 => state.statistics(),
-            signal => {
-                tracing::info!(?signal, "ending");
-                state.end = Some(Ok(()));
-            }
-        })
-        .map(|_| ())
-        .map_err(|error| Failure::Loop(error.error))
-}
+    fn end(&mut self) -> &mut Option<Result<(), Failure>> {
+        &mut self.end
+    }
 
-fn watch_presenter(
-    handle: &LoopHandle<'static, State>,
-    told: Channel<Told>,
-) -> Result<(), Failure> {
-    handle
-        .insert_source(told, |event, (), state: &mut State| match event {
-            channel::Event::Msg(told) => state.told(told),
-            // Nobody looks any more; the server is asked for nothing.
-            channel::Event::Closed => {
-                tracing::debug!("the presenter is gone");
+    /// After each turn: the server is heard and asked, and what it says goes to the presenter.
+    fn settle(&mut self) -> Result<(), Failure> {
+        self.news();
+        self.attend();
+        if let Some(presenter) = &self.presenter {
+            // Who waits for a buffer wants to hear of it at once, and of those that came back before.
+            let waits = self.link.is_stalled();
+            presenter.set_patient(!waits);
+            if waits {
+                self.news();
             }
-        })
-        .map(|_| ())
-        .map_err(|error| Failure::Loop(error.error))
+        }
+        let guest = self.link.guest(self.guest);
+        if std::mem::replace(&mut self.guest, guest) != guest {
+            self.show(Show::Guest(guest));
+        }
+        Ok(())
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        if self.link.is_due() { Some(Instant::now()) } else { self.link.deadline() }
+    }
 }
 
 /// How the guest is while its server is away.

@@ -1,10 +1,8 @@
 //! The command line.
 
-use std::path::PathBuf;
-
 use clap::{CommandFactory, Parser, ValueEnum};
-use porthole_device::arguments::{descriptor, guest_name, size};
-use porthole_pixel::Size;
+use porthole_client::program::{Options, guest_name};
+use porthole_device::arguments::{Devices, descriptor};
 use porthole_virtio_device::Address;
 
 use crate::rom::Rom;
@@ -49,55 +47,13 @@ pub struct Cli {
     #[arg(long, value_name = "MIB", default_value_t = 16, value_parser = vram)]
     pub vram: u32,
 
-    /// Where QEMU finds the keyboard (vhost-user-input); none without this
-    #[arg(long, value_name = "PATH|fd:N")]
-    pub keyboard_socket: Option<Address>,
+    /// What the guest has beside.
+    #[command(flatten)]
+    pub devices: Devices,
 
-    /// Where QEMU finds the tablet (absolute pointer); none without this
-    #[arg(long, value_name = "PATH|fd:N")]
-    pub tablet_socket: Option<Address>,
-
-    /// Where QEMU finds the mouse (relative pointer); none without this. A guest that has a tablet as
-    /// well, and a driver for it, is pointed at with the tablet
-    #[arg(long, value_name = "PATH|fd:N")]
-    pub mouse_socket: Option<Address>,
-
-    /// Where QEMU finds the touch screen; none without this
-    #[arg(long, value_name = "PATH|fd:N")]
-    pub touch_socket: Option<Address>,
-
-    /// How many displays the guest's virtio-gpu has; the first is the VGA's too
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16))]
-    pub scanouts: u8,
-
-    /// Size of each display until the compositor says another
-    #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "1280x800", value_parser = size)]
-    pub size: Size,
-
-    /// How much memory virtio-gpu's pictures may take, in MiB
-    #[arg(long, value_name = "MIB", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=65536))]
-    pub max_memory: u32,
-
-    /// The compositor's socket; otherwise WAYLAND_DISPLAY says it
-    #[arg(long, value_name = "PATH", conflicts_with = "null")]
-    pub wayland: Option<PathBuf>,
-
-    /// Show nothing anywhere: every frame counts as presented at once
-    #[arg(long)]
-    pub null: bool,
-
-    /// Write one line of JSON to this descriptor when all sockets listen, then close it
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
-    pub ready_fd: Option<i32>,
-
-    /// Keep all rights of this user, instead of giving up those that are not needed before the guest is
-    /// heard; for finding faults
-    #[arg(long)]
-    pub no_sandbox: bool,
-
-    /// What to log: error, warn, info, debug or trace, for all or by module
-    #[arg(long, value_name = "LEVEL", default_value = "info", env = "PORTHOLE_LOG")]
-    pub log: String,
+    /// Where the guest is shown, and how the program runs.
+    #[command(flatten)]
+    pub common: Options,
 }
 
 /// The adapters.
@@ -128,16 +84,14 @@ impl From<Model> for porthole_vga_device::Model {
 }
 
 impl Cli {
+    /// The adapter's address; there is always one.
+    pub(crate) fn address(&self) -> Option<&Address> {
+        self.socket.as_ref().or(self.fd.as_ref())
+    }
+
     /// The sockets by the names of the ready line, the adapter's first.
     pub(crate) fn sockets(&self) -> Vec<(&'static str, &Address)> {
-        let all = [
-            ("vga", self.socket.as_ref().or(self.fd.as_ref())),
-            ("keyboard", self.keyboard_socket.as_ref()),
-            ("tablet", self.tablet_socket.as_ref()),
-            ("mouse", self.mouse_socket.as_ref()),
-            ("touch", self.touch_socket.as_ref()),
-        ];
-        all.into_iter().filter_map(|(name, address)| Some((name, address?))).collect()
+        self.devices.sockets(("vga", self.address()))
     }
 }
 

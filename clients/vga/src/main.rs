@@ -9,5 +9,5 @@ use porthole_vga::{Cli, run};
 fn main() -> ExitCode {
     // Usage errors end the program here, with status 2.
     let cli = Cli::parse();
-    porthole_program::run("porthole-vga", &cli.log, || run(&cli))
+    porthole_program::run("porthole-vga", &cli.common.log, || run(&cli))
 }

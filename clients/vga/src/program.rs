@@ -3,18 +3,14 @@
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use calloop::channel::{self, Channel};
-use calloop::generic::Generic;
-use calloop::signals::{Signal, Signals};
-use calloop::timer::{TimeoutAction, Timer};
-use calloop::{EventLoop, Interest, LoopHandle, Mode, PostAction, RegistrationToken};
-use porthole_client::present::{self, Display, Told};
+use calloop::{Interest, LoopHandle, PostAction};
+use porthole_client::present::{Display, Told};
+use porthole_client::program::{Events, Program, watch};
 use porthole_client::resizes::Resizes;
-use porthole_device::confine::{Needs, confine};
+use porthole_device::confine::confine;
 use porthole_device::{Inputs, OpenError, Presenter, input_of, ready};
-use porthole_gpu_device::{Options, Quotas};
 use porthole_pixel::Size;
 use porthole_program::InheritError;
 use porthole_vfio_device::{Endpoint, EndpointError, Fault, Server, Turn};
@@ -59,7 +55,7 @@ pub enum Failure {
     System(&'static str, #[source] io::Error),
     /// The event loop failed.
     #[error("event loop")]
-    Loop(#[source] calloop::Error),
+    Loop(#[from] calloop::Error),
 }
 
 /// What the loop works on.
@@ -78,7 +74,6 @@ struct State {
     next_look: Instant,
     /// How it ends.
     end: Option<Result<(), Failure>>,
-    timer: Option<(RegistrationToken, Instant)>,
 }
 
 /// Runs the adapter until the VM ends.
@@ -87,29 +82,15 @@ struct State {
 /// When a socket cannot be opened or the adapter cannot go on.
 pub fn run(cli: &Cli) -> Result<(), Failure> {
     // Inherited descriptors are taken over before anything else is opened.
-    let ready =
-        cli.ready_fd.map(porthole_program::ready_fd).transpose().map_err(Failure::ReadyFd)?;
+    let ready = cli.common.take_ready_fd().map_err(Failure::ReadyFd)?;
     let mut state = State::open(cli)?;
-    let (tell, told) = channel::channel();
-    let mut event_loop = EventLoop::<State>::try_new().map_err(Failure::Loop)?;
-    let handle = event_loop.handle();
-    watch_signals(&handle)?;
-    watch_presenter(&handle, told)?;
-    watch_devices(&handle, &state)?;
+    let (events, tell) = Events::new()?;
+    watch_devices(&events.handle(), &state)?;
     let sockets = cli.sockets();
-    let needs = Needs {
-        no_sandbox: cli.no_sandbox,
-        shows: !cli.null,
-        wayland: cli.wayland.as_deref(),
-        sockets: &sockets,
-    };
-    let held = confine(needs).map_err(|error| Failure::System("starting the connector", error))?;
+    let held = confine(&cli.common, &sockets)
+        .map_err(|error| Failure::System("starting the connector", error))?;
     // Threads inherit the blocked signals and the sandbox, so they start after them.
-    let options = (!cli.null).then(|| present::Options {
-        guest: cli.guest.clone(),
-        scanouts: usize::from(cli.scanouts),
-        wayland: cli.wayland.clone(),
-    });
+    let options = cli.common.presenter(&cli.guest, usize::from(cli.devices.scanouts));
     let presenter = Presenter::start(options, tell)
         .map_err(|error| Failure::System("starting the presenter", error))?;
     state.shared.engine().set_presenter(presenter);
@@ -119,14 +100,7 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         ready::tell(fd, &cli.guest, &sockets, held)
             .map_err(|error| Failure::System("writing to the ready descriptor", error))?;
     }
-    loop {
-        state.settle();
-        state.set_timer(&handle)?;
-        event_loop.dispatch(None::<Duration>, &mut state).map_err(Failure::Loop)?;
-        if let Some(end) = state.end.take() {
-            return end;
-        }
-    }
+    events.run(&mut state)
 }
 
 impl State {
@@ -137,39 +111,28 @@ impl State {
         let video = Video::new(cli.vram << 20).map_err(system("video memory"))?;
         let memory = Arc::clone(video.shared());
         let mut monitor = Monitor::new(model, video, &cli.guest).map_err(Failure::Vram)?;
-        monitor.describe(cli.size, (0, 0));
-        let options = Options {
-            name: cli.guest.clone(),
-            scanouts: vec![Some(cli.size); usize::from(cli.scanouts)],
-            quotas: Quotas { bytes: u64::from(cli.max_memory) << 20, ..Quotas::default() },
-            blob: false,
-            uuids: None,
-        };
-        let shared = Arc::new(Shared::new(Engine::new(options)).map_err(system("eventfd"))?);
+        monitor.describe(cli.devices.size, (0, 0));
+        let engine = Engine::new(cli.devices.gpu(&cli.guest));
+        let shared = Arc::new(Shared::new(engine).map_err(system("eventfd"))?);
         let adapter = Adapter::new(model, monitor, rom, Arc::clone(&shared));
         let file = memory.memory().fd().as_fd().try_clone_to_owned();
         let description = adapter.description(file.map_err(system("dup"))?);
-        let address = cli.sockets().into_iter().find(|(name, _)| *name == "vga");
-        let Some((_, address)) = address else {
+        let Some(address) = cli.address() else {
             return Err(Failure::System("no socket", io::ErrorKind::InvalidInput.into()));
         };
         let endpoint = Endpoint::open(address).map_err(Failure::Endpoint)?;
         let server = Server::new(endpoint, description).map_err(system("epoll"))?;
-        let pointers = [&cli.tablet_socket, &cli.mouse_socket, &cli.touch_socket];
-        let [tablet, mouse, touch] = pointers.map(Option::as_ref);
-        let addresses = [cli.keyboard_socket.as_ref(), tablet, mouse, touch];
         Ok(Self {
             server,
             adapter,
             shared,
-            inputs: Inputs::open(&cli.guest, addresses)?,
-            resizes: Resizes::new(usize::from(cli.scanouts)),
+            inputs: Inputs::open(&cli.guest, cli.devices.inputs())?,
+            resizes: Resizes::new(usize::from(cli.devices.scanouts)),
             visible: false,
             was_vga: true,
             anew: false,
             next_look: Instant::now(),
             end: None,
-            timer: None,
         })
     }
 
@@ -221,17 +184,6 @@ impl State {
         }
     }
 
-    /// After each turn: the VGA is looked at when it is time, and the guest is asked for other displays.
-    fn settle(&mut self) {
-        let now = Instant::now();
-        for (scanout, display) in self.resizes.take_due(now) {
-            self.change_display(scanout, display);
-        }
-        if now >= self.next_look {
-            self.look(now);
-        }
-    }
-
     fn look(&mut self, now: Instant) {
         let vga = self.shared.engine().is_vga();
         let anew = std::mem::take(&mut self.anew) || (vga && !self.was_vga);
@@ -268,8 +220,11 @@ impl State {
             self.adapter.config_changed();
         }
     }
+}
 
-    /// The presenter has news.
+impl Program for State {
+    type Failure = Failure;
+
     fn told(&mut self, told: Told) {
         match told {
             Told::Display { scanout, display } => self.resizes.want(scanout, display),
@@ -301,84 +256,52 @@ impl State {
         }
     }
 
-    /// One timer for all that is due without an event.
-    fn set_timer(&mut self, handle: &LoopHandle<'static, Self>) -> Result<(), Failure> {
-        let deadline = self.resizes.deadline().into_iter().fold(self.next_look, Instant::min);
-        if let Some((token, set_for)) = self.timer {
-            if set_for <= deadline {
-                return Ok(());
-            }
-            handle.remove(token);
+    fn unseen(&mut self) {
+        self.inputs.release_all();
+    }
+
+    fn statistics(&mut self) -> Option<serde_json::Value> {
+        let engine = self.shared.engine();
+        let done = engine.statistics();
+        Some(serde_json::json!({
+            "commands": done.commands,
+            "errors": done.errors,
+            "frames": done.frames,
+            "kicks": engine.kicks(),
+            "transferred_bytes": done.copies.transfer,
+            "repaired_bytes": done.copies.repair,
+            "vga": engine.is_vga(),
+        }))
+    }
+
+    fn end(&mut self) -> &mut Option<Result<(), Failure>> {
+        &mut self.end
+    }
+
+    /// After each turn: the VGA is looked at when it is time, and the guest is asked for other displays.
+    fn settle(&mut self) -> Result<(), Failure> {
+        let now = Instant::now();
+        for (scanout, display) in self.resizes.take_due(now) {
+            self.change_display(scanout, display);
         }
-        let token = handle
-            .insert_source(Timer::from_deadline(deadline), |_, (), state: &mut Self| {
-                state.timer = None;
-                TimeoutAction::Drop
-            })
-            .map_err(|error| Failure::Loop(error.error))?;
-        self.timer = Some((token, deadline));
+        if now >= self.next_look {
+            self.look(now);
+        }
         Ok(())
     }
-}
 
-fn watch_signals(handle: &LoopHandle<'static, State>) -> Result<(), Failure> {
-    let all = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGUSR1];
-    let signals = Signals::new(&all).map_err(Failure::Loop)?;
-    handle
-        .insert_source(signals, |event, (), state: &mut State| match event.signal() {
-            Signal::SIGUSR1 => {
-                let engine = state.shared.engine();
-                let done = engine.statistics();
-                let line = serde_json::json!({
-                    "commands": done.commands,
-                    "errors": done.errors,
-                    "frames": done.frames,
-                    "kicks": engine.kicks(),
-                    "transferred_bytes": done.copies.transfer,
-                    "repaired_bytes": done.copies.repair,
-                    "vga": engine.is_vga(),
-                });
-                tracing::info!("statistics {line}");
-            }
-            signal => {
-                tracing::info!(?signal, "ending");
-                state.end = Some(Ok(()));
-            }
-        })
-        .map(|_| ())
-        .map_err(|error| Failure::Loop(error.error))
-}
-
-fn watch_presenter(
-    handle: &LoopHandle<'static, State>,
-    told: Channel<Told>,
-) -> Result<(), Failure> {
-    handle
-        .insert_source(told, |event, (), state: &mut State| match event {
-            channel::Event::Msg(told) => state.told(told),
-            // Nobody looks any more; the guest goes on.
-            channel::Event::Closed => state.inputs.release_all(),
-        })
-        .map(|_| ())
-        .map_err(|error| Failure::Loop(error.error))
+    fn deadline(&self) -> Option<Instant> {
+        self.resizes.deadline().into_iter().chain([self.next_look]).min()
+    }
 }
 
 fn watch_devices(handle: &LoopHandle<'static, State>, state: &State) -> Result<(), Failure> {
     let failed = |error| Failure::System("dup", error);
     let fd = state.server.as_fd().try_clone_to_owned().map_err(failed)?;
-    handle
-        .insert_source(Generic::new(fd, Interest::READ, Mode::Level), |_, _, state: &mut State| {
-            Ok(state.turn())
-        })
-        .map_err(|error| Failure::Loop(error.error))?;
+    watch(handle, fd, Interest::READ, State::turn)?;
     for index in state.inputs.present() {
         let fd = state.inputs.fd(index).map_err(failed)?;
-        handle
-            .insert_source(
-                Generic::new(fd, Interest::READ, Mode::Level),
-                move |_, _, state: &mut State| Ok(state.input_turn(index)),
-            )
-            .map_err(|error| Failure::Loop(error.error))?;
+        watch(handle, fd, Interest::READ, move |state: &mut State| state.input_turn(index))?;
     }
     Ok(())
 }

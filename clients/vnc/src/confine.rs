@@ -3,10 +3,7 @@
 use std::io;
 
 use porthole_client::{connection::socket_path, errand};
-use porthole_program::{
-    Connector,
-    sandbox::{Calls, Held, Sandbox, warn_of_no_sandbox},
-};
+use porthole_program::sandbox::{Calls, Held, Sandbox, warn_of_no_sandbox};
 
 use crate::{address::Address, cli::Cli};
 
@@ -25,8 +22,7 @@ pub(crate) fn confine(cli: &Cli) -> io::Result<Option<Held>> {
     }
     // Where nothing says which compositor is meant the first attempt will say so.
     if let Ok(path) = socket_path(cli.wayland.as_deref()) {
-        let connector = Connector::start(move |what| errand::errand(&path, what))?;
-        errand::send(move |what| connector.ask(what));
+        errand::delegate(path)?;
     }
     let calls = [Calls::Sockets, Calls::Accept, Calls::Niceness];
     let mut sandbox = calls.into_iter().fold(Sandbox::new(), Sandbox::calls);

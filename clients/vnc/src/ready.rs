@@ -1,13 +1,9 @@
 //! The line that tells a parent that viewers may connect.
 
-use std::{
-    fs::File,
-    io::{self, Write},
-    os::fd::OwnedFd,
-};
+use std::{io, os::fd::OwnedFd};
 
+use porthole_client::program::tell_ready;
 use porthole_program::sandbox::Held;
-use serde_json::json;
 
 use crate::address::Address;
 
@@ -16,16 +12,16 @@ pub(crate) fn tell(
     fd: OwnedFd,
     listen: &Address,
     port: &str,
-    sandbox: Option<Held>,
+    held: Option<Held>,
 ) -> io::Result<()> {
-    let (listen, sandbox) = (listen.to_string(), sandbox.map(|held| held.to_string()));
-    let line = json!({ "ready": true, "listen": listen, "port": port, "sandbox": sandbox });
-    writeln!(File::from(fd), "{line}")
+    tell_ready(fd, held, [("listen", listen.to_string().into()), ("port", port.into())])
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::Read;
+
+    use serde_json::json;
 
     use super::*;
 

@@ -6,10 +6,10 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
 use calloop::channel::Sender;
-use porthole_client::present::{self, Display, Guest, GuestState, Told};
+use porthole_client::present::{Display, Guest, GuestState, Told};
 use porthole_client::resizes::Resizes;
 use porthole_device::{Desk, Diary, GpuPort, Inputs, OpenError, Presenter, input_of, shape, trace};
-use porthole_gpu_device::{Event, Options, Quotas};
+use porthole_gpu_device::{Event, Options};
 use porthole_trace::{Event as Record, Tap, Tracer};
 use porthole_vhost_device::{Address, Endpoint, Fault, Server, Turn};
 
@@ -55,49 +55,28 @@ pub(super) struct Devices {
     tracer: Option<Tracer>,
 }
 
-/// The devices that the command line asks for, by the names of the ready line.
-pub(super) fn sockets(cli: &Cli) -> Vec<(&'static str, &Address)> {
-    let all = [
-        ("gpu", cli.gpu_address()),
-        ("keyboard", cli.keyboard_socket.as_ref()),
-        ("tablet", cli.tablet_socket.as_ref()),
-        ("mouse", cli.mouse_socket.as_ref()),
-        ("touch", cli.touch_socket.as_ref()),
-    ];
-    all.into_iter().filter_map(|(name, address)| Some((name, address?))).collect()
-}
-
 impl Devices {
     pub(super) fn open(cli: &Cli) -> Result<Self, Failure> {
-        let options = Options {
-            name: cli.guest.clone(),
-            scanouts: vec![Some(cli.size); usize::from(cli.scanouts)],
-            quotas: Quotas { bytes: u64::from(cli.max_memory) << 20, ..Quotas::default() },
-            blob: cli.blob,
-            uuids: Some(random()?),
-        };
+        let options = cli.devices.gpu(&cli.guest);
+        let options = Options { blob: cli.blob, uuids: Some(random()?), ..options };
         let gpu_info = trace::gpu_info(&options);
         let port = GpuPort::new(options, Tap::default());
         let server = match cli.gpu_address() {
             Some(address) => serve(address, shape(&port.gpu))?,
             None => return Err(Failure::System("no socket", io::ErrorKind::InvalidInput.into())),
         };
-        let (keyboard, tablet) = (&cli.keyboard_socket, &cli.tablet_socket);
-        let addresses = [keyboard, tablet, &cli.mouse_socket, &cli.touch_socket];
-        let inputs = Inputs::open(&cli.guest, addresses.map(Option::as_ref)).map_err(refused)?;
-        let infos = inputs.infos(&cli.guest);
-        let infos = std::iter::once(gpu_info).chain(infos).collect();
-        let limit = cli.trace_limit;
-        let open = |path| trace::open("porthole-gpu", &cli.guest, path, limit, infos);
-        let trace = cli.trace.as_deref().map(open).transpose();
+        let inputs = Inputs::open(&cli.guest, cli.devices.inputs())?;
+        let infos = std::iter::once(gpu_info).chain(inputs.infos(&cli.guest)).collect();
+        let trace = cli.recording.open("porthole-gpu", &cli.guest, infos);
         let trace = trace.map_err(|error| Failure::System("--trace", error))?;
+        let scanouts = usize::from(cli.devices.scanouts);
         Ok(Self {
             server,
             port,
             inputs,
             presenter: Presenter::Null,
-            desk: Desk::new(usize::from(cli.scanouts)),
-            resizes: Resizes::new(usize::from(cli.scanouts)),
+            desk: Desk::new(scanouts),
+            resizes: Resizes::new(scanouts),
             unplug: BTreeSet::new(),
             told: Guest::default(),
             diary: Diary::default(),
@@ -210,11 +189,7 @@ impl Devices {
 
     /// Starts showing frames.
     pub(super) fn start_presenter(&mut self, cli: &Cli, tell: Sender<Told>) -> Result<(), Failure> {
-        let options = (!cli.null).then(|| present::Options {
-            guest: cli.guest.clone(),
-            scanouts: usize::from(cli.scanouts),
-            wayland: cli.wayland.clone(),
-        });
+        let options = cli.common.presenter(&cli.guest, usize::from(cli.devices.scanouts));
         self.presenter = Presenter::start(options, tell)
             .map_err(|error| Failure::System("starting the presenter", error))?;
         Ok(())
@@ -291,17 +266,10 @@ impl Devices {
     }
 }
 
-fn serve(address: &Address, shape: porthole_vhost_device::Shape) -> Result<Server, Failure> {
+fn serve(address: &Address, shape: porthole_vhost_device::Shape) -> Result<Server, OpenError> {
     let endpoint = Endpoint::open(address)
-        .map_err(|source| Failure::Endpoint { device: shape.name, source })?;
-    Server::new(endpoint, shape).map_err(|error| Failure::System("epoll", error))
-}
-
-fn refused(error: OpenError) -> Failure {
-    match error {
-        OpenError::Endpoint { device, source } => Failure::Endpoint { device, source },
-        OpenError::System(error) => Failure::System("epoll", error),
-    }
+        .map_err(|source| OpenError::Endpoint { device: shape.name, source })?;
+    Server::new(endpoint, shape).map_err(OpenError::System)
 }
 
 fn random() -> Result<u64, Failure> {

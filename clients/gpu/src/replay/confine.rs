@@ -6,7 +6,6 @@ use std::io;
 use std::path::Path;
 
 use porthole_client::errand;
-use porthole_program::Connector;
 use porthole_program::sandbox::{Calls, Sandbox};
 
 /// Each resource of the guest is a descriptor, and each picture of it that is shown is another one.
@@ -14,9 +13,7 @@ const DESCRIPTORS: u64 = 4096;
 
 pub(super) fn confine(wayland: Option<&Path>, picture: Option<&Path>) -> io::Result<()> {
     if let Some(path) = wayland {
-        let path = path.to_owned();
-        let connector = Connector::start(move |what| errand::errand(&path, what))?;
-        errand::send(move |what| connector.ask(what));
+        errand::delegate(path.to_owned())?;
     }
     let mut sandbox = Sandbox::new().calls(Calls::Sockets).calls(Calls::Terminal);
     if let Some(path) = picture {

@@ -1,87 +1,32 @@
-//! What wakes the program up.
+//! The connections that wake the program up.
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::{Duration, Instant};
 
-use calloop::channel::{self, Channel};
 use calloop::generic::Generic;
-use calloop::signals::{Signal, Signals};
-use calloop::timer::{TimeoutAction, Timer};
-use calloop::{EventLoop, Interest, LoopHandle, Mode, PostAction, RegistrationToken};
-use porthole_client::present::Told;
+use calloop::{Interest, LoopHandle, Mode, PostAction, RegistrationToken};
 
 use super::{State, Which};
 use crate::failure::Failure;
 
-/// The loop and what it watches.
-pub(super) struct Loop {
-    events: EventLoop<'static, State>,
+/// What the loop watches.
+pub(super) struct Watched {
     handle: LoopHandle<'static, State>,
-    watched: BTreeMap<Which, RegistrationToken>,
+    /// Connections that the loop does not watch yet.
+    new: Vec<Which>,
+    readable: BTreeMap<Which, RegistrationToken>,
     /// Connections whose other side must read before more can be sent.
     full: BTreeMap<Which, RegistrationToken>,
 }
 
-impl Loop {
-    /// Watches for signals and for what the presenter tells.
-    pub(super) fn new(told: Channel<Told>) -> Result<Self, Failure> {
-        let events = EventLoop::<State>::try_new().map_err(Failure::Loop)?;
-        let handle = events.handle();
-        let all = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGUSR1];
-        let signals = Signals::new(&all).map_err(Failure::Loop)?;
-        let signalled = |event: calloop::signals::Event, (): &mut (), state: &mut State| {
-            if event.signal() != Signal::SIGUSR1 {
-                tracing::info!(signal = ?event.signal(), "ending");
-                state.end.get_or_insert(Ok(()));
-            } else if let Some(session) = &state.session {
-                let line = session.statistics.json();
-                tracing::info!("statistics {line}");
-            }
-        };
-        handle.insert_source(signals, signalled).map_err(|error| Failure::Loop(error.error))?;
-        let hear = |event, (): &mut (), state: &mut State| match event {
-            channel::Event::Msg(told) => state.told(told),
-            // Nobody looks any more; the guest goes on.
-            channel::Event::Closed => {
-                if let Some(session) = &mut state.session {
-                    session.release_all();
-                }
-            }
-        };
-        handle.insert_source(told, hear).map_err(|error| Failure::Loop(error.error))?;
-        Ok(Self { events, handle, watched: BTreeMap::new(), full: BTreeMap::new() })
+impl Watched {
+    pub(super) fn new(handle: LoopHandle<'static, State>) -> Self {
+        Self { handle, new: Vec::new(), readable: BTreeMap::new(), full: BTreeMap::new() }
     }
 
-    /// Runs until the VM ends.
-    pub(super) fn run(&mut self, state: &mut State) -> Result<(), Failure> {
-        self.after(state)?;
-        loop {
-            self.events.dispatch(None::<Duration>, state).map_err(Failure::Loop)?;
-            self.after(state)?;
-            if let Some(end) = state.end.take() {
-                return end;
-            }
-        }
-    }
-
-    /// After each turn.
-    fn after(&mut self, state: &mut State) -> Result<(), Failure> {
-        state.expire();
-        state.settle()?;
-        if state.before.is_none()
-            && let Some(token) = self.watched.remove(&Which::Monitor)
-        {
-            self.handle.remove(token);
-        }
-        for which in std::mem::take(&mut state.unwatched) {
-            if let Some(fd) = fd(state, which)? {
-                let token = self.watch(which, fd, Interest::READ)?;
-                self.watched.insert(which, token);
-            }
-        }
-        self.send(state)?;
-        self.set_timer(state)
+    /// Has a connection watched from the end of this turn on.
+    pub(super) fn add(&mut self, which: Which) {
+        self.new.push(which);
     }
 
     fn watch(
@@ -99,10 +44,28 @@ impl Loop {
         });
         token.map_err(|error| Failure::Loop(error.error))
     }
+}
+
+impl State {
+    /// Watches what is to be watched now.
+    pub(super) fn watch_all(&mut self) -> Result<(), Failure> {
+        if self.before.is_none()
+            && let Some(token) = self.watched.readable.remove(&Which::Monitor)
+        {
+            self.watched.handle.remove(token);
+        }
+        for which in std::mem::take(&mut self.watched.new) {
+            if let Some(fd) = fd(self, which)? {
+                let token = self.watched.watch(which, fd, Interest::READ)?;
+                self.watched.readable.insert(which, token);
+            }
+        }
+        Ok(())
+    }
 
     /// Sends what waits. A connection that takes no more is watched until it does.
-    fn send(&mut self, state: &mut State) -> Result<(), Failure> {
-        let Some(session) = &mut state.session else { return Ok(()) };
+    pub(super) fn send(&mut self) -> Result<(), Failure> {
+        let Self { session: Some(session), watched, end, .. } = self else { return Ok(()) };
         let consoles = session.consoles.len();
         let all = std::iter::once(None).chain((0..consoles).map(Some));
         for index in all {
@@ -110,42 +73,21 @@ impl Loop {
             let done = match session.send(index) {
                 Ok(done) => done,
                 Err(failure) => {
-                    state.end.get_or_insert(failure.map_or(Ok(()), Err));
+                    end.get_or_insert(failure.map_or(Ok(()), Err));
                     return Ok(());
                 }
             };
             if done {
-                if let Some(token) = self.full.remove(&which) {
-                    self.handle.remove(token);
+                if let Some(token) = watched.full.remove(&which) {
+                    watched.handle.remove(token);
                 }
-            } else if !self.full.contains_key(&which)
+            } else if !watched.full.contains_key(&which)
                 && let Some(fd) = session_fd(session, which)?
             {
-                let token = self.watch(which, fd, Interest::WRITE)?;
-                self.full.insert(which, token);
+                let token = watched.watch(which, fd, Interest::WRITE)?;
+                watched.full.insert(which, token);
             }
         }
-        Ok(())
-    }
-
-    fn set_timer(&self, state: &mut State) -> Result<(), Failure> {
-        let Some(deadline) = state.deadline() else { return Ok(()) };
-        if let Some((token, set_for)) = state.timer {
-            if set_for <= deadline {
-                return Ok(());
-            }
-            self.handle.remove(token);
-        }
-        // A timer that has nothing to do finds that out when it runs.
-        let rings = |_: Instant, (): &mut (), state: &mut State| {
-            state.timer = None;
-            TimeoutAction::Drop
-        };
-        let token = self
-            .handle
-            .insert_source(Timer::from_deadline(deadline), rings)
-            .map_err(|error| Failure::Loop(error.error))?;
-        state.timer = Some((token, deadline));
         Ok(())
     }
 }
