@@ -47,6 +47,7 @@ mod model;
 mod picture;
 mod ports;
 mod registers;
+mod rows;
 mod screen;
 mod sequencer;
 mod snapshot;

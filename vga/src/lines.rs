@@ -146,8 +146,8 @@ pub(crate) fn convert(
             0
         }
         Format::Indexed => {
-            for (byte, out) in bytes.iter().zip(out) {
-                *out = at(&colours.single, *byte);
+            for (bytes, out) in bytes.as_chunks::<8>().0.iter().zip(out.as_chunks_mut::<8>().0) {
+                *out = bytes.map(|byte| at(&colours.single, byte));
             }
             0
         }
@@ -159,14 +159,17 @@ pub(crate) fn convert(
             words(bytes, graphic.big_endian, out, (six_bits, rgb16));
             0
         }
-        Format::Rgb24 => {
+        Format::Rgb24 if graphic.big_endian => {
             for (bytes, out) in bytes.as_chunks::<3>().0.iter().zip(out) {
                 let [a, b, c] = *bytes;
-                *out = if graphic.big_endian {
-                    u32::from_be_bytes([0, a, b, c])
-                } else {
-                    u32::from_le_bytes([a, b, c, 0])
-                };
+                *out = u32::from_be_bytes([0, a, b, c]);
+            }
+            0
+        }
+        Format::Rgb24 => {
+            // Widths are multiples of eight, so fours of pixels are three words.
+            for (bytes, out) in bytes.as_chunks::<12>().0.iter().zip(out.as_chunks_mut::<4>().0) {
+                *out = four_of_three(bytes);
             }
             0
         }
@@ -178,6 +181,13 @@ pub(crate) fn convert(
             0
         }
     }
+}
+
+fn four_of_three(bytes: &[u8; 12]) -> [u32; 4] {
+    let [a, b, c, d, e, f, g, h, i, j, k, l] = *bytes;
+    let [first, second, third] = [[a, b, c, d], [e, f, g, h], [i, j, k, l]].map(u32::from_le_bytes);
+    let pixels = [first, first >> 24 | second << 8, second >> 16 | third << 16, third >> 8];
+    pixels.map(|pixel| pixel & 0x00ff_ffff)
 }
 
 fn planar(bytes: &[u8], planes: u8, colours: &Colours, out: &mut [u32]) {

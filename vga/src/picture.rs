@@ -7,16 +7,15 @@ use porthole_pixel::Size;
 
 use crate::blink::Kind;
 use crate::device::Vga;
-use crate::lines::{self, Colours};
+use crate::lines::Colours;
 use crate::model::Behaviour;
-use crate::screen::{self, Graphic, Screen};
+use crate::rows::Scratch;
+use crate::screen::{self, Screen};
 use crate::text::Cells;
 use crate::vram::Vram;
 
 /// What a screen has before the guest sets a mode.
 const FIRST: Size = Size::new(640, 480);
-/// Pixels beside those of a line: what panning leaves out, and whole characters.
-const MARGIN: usize = 32;
 
 /// Where the pixels of a picture are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -52,12 +51,11 @@ pub struct Picture {
 /// What was shown last.
 #[derive(Debug)]
 pub(crate) struct Shown {
-    screen: Option<Screen>,
-    size: Size,
-    colours: Box<Colours>,
-    cells: Cells,
-    pixels: Vec<u32>,
-    bytes: Vec<u8>,
+    pub(crate) screen: Option<Screen>,
+    pub(crate) size: Size,
+    pub(crate) colours: Box<Colours>,
+    pub(crate) cells: Cells,
+    pub(crate) scratch: Scratch,
 }
 
 impl Default for Shown {
@@ -67,8 +65,7 @@ impl Default for Shown {
             size: FIRST,
             colours: Box::default(),
             cells: Cells::default(),
-            pixels: Vec::new(),
-            bytes: Vec::new(),
+            scratch: Scratch::default(),
         }
     }
 }
@@ -99,6 +96,9 @@ impl<V: Vram> Vga<V> {
             self.shown.colours.pair_up();
         }
         let is_text = matches!(screen, Screen::Text(_));
+        if self.dirty.fonts() {
+            self.shown.cells.forget_fonts();
+        }
         let same = self.shown.screen.as_ref() == Some(&screen)
             && !(repainted && screen != Screen::Blank)
             && !(is_text && (self.dirty.fonts() || self.restyled()));
@@ -197,89 +197,5 @@ impl<V: Vram> Vga<V> {
             Screen::Graphic(_) => {}
         }
         lines
-    }
-
-    /// Makes lines of the last [`picture`](Self::picture): each goes to `put` with its number, as one
-    /// pixel 0x00RRGGBB a word. The ranges go from the top down, as `Picture::dirty` has them.
-    ///
-    /// Works for every source; lines of a held picture are those of the last mode.
-    pub fn convert(&mut self, wanted: &[Range<u32>], mut put: impl FnMut(u32, &[u32])) {
-        let mut wanted = Wanted(wanted);
-        let Shown { screen, size, colours, cells, pixels, bytes } = &mut self.shown;
-        let width = usize::try_from(size.width).unwrap_or(0);
-        pixels.resize(2 * width + MARGIN, 0);
-        match screen {
-            None | Some(Screen::Blank) => {
-                pixels.fill(0);
-                let black = pixels.get(..width).unwrap_or_default();
-                (0..size.height).filter(|y| wanted.has(*y)).for_each(|y| put(y, black));
-            }
-            Some(Screen::Text(text)) => {
-                for band in cells.bands(text) {
-                    for (y, scan) in band.0.lines().zip(band.0.scans.clone()) {
-                        if wanted.has(y) {
-                            let first = cells.draw(text, band, scan, &colours.single, pixels);
-                            put(y, pixels.get(first..first + width).unwrap_or_default());
-                        }
-                    }
-                }
-            }
-            Some(Screen::Graphic(graphic)) => {
-                bytes.resize(usize::try_from(graphic.line_len()).unwrap_or(0), 0);
-                let mut made = None;
-                for line in graphic.lines().filter(|line| wanted.has(line.y)) {
-                    let key = (line.address, line.pan);
-                    let first = match made {
-                        // The same line once more, as it was.
-                        Some((same, first)) if same == key => first,
-                        _ => {
-                            fetch(&self.vram, graphic, line.address, bytes);
-                            lines::convert(graphic, line.pan, bytes, colours, pixels)
-                        }
-                    };
-                    made = Some((key, first));
-                    put(line.y, pixels.get(first..first + width).unwrap_or_default());
-                }
-            }
-        }
-    }
-
-    /// As [`convert`](Self::convert), into rows of `stride` pixels. Lines that do not fit are left
-    /// out.
-    pub fn convert_into(&mut self, wanted: &[Range<u32>], into: &mut [u32], stride: usize) {
-        self.convert(wanted, |y, pixels| {
-            let start = usize::try_from(y).ok().and_then(|y| y.checked_mul(stride));
-            let row = start.and_then(|start| into.get_mut(start..start + pixels.len()));
-            if let Some(row) = row {
-                row.copy_from_slice(pixels);
-            }
-        });
-    }
-}
-
-/// Copies a line's bytes, from the beginning again where the memory of the mode ends.
-fn fetch(vram: &impl Vram, graphic: &Graphic, address: u32, into: &mut [u8]) {
-    let mut address = address % graphic.span;
-    let mut rest = into;
-    while !rest.is_empty() {
-        let here = usize::try_from(graphic.span - address).unwrap_or(usize::MAX).min(rest.len());
-        let (now, later) = rest.split_at_mut(here);
-        vram.copy_out(address, now);
-        (address, rest) = (0, later);
-    }
-}
-
-/// Ranges of lines that are asked for from the top down.
-struct Wanted<'a>(&'a [Range<u32>]);
-
-impl Wanted<'_> {
-    fn has(&mut self, y: u32) -> bool {
-        while let Some((first, rest)) = self.0.split_first() {
-            if y < first.end {
-                return y >= first.start;
-            }
-            self.0 = rest;
-        }
-        false
     }
 }

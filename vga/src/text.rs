@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::access::{at, low, low_word};
+use crate::crtc::CursorShape;
 use crate::dirty::Dirty;
 use crate::screen::{PLANES_LEN, Phase, Style, Text};
 use crate::vram::{CELL, Vram};
@@ -127,20 +128,44 @@ pub(crate) struct Cells {
     /// Every cell of each band.
     shown: Vec<Shown>,
     bands: Vec<Band>,
-    fonts: [Vec<u8>; 2],
+    /// Both fonts, one after the other, and where in plane 2 they were read.
+    fonts: Vec<u8>,
+    places: Option<[u8; 2]>,
     phase: Phase,
+    /// The characters of the band that is drawn.
+    inks: Vec<Ink>,
+}
+
+/// How a character is drawn on each of its lines.
+#[derive(Clone, Copy, Debug)]
+struct Ink {
+    /// Its first line in the fonts.
+    glyph: usize,
+    back: u32,
+    /// Back and this is the colour of the character.
+    change: u32,
+    /// Ones where the ninth pixel is as the eighth.
+    joins: u32,
+    underlined: bool,
 }
 
 impl Cells {
+    /// Plane 2 was written: fonts are read anew with the next screen.
+    pub(crate) const fn forget_fonts(&mut self) {
+        self.places = None;
+    }
+
     /// Reads everything anew.
     pub(crate) fn reload(&mut self, text: &Text, phase: Phase, vram: &impl Vram) {
-        for (font, place) in self.fonts.iter_mut().zip(text.fonts) {
-            let first = u32::from(place) * 8192;
-            font.clear();
-            font.extend((first..first + 8192).map(|cell| {
-                let [_, _, glyph, _] = vram.load_cell(cell % CELLS).to_le_bytes();
-                glyph
-            }));
+        if self.places.replace(text.fonts) != Some(text.fonts) {
+            self.fonts.clear();
+            for place in text.fonts {
+                let first = u32::from(place) * 8192;
+                self.fonts.extend((first..first + 8192).map(|cell| {
+                    let [_, _, glyph, _] = vram.load_cell(cell % CELLS).to_le_bytes();
+                    glyph
+                }));
+            }
         }
         self.bands = text.bands();
         self.phase = phase;
@@ -194,64 +219,98 @@ impl Cells {
         self.phase.style
     }
 
-    /// The band of a line, with its cells.
-    pub(crate) fn bands(&self, text: &Text) -> impl Iterator<Item = (&Band, &[Shown])> {
-        let columns = usize::try_from(text.band_cells()).unwrap_or(usize::MAX).max(1);
-        self.bands.iter().zip(self.shown.chunks(columns))
-    }
-
-    /// Draws one line of a band; which pixel is the first to be shown is returned.
+    /// Draws the lines of bands, as far as they are wanted: `rows` gets each line's number, and what draws
+    /// it. Pixels that panning leaves out are the first ones, of which there are so many.
     pub(crate) fn draw(
-        &self,
+        &mut self,
         text: &Text,
-        (band, shown): (&Band, &[Shown]),
-        scan: u32,
         colours: &[u32; 256],
-        out: &mut [u32],
-    ) -> usize {
-        let cursor = self
-            .phase
-            .cursor
-            .filter(|shape| (u32::from(shape.first)..=u32::from(shape.last)).contains(&scan));
-        let cursor = cursor.map(|_| self.phase.place);
-        let line = Line { text, band, shown, cursor, scan, colours };
-        match text.cell_width {
-            9 => self.draw_cells(&line, out.as_chunks_mut::<9>().0),
-            16 => self.draw_cells(&line, out.as_chunks_mut::<16>().0),
-            _ => self.draw_cells(&line, out.as_chunks_mut::<8>().0),
-        }
-        usize::try_from(band.pan).unwrap_or(0)
-    }
-
-    /// Draws one line of all cells of a band, each of so many pixels.
-    fn draw_cells<const WIDTH: usize>(&self, line: &Line<'_>, out: &mut [[u32; WIDTH]]) {
-        let Line { text, band, shown, cursor, scan, colours } = *line;
-        let row = usize::try_from(scan).unwrap_or(0) % GLYPH;
-        let [first_font, second_font] = &self.fonts;
-        for ((cell, shown), out) in (band.cell..).zip(shown).zip(out) {
-            let [character, attribute] = shown.word.to_le_bytes();
-            let font = if attribute >> 3 & 1 == 0 { first_font } else { second_font };
-            let underlined = text.underline == Some(scan) && attribute & 0x77 == 0x01;
-            let full = underlined || cursor == Some(cell);
-            let glyph = if full { 0xff } else { at(font, usize::from(character) * GLYPH + row) };
-            let joins = (text.first_doubled..=LAST_DOUBLED).contains(&character);
-            let doubled = full || joins && shown.style.line_graphics;
-            draw_cell(glyph, doubled, paint(shown.style, attribute, colours), out);
+        mut wanted: impl FnMut(u32) -> bool,
+        mut row: impl FnMut(u32, usize, &Strip<'_>),
+    ) {
+        let columns = usize::try_from(text.band_cells()).unwrap_or(usize::MAX).max(1);
+        for (band, shown) in self.bands.iter().zip(self.shown.chunks(columns)) {
+            let pan = usize::try_from(band.pan).unwrap_or(0);
+            let mut ready = false;
+            for (y, scan) in band.lines().zip(band.scans.clone()) {
+                if !wanted(y) {
+                    continue;
+                }
+                if !std::mem::replace(&mut ready, true) {
+                    self.inks.clear();
+                    self.inks.extend(shown.iter().map(|shown| ink(*shown, text, colours)));
+                }
+                let has = |shape: &CursorShape| {
+                    (u32::from(shape.first)..=u32::from(shape.last)).contains(&scan)
+                };
+                let cursor = self.phase.cursor.filter(has);
+                let cursor = cursor.and_then(|_| self.phase.place.checked_sub(band.cell));
+                let line = usize::try_from(scan).unwrap_or(0) % GLYPH;
+                let glyphs = self.fonts.get(line..).unwrap_or_default();
+                let underlined = text.underline == Some(scan);
+                let width = text.cell_width;
+                row(y, pan, &Strip { inks: &self.inks, glyphs, cursor, underlined, width });
+            }
         }
     }
 }
 
 /// One line of a band, to be drawn.
-#[derive(Clone, Copy)]
-struct Line<'a> {
-    text: &'a Text,
-    band: &'a Band,
-    shown: &'a [Shown],
-    /// The cell of the cursor, if it is on this line.
+#[derive(Debug)]
+pub(crate) struct Strip<'a> {
+    inks: &'a [Ink],
+    /// This line of each glyph, `GLYPH` bytes from one to the next.
+    glyphs: &'a [u8],
+    /// Which character the cursor covers here, counted in the band.
     cursor: Option<u32>,
-    /// The line of the characters.
-    scan: u32,
-    colours: &'a [u32; 256],
+    /// This is the line of characters that is drawn through underlined ones.
+    underlined: bool,
+    width: u32,
+}
+
+impl Strip<'_> {
+    /// Draws as many characters as there is room for.
+    pub(crate) fn draw(&self, out: &mut [u32]) {
+        match self.width {
+            9 => self.characters(out.as_chunks_mut::<9>().0),
+            16 => self.characters(out.as_chunks_mut::<16>().0),
+            _ => self.characters(out.as_chunks_mut::<8>().0),
+        }
+    }
+
+    /// The same for characters of so many pixels.
+    fn characters<const WIDTH: usize>(&self, out: &mut [[u32; WIDTH]]) {
+        for (ink, out) in self.inks.iter().zip(out.iter_mut()) {
+            draw_cell(at(self.glyphs, ink.glyph), ink, out);
+        }
+        let cursor = self.cursor.and_then(|cell| usize::try_from(cell).ok());
+        let full = |(index, ink): &(usize, &Ink)| {
+            cursor == Some(*index) || self.underlined && ink.underlined
+        };
+        if cursor.is_none() && !self.underlined {
+            return;
+        }
+        for (index, ink) in self.inks.iter().enumerate().filter(full) {
+            if let Some(out) = out.get_mut(index) {
+                out.fill(ink.back ^ ink.change);
+            }
+        }
+    }
+}
+
+/// How a character is drawn.
+fn ink(shown: Shown, text: &Text, colours: &[u32; 256]) -> Ink {
+    let [character, attribute] = shown.word.to_le_bytes();
+    let second = usize::from(attribute >> 3 & 1);
+    let (fore, back) = paint(shown.style, attribute, colours);
+    let graphics = (text.first_doubled..=LAST_DOUBLED).contains(&character);
+    Ink {
+        glyph: second * FONT + usize::from(character) * GLYPH,
+        back,
+        change: fore ^ back,
+        joins: if graphics && shown.style.line_graphics { u32::MAX } else { 0 },
+        underlined: attribute & 0x77 == 0x01,
+    }
 }
 
 /// The colours of an attribute.
@@ -267,13 +326,9 @@ fn paint(style: Style, attribute: u8, colours: &[u32; 256]) -> (u32, u32) {
 
 /// Draws one line of one character: 8 pixels, 9, or each one twice.
 #[inline(always)]
-fn draw_cell<const WIDTH: usize>(
-    glyph: u8,
-    doubled: bool,
-    (fore, back): (u32, u32),
-    out: &mut [u32; WIDTH],
-) {
-    let dots = at(&DOTS, glyph).map(|mask| back ^ (fore ^ back) & mask);
+fn draw_cell<const WIDTH: usize>(glyph: u8, ink: &Ink, out: &mut [u32; WIDTH]) {
+    let masks = DOTS.get(usize::from(glyph)).unwrap_or(&[0; 8]);
+    let dots = masks.map(|mask| ink.back ^ ink.change & mask);
     if WIDTH == 16 {
         for (pair, dot) in out.as_chunks_mut::<2>().0.iter_mut().zip(dots) {
             *pair = [dot; 2];
@@ -283,7 +338,8 @@ fn draw_cell<const WIDTH: usize>(
     if let Some((first, rest)) = out.split_first_chunk_mut::<8>() {
         *first = dots;
         if let [ninth] = rest {
-            *ninth = if doubled && glyph & 1 != 0 { fore } else { back };
+            let [.., last] = masks;
+            *ninth = ink.back ^ ink.change & last & ink.joins;
         }
     }
 }

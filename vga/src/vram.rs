@@ -35,6 +35,13 @@ pub trait Vram {
     /// Copies bytes from `at` on.
     fn copy_out(&self, at: u32, into: &mut [u8]);
 
+    /// Copies cells from `cell` on, of each the bits in `keep`.
+    fn copy_cells(&self, cell: u32, keep: u32, into: &mut [u32]) {
+        for (into, cell) in into.iter_mut().zip(cell..) {
+            *into = self.load_cell(cell) & keep;
+        }
+    }
+
     /// Sets `len` bytes from `at` on to zero.
     fn clear(&self, at: u32, len: u32);
 }
@@ -62,6 +69,10 @@ impl<V: Vram + ?Sized> Vram for &V {
 
     fn copy_out(&self, at: u32, into: &mut [u8]) {
         (**self).copy_out(at, into);
+    }
+
+    fn copy_cells(&self, cell: u32, keep: u32, into: &mut [u32]) {
+        (**self).copy_cells(cell, keep, into);
     }
 
     fn clear(&self, at: u32, len: u32) {
@@ -130,15 +141,23 @@ impl Vram for Memory {
         }
         let start = usize::try_from(at / CELL).unwrap_or(usize::MAX);
         let cells = self.cells.get(start..).unwrap_or_default();
-        let mut words = rest.chunks_exact_mut(CELL as usize);
+        let (words, tail) = rest.as_chunks_mut::<4>();
         let mut last = at;
-        for (word, cell) in words.by_ref().zip(cells) {
-            word.copy_from_slice(&cell.get().to_le_bytes());
+        for (word, cell) in words.iter_mut().zip(cells) {
+            *word = cell.get().to_le_bytes();
             last += CELL;
         }
-        for byte in words.into_remainder() {
+        for byte in tail {
             *byte = self.load(last);
             last += 1;
+        }
+    }
+
+    fn copy_cells(&self, cell: u32, keep: u32, into: &mut [u32]) {
+        let start = usize::try_from(cell).unwrap_or(usize::MAX);
+        let cells = self.cells.get(start..).unwrap_or_default();
+        for (into, cell) in into.iter_mut().zip(cells) {
+            *into = cell.get() & keep;
         }
     }
 

@@ -167,14 +167,17 @@ impl Monitor {
         let whole: Vec<Range<u32>> = std::iter::once(0..picture.size.height).collect();
         let lines = if same { &picture.dirty } else { &whole };
         let Some(shown) = &self.shown else { return Look::default() };
-        let mut row = Vec::new();
-        self.vga.convert(lines, |y, pixels| {
-            row.clear();
-            row.extend(pixels.iter().flat_map(|pixel| pixel.to_le_bytes()));
-            if let Some(at) = layout.row_offset(y) {
-                // A row of the layout lies inside of the memory that was made for it.
-                let _ = shown.memory.write_at(at, &row);
-            }
+        let (memory, len) = (&shown.memory, usize::try_from(layout.byte_len()).unwrap_or(0));
+        let vga = &mut self.vga;
+        // The layout is that of the memory that was made for it, so all of this is there.
+        let _ = memory.with_bytes_mut(0, len, |bytes| {
+            vga.convert(lines, |y, pixels| {
+                let start = layout.row_offset(y).and_then(|at| usize::try_from(at).ok());
+                let row = start.and_then(|start| bytes.get_mut(start..)).unwrap_or_default();
+                for (four, pixel) in row.as_chunks_mut::<4>().0.iter_mut().zip(pixels) {
+                    *four = pixel.to_le_bytes();
+                }
+            });
         });
         let side = |length: u32| i32::try_from(length).unwrap_or(i32::MAX);
         let mut damage = Region::new();

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use porthole_memory::{Mapped, Memory};
 use porthole_vga_device::Vram;
@@ -50,6 +51,17 @@ impl Vram for Video {
         self.0.copy_out(at.into(), into);
     }
 
+    fn copy_cells(&self, cell: u32, keep: u32, into: &mut [u32]) {
+        let first = usize::try_from(cell / 2).unwrap_or(usize::MAX);
+        let words = self.0.words().get(first..).unwrap_or_default();
+        let halves = words.iter().flat_map(|word| {
+            let [a, b, c, d, e, f, g, h] = word.load(Ordering::Relaxed).to_le_bytes();
+            [[a, b, c, d], [e, f, g, h]].map(u32::from_le_bytes)
+        });
+        let skip = usize::try_from(cell % 2).unwrap_or(0);
+        into.iter_mut().zip(halves.skip(skip)).for_each(|(into, half)| *into = half & keep);
+    }
+
     fn clear(&self, at: u32, len: u32) {
         let end = at.saturating_add(len).min(Vram::len(self));
         let words = self.0.words();
@@ -58,7 +70,7 @@ impl Vram for Video {
             let word = usize::try_from(at / 8).ok().and_then(|word| words.get(word));
             match word {
                 Some(word) if at.is_multiple_of(8) && end - at >= 8 => {
-                    word.store(0, std::sync::atomic::Ordering::Relaxed);
+                    word.store(0, Ordering::Relaxed);
                     at += 8;
                 }
                 _ => {

@@ -154,6 +154,18 @@ impl Device {
     /// Text of 4 columns and 2 rows of 16 lines, with the font A of stripes: glyph `n` has the bits
     /// of `n` in each line.
     pub(super) fn text(&mut self, clocking: u8, attribute: u8) {
+        self.text_again(clocking);
+        self.set_attribute(0x10, attribute);
+        for glyph in 0..256 {
+            for line in 0..16 {
+                let byte = u64::from(glyph & 0xff);
+                self.lfb_write(4 * (32 * glyph + line) + 2, Width::Byte, byte);
+            }
+        }
+    }
+
+    /// The same without writing the font anew.
+    pub(super) fn text_again(&mut self, clocking: u8) {
         let crtc = [
             (0x01, 3),
             (0x07, 0x10),
@@ -164,13 +176,7 @@ impl Device {
             (0x17, 0xa3),
             (0x18, 0xff),
         ];
-        self.mode([clocking, 3, 0, 2], &crtc, [0x10, 0x0e], attribute);
-        for glyph in 0..256 {
-            for line in 0..16 {
-                let byte = u64::from(glyph & 0xff);
-                self.lfb_write(4 * (32 * glyph + line) + 2, Width::Byte, byte);
-            }
-        }
+        self.mode([clocking, 3, 0, 2], &crtc, [0x10, 0x0e], 0);
     }
 
     /// Writes a character and its attribute into a cell of 4.

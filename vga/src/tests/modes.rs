@@ -45,6 +45,29 @@ fn attribute_bit_3_chooses_the_font() {
 }
 
 #[test]
+fn letters_are_those_that_were_written_last() {
+    let mut vga = vga();
+    vga.text(1, 0);
+    vga.cell(0, 7, 0x07);
+    assert_eq!(vga.at(0)[3][..8], dots(7, 7, 0));
+    // A game draws over the fonts, looked at meanwhile, and puts another one there.
+    vga.planar();
+    vga.lfb_write(4 * (32 * 7 + 3) + 2, Width::Byte, 0xcc);
+    assert_eq!(vga.pixels().0.size, Size::new(32, 4));
+    vga.set_indexed(0x3ce, 6, 0x0e);
+    vga.text_again(1);
+    assert_eq!(vga.at(0)[3][..8], dots(0xcc, 7, 0));
+    // Other colours need no other letters.
+    vga.set(0x3c8, 7);
+    (0..3).for_each(|_| vga.set(0x3c9, 0x3f));
+    let white = dots(0xcc, 7, 0)
+        .iter()
+        .map(|pixel| if *pixel == colour(7) { 0x00ff_ffff } else { *pixel })
+        .collect::<Vec<_>>();
+    assert_eq!(vga.at(0)[3][..8], white);
+}
+
+#[test]
 fn bit_7_blinks_at_half_the_cursors_rate() {
     let mut vga = vga();
     vga.text(1, 0x08);

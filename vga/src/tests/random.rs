@@ -81,6 +81,12 @@ impl Viewer {
             assert!(self.lines[y as usize] == line, "line {y} changed unseen");
         });
         assert_eq!(count, height);
+        // Into memory, they are the same, and what lies beside them stays.
+        let mut whole = vec![u32::MAX; (width + 1) * height];
+        vga.convert_into(std::slice::from_ref(&(0..size.height)), &mut whole, width + 1);
+        for (line, row) in self.lines.iter().zip(whole.chunks(width + 1)) {
+            assert!(row[..width] == *line && row[width] == u32::MAX);
+        }
         if let Source::Vram { offset, stride } = picture.source {
             let end = u64::from(offset) + u64::from(stride) * u64::from(size.height);
             assert!(end <= u64::from(vga.vram().len()));
