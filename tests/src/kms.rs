@@ -121,16 +121,31 @@ impl KmsGuest {
     /// # Errors
     /// When it is not ready in time.
     pub fn start(&mut self, before: &str) -> Result<()> {
+        self.begin(&format!("{before} exec"), &format!("--config {SHARED}/porthole.toml"))?;
+        self.is_ready()
+    }
+
+    /// Starts the service with these options, and waits for nothing.
+    ///
+    /// # Errors
+    /// When the guest does not take it.
+    pub fn begin(&mut self, before: &str, options: &str) -> Result<()> {
         let porthole = built("porthole")?;
         let porthole = porthole.display();
-        let ready = self.folder().join("ready");
-        if ready.exists() {
-            fs::remove_file(&ready)?;
-        }
+        fs::write(self.folder().join("ready"), "")?;
         self.sh(&format!(
-            "({before} exec {porthole} --config {SHARED}/porthole.toml --runtime-dir {RUNTIME} \
-             --ready-fd 1 >{SHARED}/ready 2>>{SHARED}/log </dev/null & echo $! >{SHARED}/pid)"
-        ))?;
+            "({before} {porthole} {options} --runtime-dir {RUNTIME} --ready-fd 1 \
+             >{SHARED}/ready 2>>{SHARED}/log </dev/null & echo $! >{SHARED}/pid)"
+        ))
+        .map(drop)
+    }
+
+    /// Waits until the service that was begun is ready.
+    ///
+    /// # Errors
+    /// When it is not in time.
+    pub fn is_ready(&mut self) -> Result<()> {
+        let ready = self.folder().join("ready");
         let told = wait_until("the service in the guest", GUEST, || {
             Ok(fs::read_to_string(&ready).is_ok_and(|text| text.contains("ready")).then_some(()))
         });
@@ -302,6 +317,37 @@ impl KmsGuest {
             }
             (seen, _) => seen,
         }
+    }
+
+    /// Takes pictures of a screen until the service has logged something so many times. Each must be one
+    /// of these, or else, once that is logged, what the screen then shows; how many there were.
+    ///
+    /// # Errors
+    /// When a picture is another one; it is then beside the build under `name`.
+    pub fn only_shows(
+        &mut self,
+        name: &str,
+        known: &[&Picture],
+        (text, times): (&str, usize),
+    ) -> Result<usize> {
+        let (mut seen, mut others) = (0, Vec::new());
+        while self.log().matches(text).count() < times {
+            self.qemu.must_run()?;
+            let screen = self.screen(0)?;
+            seen += 1;
+            if known.iter().all(|known| screen.difference(known).is_some()) {
+                others.push(screen);
+            }
+        }
+        let last = self.screen(0)?;
+        for other in others {
+            if other.difference(&last).is_some() {
+                let folder = other.write_comparison(&last, name)?;
+                let text = format!("a frame is none that should be seen, see {}", folder.display());
+                return Err(self.explain(&Failure::new(text)));
+            }
+        }
+        Ok(seen)
     }
 
     fn explain(&self, error: &Failure) -> Failure {

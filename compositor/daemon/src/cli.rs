@@ -11,9 +11,20 @@ use clap::Parser;
 #[derive(Parser, Debug)]
 #[command(name = "porthole", version, after_help = AFTER_HELP)]
 pub(crate) struct Cli {
-    /// The configuration: ports, guests, layers, sockets, programs.
-    #[arg(long, value_name = "FILE", default_value = "/etc/porthole/porthole.toml")]
-    pub(crate) config: PathBuf,
+    /// The configuration: ports, guests, layers, sockets, programs [default:
+    /// /etc/porthole/porthole.toml, and without that file as with --no-config]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Show a guest and programs on what there is: in a window of the Wayland session, or else on the
+    /// screens of a graphics card, or else to viewers only.
+    #[arg(long, conflicts_with = "config")]
+    pub(crate) no_config: bool,
+
+    /// Only print the configuration that counts, to begin a file with, and say on the standard error why
+    /// it does.
+    #[arg(long)]
+    pub(crate) print_config: bool,
 
     /// Where each socket gets a folder of its own; made when missing [default:
     /// $XDG_RUNTIME_DIR/porthole, or /run/porthole]

@@ -7,6 +7,7 @@
 //! is one [`turn`].
 
 mod accounts;
+mod choice;
 mod cli;
 mod clock;
 mod confine;
@@ -42,22 +43,32 @@ mod windows;
 use std::{io::Write, process::ExitCode};
 
 use clap::Parser;
-use porthole_core::{config::Config, model::Device};
+use porthole_core::model::Device;
 
+use choice::Source;
+use handlers::parents::Parents;
 use reload::ApplyError;
+use screens::Cards;
 use service::ServiceError;
 
 fn main() -> ExitCode {
     // Usage errors end the program here, with status 2.
     let cli = cli::Cli::parse();
     porthole_program::run("porthole", &cli.log, || {
-        if cli.check { check(&cli) } else { service::run(&cli) }
+        if cli.check || cli.print_config { check(&cli) } else { service::run(&cli) }
     })
 }
 
-/// Says what a configuration holds, or what is wrong with it.
+/// Says what a configuration holds, or what is wrong with it; or prints it.
 fn check(cli: &cli::Cli) -> Result<(), ServiceError> {
-    let config = Config::load(&cli.config).map_err(ApplyError::from)?;
+    let source = Source::find(cli, &Parents::of_session(), &mut Cards::new(Vec::new()));
+    let (config, text) = source.load().map_err(ApplyError::from)?;
+    if cli.print_config {
+        if let Some(why) = source.why() {
+            tracing::info!("{why}");
+        }
+        return write!(std::io::stdout(), "{text}").map_err(ServiceError::Output);
+    }
     reload::splash(&config)?;
     let files = pictures::Files::load(&config).map_err(ApplyError::from)?;
     // A mask of another size than its layer is found here.
@@ -74,6 +85,6 @@ fn check(cli: &cli::Cli) -> Result<(), ServiceError> {
         .iter()
         .map(|(n, what)| format!("{n} {what}{}", if *n == 1 { "" } else { "s" }))
         .collect();
-    let line = format!("{}: in order: {}", cli.config.display(), list.join(", "));
+    let line = format!("{}: in order: {}", source.name(), list.join(", "));
     writeln!(std::io::stdout(), "{line}").map_err(ServiceError::Output)
 }

@@ -46,7 +46,9 @@ pub(crate) enum ApplyError {
 impl State {
     /// Reads the file again. On any error everything stays as it was.
     pub(crate) fn reload(&mut self) {
-        let outcome = Config::load_with_text(&self.config_path)
+        let outcome = self
+            .source
+            .load()
             .map_err(ApplyError::from)
             .and_then(|(config, text)| self.apply(&config, &text));
         match outcome {

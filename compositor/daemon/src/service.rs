@@ -4,10 +4,7 @@
 
 use std::{os::fd::OwnedFd, path::PathBuf, time::Duration};
 
-use porthole_core::{
-    config::Config,
-    model::{Device, PortId},
-};
+use porthole_core::model::{Device, PortId};
 use porthole_program::InheritError;
 use smithay::{
     input::SeatState,
@@ -23,6 +20,7 @@ use smithay::{
 };
 
 use crate::{
+    choice::Source,
     cli::Cli,
     confine::confine,
     cursor,
@@ -68,7 +66,11 @@ pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
     let mut cards = Cards::new(handed.take_cards());
     // Before the sandbox changes the environment.
     let parents = Parents::of_session();
-    let (config, text) = Config::load_with_text(&cli.config).map_err(ApplyError::from)?;
+    let source = Source::find(cli, &parents, &mut cards);
+    if let Some(why) = source.why() {
+        tracing::info!("{why}");
+    }
+    let (config, text) = source.load().map_err(ApplyError::from)?;
     let splash = reload::splash(&config)?;
     // Sizes may be those of screens.
     let config = cards.read(&config);
@@ -104,7 +106,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
         display: handle,
         handle: event_loop.handle(),
         signal: event_loop.get_signal(),
-        config_path: cli.config.clone(),
+        source,
         viewer_sizes,
         device: Device::new(),
         memory,

@@ -1,7 +1,5 @@
 //! All state of the service. One thread owns it; a handler touches one or two of its parts.
 
-use std::path::PathBuf;
-
 use porthole_core::{config::Config, model::Device, rights::SocketRights};
 use smithay::{
     reexports::{
@@ -15,6 +13,7 @@ use smithay::{
 };
 
 use crate::{
+    choice::Source,
     clock,
     desktop::Desktop,
     handlers::{
@@ -57,7 +56,8 @@ pub(crate) struct State {
     pub(crate) handle: LoopHandle<'static, State>,
     pub(crate) signal: LoopSignal,
     pub(crate) config: Config,
-    pub(crate) config_path: PathBuf,
+    /// Where it comes from.
+    pub(crate) source: Source,
     /// Sizes of ports that viewers asked for, over those of the configuration.
     pub(crate) viewer_sizes: ViewerSizes,
     pub(crate) device: Device,

@@ -19,6 +19,8 @@ mod bridge_hostile;
 #[cfg(test)]
 mod bridge_linux;
 #[cfg(test)]
+mod choice;
+#[cfg(test)]
 #[cfg(target_arch = "x86_64")]
 mod confined;
 #[cfg(test)]
@@ -49,6 +51,8 @@ mod idle;
 mod input;
 #[cfg(test)]
 mod kms;
+#[cfg(test)]
+mod kms_boot;
 #[cfg(test)]
 mod layers_gone;
 #[cfg(test)]

@@ -48,7 +48,7 @@ fn child(parent: &Service, port: &str) -> Result<Service> {
 }
 
 /// A program of 40 x 20 that shows the pattern.
-fn shown(socket: &Path) -> Result<(Program, Toplevel)> {
+pub(crate) fn shown(socket: &Path) -> Result<(Program, Toplevel)> {
     let mut program = Program::connect(socket)?;
     program.seat("main")?;
     let toplevel = program.toplevel(APP)?;
@@ -62,12 +62,12 @@ fn shown(socket: &Path) -> Result<(Program, Toplevel)> {
 }
 
 /// What the parent's port should show with the pattern in its layer.
-fn of_parent(x: u32, y: u32) -> u32 {
+pub(crate) fn of_parent(x: u32, y: u32) -> u32 {
     if in_layer(x, y) { pattern(x - 8, y - 4) } else { BACK }
 }
 
 /// Waits until the parent shows this.
-fn parent_shows(parent: &Service, want: impl Fn(u32, u32) -> u32) -> Result<()> {
+pub(crate) fn parent_shows(parent: &Service, want: impl Fn(u32, u32) -> u32) -> Result<()> {
     let socket = parent.socket("viewer")?;
     let mut last = Vec::new();
     let right = |seen: &[u32]| (0..).zip(seen).all(|(i, word)| *word == want(i % 64, i / 64));

@@ -49,6 +49,11 @@ impl Parents {
     pub(crate) fn of_session() -> Self {
         Self { session: session(), awaited: BTreeMap::new() }
     }
+
+    /// The socket of the compositor in which the service was started.
+    pub(crate) fn session(&self) -> Option<&Path> {
+        self.session.as_deref()
+    }
 }
 
 /// The socket that programs of this session connect to.

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     os::fd::{AsFd, OwnedFd},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -13,7 +13,7 @@ use porthole_core::{
 };
 use rustix::fs::fstat;
 
-use super::drm::{Card, Chosen, DrmError, Found, Monitor, Wanted, chosen};
+use super::drm::{Card, Chosen, DrmError, Found, Monitor, Wanted, chosen, is_connected};
 
 /// Cards, and what is known of their screens.
 #[derive(Debug, Default)]
@@ -128,6 +128,30 @@ impl Cards {
             None if known.is_empty() => DrmError::NoCard,
             None => DrmError::NoConnector { name: connector.name.clone(), known: known.join(", ") },
         })
+    }
+
+    /// The connectors that have a screen, with their cards' device files. Cards without any are closed.
+    ///
+    /// # Errors
+    /// Says why there is none.
+    pub(crate) fn connected(&mut self) -> Result<Vec<(PathBuf, String)>, DrmError> {
+        let (mut screens, mut failure) = (Vec::new(), None);
+        for path in Card::paths() {
+            let found = self.card(&path).and_then(|card| Ok((card.connectors(true)?, card)));
+            match found {
+                Ok((connectors, card)) => {
+                    let before = screens.len();
+                    let connected = connectors.into_iter().filter(|(_, info)| is_connected(info));
+                    screens.extend(connected.map(|(name, _)| (path.clone(), name)));
+                    if screens.len() == before {
+                        self.close(&card);
+                        failure = failure.or(Some(DrmError::NoScreen(path)));
+                    }
+                }
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        if screens.is_empty() { Err(failure.unwrap_or(DrmError::NoCard)) } else { Ok(screens) }
     }
 
     /// A card, opened when it is first asked for.

@@ -53,6 +53,11 @@ impl Found {
     }
 }
 
+/// Whether a screen is certainly on a connector.
+pub(crate) fn is_connected(info: &connector::Info) -> bool {
+    info.state() == connector::State::Connected
+}
+
 /// What a screen says of itself.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Monitor {

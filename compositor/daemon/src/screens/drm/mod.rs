@@ -13,7 +13,7 @@ use std::{io, path::PathBuf};
 use porthole_core::Refresh;
 use porthole_pixel::Size;
 
-pub(crate) use card::{Card, Found, Monitor};
+pub(crate) use card::{Card, Found, Monitor, is_connected};
 pub(crate) use mode::Wanted;
 pub(crate) use output::Output;
 
@@ -28,6 +28,8 @@ pub(crate) enum DrmError {
     Open { path: PathBuf, source: io::Error },
     #[error("{0} shows nothing: it has no connectors; name another card")]
     NoConnectors(PathBuf),
+    #[error("no screen is on any connector of {0}")]
+    NoScreen(PathBuf),
     #[error(
         "{path}: its driver '{driver}' has no atomic modesetting, which is needed; use a newer kernel, or kind = \"headless\""
     )]
