@@ -2,7 +2,8 @@
 
 use std::io;
 
-use porthole_vfio_user::SessionError;
+use porthole_vfio_user::{HeaderError, SessionError};
+use porthole_virtio_device::ReceiveError;
 use thiserror::Error;
 
 /// Why a device cannot go on. The guest's device is gone; other guests are not concerned.
@@ -26,4 +27,14 @@ pub enum Fault {
     /// A system call failed that has no reason to.
     #[error("{0} failed")]
     System(&'static str, #[source] io::Error),
+}
+
+impl From<ReceiveError<HeaderError>> for Fault {
+    fn from(error: ReceiveError<HeaderError>) -> Self {
+        match error {
+            ReceiveError::Stream(error) => Self::Protocol(SessionError::Stream(error)),
+            ReceiveError::CutShort => Self::CutShort,
+            ReceiveError::System(error) => Self::System("recvmsg", error),
+        }
+    }
 }

@@ -8,11 +8,13 @@ use porthole_vfio_user::{
     Access, Area, Incoming, IrqAction, IrqData, IrqInfo, Posted, RegionInfo, Reply, Request,
     Session, SessionError, SetIrqs, Step, device, irq, region,
 };
-use porthole_virtio_device::{Claim, Endpoint, MemoryError, State, Watch, accept, is_event};
+use porthole_virtio_device::{
+    Claim, Endpoint, MemoryError, Received, State, Watch, accept, is_event,
+};
 use rustix::event::{Timespec, epoll};
 use rustix::io::{ioctl_fionbio, write};
 
-use crate::connection::{Connection, Read};
+use crate::connection::Connection;
 use crate::fault::Fault;
 use crate::function::{Description, Function};
 use crate::memory::Table;
@@ -133,12 +135,12 @@ impl Server {
                 break;
             }
             match connection.read()? {
-                Read::Empty => break,
-                Read::Closed => {
+                Received::Empty => break,
+                Received::Closed => {
                     gone = true;
                     break;
                 }
-                Read::Message(message) => {
+                Received::Message(message) => {
                     let header = message.header;
                     match self.session.take(message) {
                         Ok(Step::Request(incoming)) => self.request(incoming, function)?,

@@ -7,8 +7,8 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use porthole_vhost_user::{
-    ConfigSpan, DecodeError, Message, Reply, Request, RequestCode, RequestError, VringAddress,
-    VringState, acknowledge, features,
+    ConfigSpan, Message, Reply, Request, RequestCode, RequestError, VringAddress, VringState,
+    acknowledge, features,
 };
 use porthole_virtio_device::{Device, MAX_SLOTS, MemoryError, Ring, Rings, Shape, Watch, is_event};
 
@@ -82,9 +82,9 @@ impl Backend {
         message: Message<OwnedFd>,
         device: &mut dyn Device,
     ) -> Result<Option<Vec<u8>>, Fault> {
-        let Message { header, payload, fds } = message;
+        let Message { header, body, fds } = message;
         let number = header.request;
-        let verdict = match Request::parse(number, &payload, fds.len()) {
+        let verdict = match Request::parse(number, &body, fds.len()) {
             Ok(request) => {
                 tracing::trace!(device = self.shape.name, ?request, "front-end");
                 self.request(request, fds, device)?
@@ -93,7 +93,7 @@ impl Backend {
                 code: RequestCode::SetMemTable | RequestCode::AddMemReg,
                 ..
             }) => return Err(Fault::PrivateMemory(NO_REGIONS)),
-            Err(error) => return Err(Fault::Protocol(DecodeError::Request(error))),
+            Err(error) => return Err(Fault::Request(error)),
         };
         let result = match verdict {
             Answer::Reply(reply) => {
@@ -272,9 +272,7 @@ impl Backend {
         let Some(ring) = self.rings.ring_mut(queue) else {
             return match request {
                 // This one has no way to say no but the end of the connection.
-                Request::GetVringBase(index) => {
-                    Err(Fault::Protocol(DecodeError::Request(RequestError::Ring(*index))))
-                }
+                Request::GetVringBase(index) => Err(Fault::Request(RequestError::Ring(*index))),
                 _ => refuse("the device has no such queue"),
             };
         };

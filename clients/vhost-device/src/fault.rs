@@ -2,7 +2,8 @@
 
 use std::io;
 
-use porthole_vhost_user::DecodeError;
+use porthole_vhost_user::{DecodeError, HeaderError, RequestError};
+use porthole_virtio_device::ReceiveError;
 use thiserror::Error;
 
 /// Why a device cannot go on. The guest's device is gone; other guests are not concerned.
@@ -26,13 +27,29 @@ pub enum Fault {
          pages are left for it"
     )]
     MemoryLost,
-    /// The front-end broke the protocol.
+    /// What the front-end sends is no vhost-user.
     #[error("the front-end does not speak vhost-user as expected")]
-    Protocol(#[source] DecodeError),
+    Stream(#[source] DecodeError),
+    /// The front-end sends a request that is none.
+    #[error("the front-end does not speak vhost-user as expected: malformed request")]
+    Request(#[source] RequestError),
     /// The connection was lost inside a message.
     #[error("the front-end went away inside a message")]
     CutShort,
+    /// The front-end does not wait for the replies that it asks for.
+    #[error("the front-end asks and does not read the answers")]
+    Deaf,
     /// A system call failed that has no reason to.
     #[error("{0} failed")]
     System(&'static str, #[source] io::Error),
+}
+
+impl From<ReceiveError<HeaderError>> for Fault {
+    fn from(error: ReceiveError<HeaderError>) -> Self {
+        match error {
+            ReceiveError::Stream(error) => Self::Stream(error),
+            ReceiveError::CutShort => Self::CutShort,
+            ReceiveError::System(error) => Self::System("recvmsg", error),
+        }
+    }
 }

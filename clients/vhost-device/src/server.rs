@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use porthole_virtio_device::{
-    Claim, Device, Endpoint, Patience, Rings, Shape, State, Watch, accept,
+    Claim, Device, Endpoint, Patience, Received, Rings, Shape, State, Watch, accept,
 };
 use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 use rustix::io::{read, write};
 
 use crate::backend::{Backend, KEY_FRONT, KEY_GPU, KEY_QUEUE, KEY_REQUEST, KEY_STATE, KEY_WAKE};
-use crate::connection::{Connection, Read};
+use crate::connection::Connection;
 use crate::fault::Fault;
 
 /// Messages of the front-end a turn.
@@ -194,9 +194,9 @@ impl Server {
         };
         for _ in 0..MESSAGES {
             match connection.read()? {
-                Read::Empty => break,
-                Read::Closed => return Ok(true),
-                Read::Message(message) => {
+                Received::Empty => break,
+                Received::Closed => return Ok(true),
+                Received::Message(message) => {
                     if let Some(reply) = self.backend.handle(message, device)? {
                         connection.send(&reply)?;
                     }

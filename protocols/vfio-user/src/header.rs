@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::MAX_MESSAGE;
-use crate::bytes::Bytes;
+use porthole_framing::{Bytes, Head};
 
 const KIND: u32 = 0xf;
 const REQUEST: u32 = 0;
@@ -153,5 +153,18 @@ impl Header {
             into.copy_from_slice(&word.to_le_bytes());
         }
         bytes
+    }
+}
+
+impl Head for Header {
+    const LEN: usize = Self::LEN;
+    type Error = HeaderError;
+
+    fn begin(bytes: &[u8]) -> Result<Self, HeaderError> {
+        Self::parse(bytes)
+    }
+
+    fn following(&self) -> usize {
+        (self.size as usize).saturating_sub(Self::LEN)
     }
 }

@@ -16,15 +16,12 @@
 
 #![forbid(unsafe_code)]
 
-mod bytes;
-mod decoder;
 mod header;
 mod reply;
 mod request;
 mod session;
 mod version;
 
-pub use decoder::{DecodeError, Decoder, Message};
 pub use header::{Command, Header, HeaderError};
 pub use reply::{Area, IrqInfo, RegionInfo, Reply, device, irq, region};
 pub use request::{
@@ -40,13 +37,22 @@ pub const MAX_DATA: u32 = 1 << 20;
 pub const MAX_MESSAGE: u32 = MAX_DATA + 32;
 
 /// Most file descriptors that one message may carry, and what is said of it to the client.
-pub const MAX_FDS: usize = 8;
+pub const MAX_FDS: usize = porthole_framing::MAX_FDS;
 
 /// Most writes that one message may hold.
 pub const MAX_POSTED: u64 = 256;
 
 /// Most interrupts that one message may be about.
 pub const MAX_IRQS: u32 = 2048;
+
+/// Cuts the client's stream into messages.
+pub type Decoder<F> = porthole_framing::Decoder<Header, F>;
+
+/// A message of the client.
+pub type Message<F> = porthole_framing::Message<Header, F>;
+
+/// Why the client's stream cannot go on.
+pub type DecodeError = porthole_framing::DecodeError<HeaderError>;
 
 #[cfg(test)]
 mod tests;

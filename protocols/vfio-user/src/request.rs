@@ -2,9 +2,9 @@
 
 use thiserror::Error;
 
-use crate::bytes::Bytes;
 use crate::header::Command;
 use crate::{MAX_DATA, MAX_IRQS, MAX_POSTED};
+use porthole_framing::Bytes;
 
 const EINVAL: u32 = 22;
 const ENOTSUP: u32 = 95;
@@ -293,7 +293,7 @@ fn write_multi(bytes: &mut Bytes<'_>) -> Result<Request, Refusal> {
     let mut writes = Vec::new();
     for _ in 0..count {
         let access = access(bytes).ok_or(form)?;
-        let data = bytes.eight().ok_or(form)?;
+        let data = bytes.array().ok_or(form)?;
         if !(1..=8).contains(&access.count) {
             return Err(form);
         }

@@ -2,11 +2,11 @@
 
 use thiserror::Error;
 
-use crate::decoder::{DecodeError, Message};
 use crate::header::{Command, Header};
 use crate::reply::Reply;
 use crate::request::{Refusal, Request};
 use crate::version::{Version, VersionError};
+use crate::{DecodeError, Message};
 
 const EINVAL: u32 = 22;
 

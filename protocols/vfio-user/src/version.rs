@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use crate::bytes::Bytes;
 use crate::{MAX_DATA, MAX_FDS};
+use porthole_framing::Bytes;
 
 /// The only major version there is.
 const MAJOR: u16 = 0;

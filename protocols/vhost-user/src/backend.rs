@@ -1,7 +1,7 @@
 //! Requests that the back-end sends to the front-end, on a socket of their own.
 
-use crate::bytes::Bytes;
 use crate::header::{Header, HeaderError};
+use porthole_framing::Bytes;
 
 const CONFIG_CHANGE: u32 = 2;
 

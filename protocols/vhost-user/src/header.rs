@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::MAX_PAYLOAD;
-use crate::bytes::Bytes;
+use porthole_framing::{Bytes, Head};
 
 const VERSION: u32 = 1;
 const VERSION_MASK: u32 = 0x3;
@@ -32,6 +32,9 @@ pub enum HeaderError {
     /// The payload would be longer than any message.
     #[error("payload of {0} bytes is longer than {MAX_PAYLOAD}")]
     TooLong(u32),
+    /// A message of the front-end has its reply flag set.
+    #[error("a reply came where a request is expected")]
+    Reply,
     /// Fewer than 12 bytes.
     #[error("header is cut short")]
     Short,
@@ -74,6 +77,21 @@ impl Header {
             into.copy_from_slice(&word.to_le_bytes());
         }
         bytes
+    }
+}
+
+impl Head for Header {
+    const LEN: usize = Self::LEN;
+    type Error = HeaderError;
+
+    /// The front-end sends requests only.
+    fn begin(bytes: &[u8]) -> Result<Self, HeaderError> {
+        let header = Self::parse(bytes)?;
+        if header.reply { Err(HeaderError::Reply) } else { Ok(header) }
+    }
+
+    fn following(&self) -> usize {
+        self.size as usize
     }
 }
 

@@ -14,8 +14,6 @@
 #![forbid(unsafe_code)]
 
 mod backend;
-mod bytes;
-mod decoder;
 pub mod features;
 mod header;
 mod payload;
@@ -23,7 +21,6 @@ mod reply;
 mod request;
 
 pub use backend::{BackendReply, config_change, parse_backend_reply};
-pub use decoder::{DecodeError, Decoder, Message};
 pub use header::{Header, HeaderError};
 pub use payload::{ConfigSpan, MAX_CONFIG, MAX_REGIONS, MemoryRegion, VringAddress, VringState};
 pub use reply::{Reply, acknowledge};
@@ -35,4 +32,13 @@ pub use request::{FdCount, Request, RequestCode, RequestError};
 pub const MAX_PAYLOAD: u32 = 4096;
 
 /// Most file descriptors that one message may carry (`SET_MEM_TABLE` with eight regions).
-pub const MAX_FDS: usize = 8;
+pub const MAX_FDS: usize = porthole_framing::MAX_FDS;
+
+/// Cuts the front-end's stream into messages.
+pub type Decoder<F> = porthole_framing::Decoder<Header, F>;
+
+/// A message of the front-end.
+pub type Message<F> = porthole_framing::Message<Header, F>;
+
+/// Why the front-end's stream cannot go on.
+pub type DecodeError = porthole_framing::DecodeError<HeaderError>;

@@ -1,6 +1,6 @@
 //! The structures that requests carry.
 
-use crate::bytes::Bytes;
+use porthole_framing::Bytes;
 
 /// Most regions that one `SET_MEM_TABLE` may hold (`VHOST_MEMORY_BASELINE_NREGIONS`).
 pub const MAX_REGIONS: usize = 8;

@@ -5,8 +5,8 @@ mod code;
 use thiserror::Error;
 
 pub use self::code::RequestCode;
-use crate::bytes::Bytes;
 use crate::payload::{ConfigSpan, MAX_REGIONS, MemoryRegion, VringAddress, VringState};
+use porthole_framing::Bytes;
 
 /// A request, parsed and bounded. Descriptors are not in it: [`Request::fds`] says how many
 /// must have come along, and `parse` has checked it.

@@ -31,10 +31,10 @@ fn decode(stream: &[u8], cut: usize, fds: usize) -> Vec<String> {
         match decoder.feed(now, std::iter::repeat_n(0, std::mem::take(&mut with_next))) {
             Ok(None) => {}
             Ok(Some(message)) => {
-                assert_eq!(message.payload.len(), message.header.size as usize);
+                assert_eq!(message.body.len(), message.header.size as usize);
                 assert!(!decoder.is_inside());
                 let (number, count) = (message.header.request, message.fds.len());
-                let request = Request::parse(number, &message.payload, count);
+                let request = Request::parse(number, &message.body, count);
                 if let Ok(Request::SetMemTable(regions)) = &request {
                     assert!(regions.len() <= MAX_REGIONS && regions.len() == count);
                 }
