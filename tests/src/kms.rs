@@ -71,9 +71,21 @@ impl KmsGuest {
     /// # Errors
     /// When it does not come up.
     pub fn boot(card: Card) -> Result<KmsGuest> {
+        Self::boot_with(card, &[])
+    }
+
+    /// The same with more devices, by QEMU's names.
+    ///
+    /// # Errors
+    /// As [`KmsGuest::boot`].
+    pub fn boot_with(card: Card, devices: &[&str]) -> Result<KmsGuest> {
         let folder = tempfile::Builder::new().prefix("porthole-kms-").tempdir()?;
-        let machine = kms::machine(folder.path(), card);
-        let mut command = Qemu::installed()?.boot(image()?, &machine);
+        let mut machine = kms::machine(folder.path(), card);
+        // Old ones have no touch screens.
+        let qemu = if devices.is_empty() { Qemu::installed()? } else { Qemu::for_vhost_user()? };
+        let devices = devices.iter().flat_map(|device| ["-device", device]);
+        machine.options.extend(devices.map(str::to_owned));
+        let mut command = qemu.boot(image()?, &machine);
         let mut qemu = Process::start("qemu", folder.path(), &mut command)?;
         let mut line = Line::connect(&machine.control, &mut qemu)?;
         let qmp = Qmp::connect(&folder.path().join("qmp.sock"))?;
@@ -209,6 +221,44 @@ impl KmsGuest {
         shown.map_err(|error| {
             let said = fs::read_to_string(&out).unwrap_or_default();
             self.explain(&Failure::new(format!("{error}; it said {said}")))
+        })
+    }
+
+    /// Starts a program on a socket that shows a pattern and tells what it hears; `name` is its log's.
+    ///
+    /// # Errors
+    /// When it does not show anything in time.
+    pub fn listener(&mut self, name: &str, socket: &str, app_id: &str) -> Result<()> {
+        let (program, out) = (built("porthole-pattern")?, self.folder().join(name));
+        self.sh(&format!(
+            "({} {RUNTIME}/{socket}/wayland-0 320 240 noise 0 --listen --app-id {app_id} \
+             >{SHARED}/{name} 2>&1 </dev/null &)",
+            program.display()
+        ))?;
+        let shown = wait_until("a listener", GUEST, || {
+            Ok(fs::read_to_string(&out).is_ok_and(|text| text.contains("shown")).then_some(()))
+        });
+        shown.map_err(|error| self.explain(&error))
+    }
+
+    /// What a listener has heard so far, a line for each event.
+    #[must_use]
+    pub fn heard(&self, name: &str) -> Vec<String> {
+        let text = fs::read_to_string(self.folder().join(name)).unwrap_or_default();
+        text.lines().skip_while(|line| *line != "shown").skip(1).map(str::to_owned).collect()
+    }
+
+    /// Waits until a listener has heard a line.
+    ///
+    /// # Errors
+    /// When it has not in time.
+    pub fn hears(&self, name: &str, line: &str) -> Result<()> {
+        let heard = wait_until(line, GUEST, || {
+            Ok(self.heard(name).iter().any(|heard| heard == line).then_some(()))
+        });
+        heard.map_err(|error| {
+            let heard = self.heard(name).join(", ");
+            self.explain(&Failure::new(format!("{error}; '{name}' heard {heard}")))
         })
     }
 

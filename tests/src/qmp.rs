@@ -73,6 +73,19 @@ impl Qmp {
         Picture::from_ppm(&std::fs::read(file)?)
     }
 
+    /// What a person does with devices that belong to a head of a display, or to none.
+    ///
+    /// # Errors
+    /// When QEMU refuses.
+    pub fn input(&mut self, head: Option<(&str, u32)>, events: &Value) -> Result<()> {
+        let mut arguments = json!({"events": events});
+        if let (Some((device, head)), Value::Object(arguments)) = (head, &mut arguments) {
+            arguments.insert("device".to_owned(), json!(device));
+            arguments.insert("head".to_owned(), json!(head));
+        }
+        self.execute("input-send-event", arguments).map(drop)
+    }
+
     /// Presses or releases a key by QEMU's name for it.
     ///
     /// # Errors

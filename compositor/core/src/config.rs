@@ -12,6 +12,7 @@ use std::time::Duration;
 use porthole_pixel::{Rect, Size};
 
 use crate::chord::Chord;
+use crate::devices;
 use crate::model::{ColorKey, Hole, InputPolicy, Transparency};
 use crate::name::Name;
 use crate::owner::Owner;
@@ -28,6 +29,7 @@ pub mod limits;
 mod port;
 mod quota;
 mod read;
+mod seat;
 mod suggest;
 
 #[cfg(test)]
@@ -37,6 +39,7 @@ pub use changes::{Changes, Delta};
 pub use error::{ConfigError, ConfigErrors};
 pub use port::{Connector, OnClose, Port, PortKind, ResizedBy, Window};
 pub use quota::{Budget, Limits, Quota, Standing};
+pub use seat::{Seat, SeatBackend};
 
 /// The whole configuration.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -46,6 +49,10 @@ pub struct Config {
     pub splash: Option<PathBuf>,
     /// What people may do anywhere.
     pub input: Input,
+    /// The machine's own keyboards, pointers and consoles; `None` leaves them to others.
+    pub seat: Option<Seat>,
+    /// What becomes of the machine's own devices; the first rule for a device counts.
+    pub devices: Vec<devices::Rule>,
     /// How ports are drawn.
     pub render: Render,
     /// What each socket may have where it does not say otherwise.

@@ -48,6 +48,9 @@ pub(crate) fn confine(cli: &Cli, config: &Config, runtime: &Path, state: &Path) 
     for device in DEVICES {
         sandbox = sandbox.write(Path::new(device));
     }
+    if config.seat.is_some() {
+        sandbox = crate::machine::udev::needed().into_iter().fold(sandbox, Sandbox::write);
+    }
     // Service managers and lookups of users are behind sockets, wherever those are.
     sandbox.connecting().read(Path::new("/")).write(runtime).write(state).enter();
     keep_keymaps_in(runtime);

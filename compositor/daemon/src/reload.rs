@@ -7,7 +7,7 @@ use std::{
 
 use porthole_core::{
     Name,
-    config::{Changes, Config, ConfigErrors, Renderer, ResizedBy},
+    config::{Changes, Config, ConfigErrors, Keymap, Renderer, ResizedBy},
     model::{self, Device, Flags, Images, PortId, Scope},
 };
 
@@ -80,6 +80,7 @@ impl State {
         tracing::info!("taking the configuration: {changes}");
         self.config = config;
         self.seats.set_repeat(self.config.input.repeat);
+        self.seats.set_layout(layout(&self.config));
         self.viewer_sizes = viewer_sizes;
         self.memory.configured(Digest::of(text, &files.sizes()));
         self.pictures.files = files;
@@ -97,6 +98,7 @@ impl State {
             self.change_splash(id, splash.as_ref());
             self.refresh_keymaps(id);
         }
+        self.assign_devices();
         let programs = self.config.programs.clone();
         self.apply_programs(&programs);
         Ok(())
@@ -126,6 +128,7 @@ impl State {
         for port in changed_ports(&before, &self.device) {
             self.damage_port(port);
         }
+        self.place_devices();
         self.tell_outputs();
         self.globals.wfd.changed();
     }
@@ -279,6 +282,11 @@ impl State {
             }
         }
     }
+}
+
+/// The layout of keyboards for programs.
+pub(crate) fn layout(config: &Config) -> Keymap {
+    config.seat.as_ref().map(|seat| seat.keymap.clone()).unwrap_or_default()
 }
 
 /// The picture that a configuration gives the ports before any guest's.

@@ -24,7 +24,7 @@ use crate::{
     cli::Cli,
     confine::confine,
     cursor,
-    handlers::{parents::Parents, wfd::Control},
+    handlers::{machine::Machine, parents::Parents, wfd::Control},
     layers::Layers,
     pictures::{Files, Pictures},
     ports::Ports,
@@ -114,7 +114,8 @@ pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
         ports: Ports::new(answers),
         cards,
         parents,
-        seats: Seats::new(SeatState::new(), config.input.repeat),
+        seats: Seats::new(SeatState::new(), config.input.repeat, reload::layout(&config)),
+        machine: Machine::default(),
         windows: Windows::default(),
         layers: Layers::default(),
         pictures,
@@ -135,6 +136,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
     state.attach_screens();
     state.memory.changed();
     show_splash(&mut event_loop, &mut state, &ports)?;
+    state.open_devices();
     open(&mut state, ready_fd)?;
 
     event_loop.run(None, &mut state, |state| turn.run(state))?;

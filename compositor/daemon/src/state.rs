@@ -18,6 +18,7 @@ use crate::{
     desktop::Desktop,
     handlers::{
         accounts::{Telling, may_account},
+        machine::Machine,
         output_management::ViewerSizes,
         parents::Parents,
         wfd::Control,
@@ -72,6 +73,8 @@ pub(crate) struct State {
     /// Compositors that ports have windows in.
     pub(crate) parents: Parents,
     pub(crate) seats: Seats,
+    /// The machine's own keyboards and pointers.
+    pub(crate) machine: Machine,
     pub(crate) windows: Windows,
     pub(crate) layers: Layers,
     /// Images and masks.

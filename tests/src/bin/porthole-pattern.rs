@@ -28,6 +28,12 @@ struct Options {
     /// Moves the pointer of the port of this name to its middle
     #[arg(long, value_name = "PORT")]
     pointer: Option<String>,
+    /// Its application id
+    #[arg(long, value_name = "ID", default_value = "pattern")]
+    app_id: String,
+    /// Prints what it hears of all seats that are there
+    #[arg(long)]
+    listen: bool,
 }
 
 fn main() -> ExitCode {
@@ -48,7 +54,10 @@ fn run(options: &Options) -> Result<()> {
         u32::from_be_bytes([255, red, green, blue])
     };
     let mut program = Program::connect(&options.socket)?;
-    let toplevel = program.toplevel("pattern")?;
+    if options.listen {
+        program.all_seats()?;
+    }
+    let toplevel = program.toplevel(&options.app_id)?;
     // Two, so that each frame is in another one.
     let buffers = [
         program.buffer(size, Format::Xrgb8888, true)?,
@@ -87,10 +96,15 @@ fn run(options: &Options) -> Result<()> {
     let _pointer = options.pointer.as_deref().map(|port| point(&mut program, port)).transpose()?;
     let mut out = std::io::stdout();
     writeln!(out, "shown").and_then(|()| out.flush()).or_fail("say that it is shown")?;
-    let mark = program.log.len();
+    let mut mark = program.log.len();
     loop {
         // Stays until it is killed, or the service ends.
-        let waited = program.wait_for("nothing", mark, |_| false);
+        let waited = program.wait_for("anything", mark, |_| options.listen);
+        let heard = program.log.since(mark).join("\n");
+        if options.listen && !heard.is_empty() {
+            mark = program.log.len();
+            writeln!(out, "{heard}").and_then(|()| out.flush()).or_fail("say what is heard")?;
+        }
         if waited.is_err() {
             program.roundtrip()?;
         }

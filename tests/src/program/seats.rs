@@ -54,6 +54,23 @@ impl Program {
         Ok(manager.create_virtual_pointer_with_output(None, Some(output), &self.handle, ()))
     }
 
+    /// Listens to keyboards, pointers and touch screens of all seats.
+    ///
+    /// # Errors
+    /// When the service goes.
+    pub fn all_seats(&mut self) -> Result<()> {
+        let all = self.globals.contents().clone_list();
+        for global in all.into_iter().filter(|g| g.interface == WlSeat::interface().name) {
+            let version = WlSeat::interface().version.min(global.version);
+            let seat: WlSeat =
+                self.globals.registry().bind(global.name, version, self.handle(), ());
+            seat.get_keyboard(self.handle(), ());
+            seat.get_pointer(self.handle(), ());
+            seat.get_touch(self.handle(), ());
+        }
+        self.roundtrip()
+    }
+
     /// Asks for a seat; the log says `seat name NAME`.
     ///
     /// # Errors

@@ -54,6 +54,8 @@ mod kms;
 #[cfg(test)]
 mod kms_boot;
 #[cfg(test)]
+mod kms_input;
+#[cfg(test)]
 mod layers_gone;
 #[cfg(test)]
 mod layers_port;

@@ -44,21 +44,24 @@ const SAFE: [&str; 25] = [
 
 /// The only files with unsafe code: shared memory, descriptors that a parent passed down, a process that
 /// is forked, guest memory that is taken away, a variable of the environment, a C interface, a call to the
-/// kernel that the library of screens lacks, the machine's GPU library, and blending: it reads rows of
-/// client memory by address and uses SIMD instructions.
-const UNSAFE: [&str; 22] = [
+/// kernel that the library of screens lacks, the machine's libraries for GPUs, input devices and sessions,
+/// and blending: it reads rows of client memory by address and uses SIMD instructions.
+const UNSAFE: [&str; 25] = [
     "clients/memory/src/mapped.rs",
     "clients/memory/src/memory.rs",
     "clients/program/src/connector.rs",
     "clients/program/src/inherit.rs",
     "clients/virtio-device/src/memory/guard.rs",
     "compositor/daemon/src/confine.rs",
+    "compositor/daemon/src/library.rs",
+    "compositor/daemon/src/machine/libinput.rs",
+    "compositor/daemon/src/machine/libinput/read.rs",
+    "compositor/daemon/src/machine/libseat.rs",
     "compositor/daemon/src/protocols/shm/mapping.rs",
     "compositor/daemon/src/protocols/shm/pixels.rs",
     "compositor/daemon/src/render/canvas.rs",
     "compositor/daemon/src/render/exact.rs",
     "compositor/daemon/src/render/gles/egl.rs",
-    "compositor/daemon/src/render/gles/functions.rs",
     "compositor/daemon/src/render/gles/gl.rs",
     "compositor/daemon/src/render/scaled.rs",
     "compositor/daemon/src/screens/drm/closefb.rs",

@@ -15,6 +15,8 @@ pub struct Changes {
     pub splash: bool,
     /// What people may do anywhere is something else.
     pub input: bool,
+    /// The machine's own devices are to be used otherwise.
+    pub seat: bool,
     /// Ports are to be drawn otherwise.
     pub render: bool,
     /// What sockets may have, each or together, is something else.
@@ -49,6 +51,7 @@ impl Changes {
         Self {
             splash: old.splash != new.splash,
             input: old.input != new.input,
+            seat: (&old.seat, &old.devices) != (&new.seat, &new.devices),
             render: old.render != new.render,
             limits: (old.limits, old.budget) != (new.limits, new.budget),
             ports: Delta::between(&old.ports, &new.ports),
@@ -111,6 +114,9 @@ impl fmt::Display for Changes {
         }
         if self.input {
             parts.push("input changed".to_owned());
+        }
+        if self.seat {
+            parts.push("devices changed".to_owned());
         }
         if self.render {
             parts.push("render changed".to_owned());

@@ -7,9 +7,10 @@ use porthole_pixel::Rect;
 use super::entries::{Entries, Entry};
 use super::fields::{Report, Table};
 use super::{
-    Budget, Config, Content, Input, Layer, Limits, Port, PortKind, Quota, Render, Standing, limits,
-    suggest,
+    Budget, Config, Content, Input, Layer, Limits, Port, PortKind, Quota, Render, Seat, Standing,
+    limits, suggest,
 };
+use crate::devices::Destination;
 use crate::name::Name;
 
 /// Checks all entries together and takes them over.
@@ -35,11 +36,14 @@ pub(super) fn all(
     layers_together(report, &found);
     rights(report, &found);
     programs(report, &found);
+    devices(report, &found);
     reservations(report, &found, limits, budget);
     pixel_rate(report, &found.ports, budget);
     Config {
         splash: None,
         input: Input::default(),
+        seat: None,
+        devices: items(found.devices),
         render: Render::default(),
         limits,
         budget,
@@ -255,6 +259,49 @@ fn pixel_rate(report: &mut Report<'_>, ports: &[Entry<'_, Port>], budget: Budget
             report.add(entry.table.at("size"), what, remedy);
             return;
         }
+    }
+}
+
+/// What rules for devices name.
+fn devices(report: &mut Report<'_>, found: &Entries<'_>) {
+    let ports = || found.ports.iter().map(|port| port.item.name.as_str());
+    let guests = || found.guests.iter().map(|guest| guest.item.name.as_str());
+    for entry in &found.devices {
+        match &entry.item.to {
+            Some(Destination::Port(port) | Destination::Seat { port, .. }) => {
+                if !ports().any(|name| *port == *name) {
+                    unknown(report, entry.table.at("port"), "port", port, ports());
+                }
+            }
+            Some(Destination::Guest(guest)) => {
+                if !guests().any(|name| *guest == *name) {
+                    unknown(report, entry.table.at("guest"), "guest", guest, guests());
+                }
+            }
+            Some(Destination::Nowhere) | None => {}
+        }
+    }
+}
+
+/// What the seat of the machine names; without one, rules for devices mean nothing.
+pub(super) fn seat(
+    report: &mut Report<'_>,
+    config: &Config,
+    seat: Option<&(Seat, usize)>,
+    devices_at: usize,
+) {
+    match seat {
+        Some((Seat { port: Some(port), .. }, at)) => {
+            let known = || config.ports.iter().map(|port| port.name.as_str());
+            if !known().any(|name| *port == *name) {
+                unknown(report, *at, "port", port, known());
+            }
+        }
+        None if !config.devices.is_empty() => {
+            let what = "[[device]] means nothing where the machine's devices are not used";
+            report.add(devices_at, what, "add a line [seat]");
+        }
+        _ => {}
     }
 }
 

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::chord::Chord;
 use crate::color::Color;
+use crate::devices::Rule;
 use crate::owner::Owner;
 use crate::rights::{Right, RightError, SocketRights};
 use crate::scene::Transform;
@@ -18,10 +19,12 @@ use crate::scene::Transform;
 mod layer;
 mod port;
 mod quota;
+mod seat;
 
 pub(super) use layer::layer;
 pub(super) use port::port;
 pub(super) use quota::{budget, limits, standing};
+pub(super) use seat::{device, seat};
 
 /// An entry as far as it could be read.
 #[derive(Debug)]
@@ -41,6 +44,7 @@ pub(super) struct Entries<'t> {
     pub(super) layers: Vec<Entry<'t, (Layer, bool)>>,
     pub(super) sockets: Vec<Entry<'t, Socket>>,
     pub(super) programs: Vec<Entry<'t, Program>>,
+    pub(super) devices: Vec<Entry<'t, Rule>>,
 }
 
 /// How an entry of a kind is read: `None` when it lacks what it is known by.
@@ -50,7 +54,9 @@ type Read<T> = fn(&mut Report<'_>, &Table<'_>) -> Option<T>;
 pub(super) fn keys(kind: &str) -> (&'static str, &'static [&'static str]) {
     match kind {
         "input" => ("[input]", &["escape", "repeat_rate", "repeat_delay"]),
+        "seat" => ("[seat]", &["backend", "port", "keymap"]),
         "render" => ("[render]", &["renderer"]),
+        "device" => ("[[device]]", seat::DEVICE),
         "port" => (
             "[[port]]",
             &[
@@ -215,14 +221,7 @@ fn transform(report: &mut Report<'_>, table: &Table<'_>) -> Transform {
 
 pub(super) fn guest(report: &mut Report<'_>, table: &Table<'_>) -> Option<Guest> {
     let name = table.needed_name(report, "name");
-    let keymap = table.string(report, "keymap").and_then(|text| {
-        let keymap = keymap(text);
-        if keymap.is_none() {
-            let remedy = "write an XKB layout such as \"us\", or with a variant \"de:nodeadkeys\"";
-            table.wrong(report, "keymap", remedy);
-        }
-        keymap
-    });
+    let keymap = keymap_at(report, table);
     let scanouts = table.integer(report, "scanouts", &limits::SCANOUTS);
     let owner = owner(report, table);
     Some(Guest {
@@ -232,6 +231,16 @@ pub(super) fn guest(report: &mut Report<'_>, table: &Table<'_>) -> Option<Guest>
         owner,
         standing: standing(report, table),
     })
+}
+
+/// The layout of the key `keymap`.
+fn keymap_at(report: &mut Report<'_>, table: &Table<'_>) -> Option<Keymap> {
+    let keymap = keymap(table.string(report, "keymap")?);
+    if keymap.is_none() {
+        let remedy = "write an XKB layout such as \"us\", or with a variant \"de:nodeadkeys\"";
+        table.wrong(report, "keymap", remedy);
+    }
+    keymap
 }
 
 /// Layout and variant become file names and lines of XKB's grammar, so they are plain words.

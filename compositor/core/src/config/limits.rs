@@ -22,6 +22,8 @@ pub const PARENT_PATH: usize = 107;
 pub const WINDOW_TEXT: usize = 256;
 /// Characters of a connector's name.
 pub const CONNECTOR_NAME: usize = 32;
+/// Bytes of a device's name and of its path.
+pub const DEVICE_TEXT: usize = 256;
 /// Repeats of a held key in a second.
 pub const REPEAT_RATE: RangeInclusive<i64> = 0..=100;
 /// Milliseconds before the first.

@@ -15,8 +15,8 @@ use super::{Config, ConfigErrors, limits};
 
 /// The keys outside all tables of the file, and the names of these.
 pub(super) const KEYS: &[&str] = &[
-    "version", "splash", "input", "render", "limits", "budget", "port", "guest", "layer", "socket",
-    "program",
+    "version", "splash", "input", "seat", "render", "limits", "budget", "port", "guest", "layer",
+    "socket", "program", "device",
 ];
 
 /// Reads the file, up to the largest size that a configuration may have.
@@ -61,6 +61,7 @@ fn checked(report: &mut Report<'_>, text: &str) -> Config {
         layers: entries::list(report, &top, "layer", entries::layer),
         sockets: entries::list(report, &top, "socket", entries::socket),
         programs: entries::list(report, &top, "program", entries::program),
+        devices: entries::list(report, &top, "device", entries::device),
     };
     let limits = entries::limits(report, &top).unwrap_or_default();
     let budget = entries::budget(report, &top).unwrap_or_default();
@@ -69,6 +70,9 @@ fn checked(report: &mut Report<'_>, text: &str) -> Config {
     if let Some(input) = entries::input(report, &top) {
         config.input = input;
     }
+    let seat = entries::seat(report, &top);
+    check::seat(report, &config, seat.as_ref(), top.at("device"));
+    config.seat = seat.map(|(seat, _)| seat);
     if let Some(render) = entries::render(report, &top) {
         config.render = render;
     }

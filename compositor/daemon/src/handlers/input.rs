@@ -61,8 +61,8 @@ impl State {
     ) -> Option<SeatId> {
         let port = output.and_then(|output| self.port_of_output(output));
         let seat = seat.and_then(|seat| self.seat_id(seat));
-        let transient =
-            seat.filter(|id| self.seats.get(*id).is_some_and(|s| s.owner != Owner::Port));
+        let transient = seat
+            .filter(|id| self.seats.get(*id).is_some_and(|s| matches!(s.owner, Owner::Client(_))));
         if let Some(id) = transient {
             if let Some(port) = port.filter(|port| self.may_input(client, *port))
                 && self.may_use(client, id)

@@ -8,6 +8,7 @@ pub(crate) mod devices;
 pub(crate) mod foreign_toplevel;
 pub(crate) mod idle;
 mod input;
+pub(crate) mod machine;
 pub(crate) mod output_management;
 mod outputs;
 pub(crate) mod pacing;

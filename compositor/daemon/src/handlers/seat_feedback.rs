@@ -33,10 +33,11 @@ impl State {
     /// Tells those who stand for devices what is news.
     pub(crate) fn refresh_feedback(&mut self) {
         SeatFeedbackState::refresh(self);
+        self.refresh_lamps();
     }
 
     /// Those of the guest that has the keyboard, or else those of the seat's own keymap.
-    fn lamps(&self, seat: SeatId) -> Lamps {
+    pub(super) fn lamps(&self, seat: SeatId) -> Lamps {
         let shown = self.keyboard_layer(seat).and_then(|layer| self.windows.shown(layer));
         let report = shown.and_then(|t| self.globals.desktop.streams.report(t.wl_surface()));
         if let Some(lamps) = report.and_then(|report| report.lamps) {

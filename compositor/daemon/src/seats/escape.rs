@@ -54,7 +54,7 @@ impl State {
             keyboard.set_focus(self, None, SERIAL_COUNTER.next_serial());
         }
         if let Some(port) = port {
-            let shown = self.focus_layers(port);
+            let shown = self.focus_layers(id, port);
             if let Some(seat) = self.seats.get_mut(id) {
                 seat.focus.reset(&shown);
             }

@@ -30,6 +30,11 @@ fn numbers(repeat: Repeat) -> (i32, i32) {
 }
 
 impl Seats {
+    /// The layout of keyboards for programs, from now on.
+    pub(crate) fn set_layout(&mut self, layout: Keymap) {
+        self.layout = layout;
+    }
+
     /// How programs are to repeat held keys from now on.
     pub(crate) fn set_repeat(&mut self, repeat: Repeat) {
         if std::mem::replace(&mut self.repeat, repeat) != repeat {
@@ -86,16 +91,18 @@ impl State {
         });
     }
 
-    /// The layers of a port that show something, from the bottom up.
-    pub(super) fn focus_layers(&self, port: PortId) -> Vec<FocusLayer> {
+    /// The layers of a port that show something and may hear of a seat, from the bottom up.
+    pub(super) fn focus_layers(&self, id: SeatId, port: PortId) -> Vec<FocusLayer> {
         let layers = self.device.layers_of(port);
-        let shown = layers.into_iter().filter(|(id, _)| self.windows.shown(*id).is_some());
+        let shown = layers
+            .into_iter()
+            .filter(|(layer, _)| self.windows.shown(*layer).is_some() && self.hears(*layer, id));
         shown.map(|(layer, p)| FocusLayer { layer, keyboard: p.keyboard }).collect()
     }
 
     /// Other layers may be shown now, or other toplevels in them.
     pub(super) fn refresh_keyboard_focus(&mut self, id: SeatId, port: PortId) {
-        let shown = self.focus_layers(port);
+        let shown = self.focus_layers(id, port);
         let moved = self.seats.get_mut(id).is_some_and(|s| s.focus.layers_changed(&shown));
         // The same layer may have another toplevel: its client restarted.
         if moved || self.keyboard_surface(id) != self.seat_focus(id) {
@@ -105,7 +112,7 @@ impl State {
 
     /// A button went down on a layer: it gets the keyboard, if it may have it.
     pub(super) fn click_focus(&mut self, id: SeatId, port: PortId, layer: PipelineId) {
-        let shown = self.focus_layers(port);
+        let shown = self.focus_layers(id, port);
         if self.seats.get_mut(id).is_some_and(|s| s.focus.clicked(layer, &shown)) {
             self.send_keyboard_focus(id);
         }
@@ -143,24 +150,46 @@ impl State {
 
     fn refresh_keymap(&mut self, id: SeatId) {
         let layer = self.seats.get(id).and_then(|s| s.focus.layer());
-        let keymap = layer.map(|layer| self.keymap_of(layer)).unwrap_or_default();
+        let keymap = layer.and_then(|layer| self.keymap_of(layer)).unwrap_or_else(|| {
+            let own = self.seats.get(id).and_then(|s| s.layout.clone());
+            own.unwrap_or_else(|| self.seats.layout.clone())
+        });
         let Some(seat) = self.seats.get_mut(id) else { return };
         let Some(keyboard) = seat.seat.get_keyboard() else { return };
         if seat.keymap != keymap {
             seat.keymap.clone_from(&keymap);
             if let Err(error) = keyboard.set_xkb_config(self, xkb_config(&keymap)) {
-                tracing::error!("keymap '{keymap}' cannot be used: {error}");
+                tracing::error!(
+                    "keymap '{keymap}' cannot be used: {error}; is it below /usr/share/X11/xkb/symbols?"
+                );
             }
         }
     }
 
-    /// The keyboard that the guest of a layer believes to have.
-    fn keymap_of(&self, layer: PipelineId) -> Keymap {
+    /// The keyboard that the guest of a layer believes to have; programs take any.
+    fn keymap_of(&self, layer: PipelineId) -> Option<Keymap> {
         match self.device.stream_of(layer) {
             Some(Content::Guest { guest, .. }) => {
-                self.config.guest(guest.as_str()).map(|g| g.keymap.clone()).unwrap_or_default()
+                self.config.guest(guest.as_str()).map(|g| g.keymap.clone())
             }
-            _ => Keymap::default(),
+            _ => None,
         }
+    }
+
+    /// A keyboard of this layout is used on a seat.
+    pub(crate) fn use_layout(&mut self, id: SeatId, layout: &Keymap) {
+        let Some(seat) = self.seats.get_mut(id) else { return };
+        if seat.layout.as_ref() != Some(layout) {
+            seat.layout = Some(layout.clone());
+            self.refresh_keymap(id);
+        }
+    }
+
+    /// Whether what shows on a layer may hear of a seat.
+    pub(super) fn hears(&self, layer: PipelineId, id: SeatId) -> bool {
+        let only = self.seats.get(id).and_then(|seat| seat.only.as_ref());
+        only.is_none_or(|only| {
+            matches!(self.device.stream_of(layer), Some(Content::Guest { guest, .. }) if guest == only)
+        })
     }
 }

@@ -15,6 +15,7 @@ mod typing;
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use porthole_core::{
+    Name,
     config::{Keymap, Repeat},
     input::{Held, KeyboardFocus, SeatId},
     model::PortId,
@@ -62,6 +63,8 @@ pub(crate) enum Owner {
     Port,
     /// A client made it for one person.
     Client(ClientId),
+    /// It is for some of the machine's own devices.
+    Machine,
 }
 
 /// One seat.
@@ -79,7 +82,11 @@ pub(crate) struct OneSeat {
     /// Where its absolute pointing device is, in port pixels.
     device: Option<Point>,
     focus: KeyboardFocus,
+    /// The guest that alone hears of it.
+    only: Option<Name>,
     keymap: Keymap,
+    /// The layout of the keyboard that was used last, for programs.
+    layout: Option<Keymap>,
     /// A keymap that a program has instead of this one.
     lent: Option<typing::Lent>,
     keys: Held,
@@ -141,10 +148,12 @@ pub(crate) struct Seats {
     told_keymaps: Vec<(Keymap, Arc<DeviceKeymap>)>,
     /// How programs are to repeat held keys.
     repeat: Repeat,
+    /// The layout of keyboards for programs, where a keyboard has no other.
+    layout: Keymap,
 }
 
 impl Seats {
-    pub(crate) const fn new(state: SeatState<State>, repeat: Repeat) -> Self {
+    pub(crate) const fn new(state: SeatState<State>, repeat: Repeat, layout: Keymap) -> Self {
         Self {
             state,
             by_id: BTreeMap::new(),
@@ -154,6 +163,7 @@ impl Seats {
             parked: BTreeMap::new(),
             told_keymaps: Vec::new(),
             repeat,
+            layout,
         }
     }
 
@@ -189,7 +199,9 @@ impl Seats {
             told: None,
             device: None,
             focus: KeyboardFocus::default(),
+            only: None,
             keymap: Keymap::default(),
+            layout: None,
             lent: None,
             keys: Held::default(),
             buttons: Held::default(),
@@ -222,7 +234,8 @@ impl Seats {
         (base, owner): (&str, ClientId),
         port: Option<PortId>,
     ) -> Option<(SeatId, GlobalId)> {
-        let transient = self.by_id.values().filter(|s| s.owner != Owner::Port).count();
+        let is_transient = |s: &&OneSeat| matches!(s.owner, Owner::Client(_));
+        let transient = self.by_id.values().filter(is_transient).count();
         if transient >= MAX_TRANSIENT || self.lingering >= MAX_LINGERING {
             let gone = self.lingering;
             tracing::warn!("a seat '{base}-N' is denied: {transient} are there, {gone} just went");
@@ -233,6 +246,24 @@ impl Seats {
         let id = self.open(display, &name, Owner::Client(owner), port).ok()?;
         tracing::info!("seat '{name}' is there");
         Some((id, self.get(id)?.global.id.clone()))
+    }
+
+    /// Makes a seat for devices of the machine, with a keyboard and a pointer; if `only` is given, one
+    /// guest alone hears of it.
+    pub(crate) fn add_machine(
+        &mut self,
+        display: &DisplayHandle,
+        name: &str,
+        only: Option<Name>,
+    ) -> Option<SeatId> {
+        let id = self.open(display, name, Owner::Machine, None).ok()?;
+        if let Some(seat) = self.get_mut(id) {
+            seat.only = only;
+        }
+        self.want_keyboard(id);
+        self.want_pointer(id);
+        tracing::info!("seat '{name}' is there");
+        Some(id)
     }
 
     pub(crate) fn get(&self, id: SeatId) -> Option<&OneSeat> {
@@ -313,7 +344,7 @@ impl State {
     }
 
     /// Releases all that a seat holds, and takes its pointer and keyboard away from everybody.
-    fn leave_port(&mut self, id: SeatId) {
+    pub(crate) fn leave_port(&mut self, id: SeatId) {
         let Some(seat) = self.seats.get_mut(id) else { return };
         let (keys, buttons) = (seat.keys.release_all(), seat.buttons.release_all());
         let kept = std::mem::take(&mut seat.escape).kept;
@@ -345,7 +376,7 @@ impl State {
         }
     }
 
-    /// A transient seat that is nowhere is at this port from now on.
+    /// A seat that is nowhere is at this port from now on.
     pub(crate) fn join_port(&mut self, id: SeatId, port: PortId) {
         if let Some(seat) = self.seats.get_mut(id)
             && seat.port.is_none()

@@ -1,6 +1,7 @@
 //! The pointer of a seat: where it is, and what is under it.
 
 use porthole_core::{input::SeatId, model::PortId, scene::Point};
+use porthole_pixel::Rect;
 use smithay::{
     backend::input::{Axis, AxisSource, ButtonState},
     input::pointer::{AxisFrame, ButtonEvent, ClickGrab, MotionEvent, PointerHandle},
@@ -74,6 +75,15 @@ impl State {
         }
     }
 
+    /// The part of its port that a seat's one guest has, if it has only one.
+    pub(crate) fn bounds_of(&self, id: SeatId) -> Option<Rect> {
+        let seat = self.seats.get(id)?;
+        let (port, layer) = self.guest_layer(seat.only.as_ref()?)?;
+        let all = Rect::from_size(self.ports.get(port)?.size);
+        let place = self.device.pipeline(layer)?.destination;
+        place.intersect(all).filter(|_| seat.port == Some(port))
+    }
+
     /// The port that a seat is at.
     fn port_of_seat(&self, id: SeatId) -> Option<&crate::ports::Port> {
         self.ports.get(self.seats.get(id)?.port?)
@@ -99,9 +109,14 @@ impl State {
     fn move_pointer(&mut self, id: SeatId, to: Point, by: Point) {
         let Some(to) = self.constrained(id, to, by) else { return };
         let Some(size) = self.port_of_seat(id).map(|p| p.size) else { return };
+        let within = self.bounds_of(id).unwrap_or_else(|| Rect::from_size(size));
         // The last pixel is the farthest that a pointer gets.
-        let clamp = |v: f64, len: u32| v.clamp(0.0, f64::from(len) - 1.0 / 256.0);
-        let to = Point { x: clamp(to.x, size.width), y: clamp(to.y, size.height) };
+        let clamp =
+            |v: f64, from: i32, to: i32| v.clamp(f64::from(from), f64::from(to) - 1.0 / 256.0);
+        let to = Point {
+            x: clamp(to.x, within.left(), within.right()),
+            y: clamp(to.y, within.top(), within.bottom()),
+        };
         if let Some(seat) = self.seats.get_mut(id) {
             seat.at = Some(to);
         }
@@ -126,7 +141,8 @@ impl State {
     /// The surface that the pointer is over, and the point in its own coordinates.
     pub(crate) fn under_pointer(&self, id: SeatId) -> Option<(&crate::scene::InputSurface, Point)> {
         let at = self.seats.get(id)?.at?;
-        surface_at(&self.port_of_seat(id)?.input, at)
+        let found = surface_at(&self.port_of_seat(id)?.input, at)?;
+        self.hears(found.0.element.layer, id).then_some(found)
     }
 
     /// Tells the surface under the pointer where the pointer is.

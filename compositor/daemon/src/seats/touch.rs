@@ -96,6 +96,7 @@ impl State {
         let (slot, wl_seat) = (fingers.free_slot(), seat.seat.clone());
         let Some(port) = seat.port else { return };
         let found = self.ports.get(port).and_then(|p| surface_at(&p.input, at));
+        let found = found.filter(|(on, _)| self.hears(on.element.layer, id));
         let found = found.map(|(on, local)| (on.surface.clone(), on.element.layer, local));
         let surface = found.as_ref().map(|(surface, ..)| surface);
         self.clicked_outside(&wl_seat, surface);

@@ -25,9 +25,10 @@ fn every_key_is_described_and_nothing_else() {
         let rows = section.lines().filter_map(|line| line.strip_prefix("| `"));
         rows.filter_map(|row| row.split('`').next()).map(str::to_owned).collect()
     };
-    for kind in
-        ["input", "render", "limits", "budget", "port", "guest", "layer", "socket", "program"]
-    {
+    for kind in [
+        "input", "seat", "render", "limits", "budget", "port", "guest", "layer", "socket",
+        "program", "device",
+    ] {
         let (title, keys) = entries::keys(kind);
         let section = sections.iter().find(|s| s.starts_with(&format!("`{title}`"))).unwrap();
         assert_eq!(described(section), keys, "{title}");
@@ -35,7 +36,7 @@ fn every_key_is_described_and_nothing_else() {
     }
     let top = sections.iter().find(|s| s.starts_with("At the top")).unwrap();
     assert_eq!(described(top), read::KEYS[..2]);
-    assert_eq!(read::KEYS.len(), 2 + 9);
+    assert_eq!(read::KEYS.len(), 2 + 11);
 }
 
 #[test]

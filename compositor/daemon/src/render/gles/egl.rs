@@ -9,10 +9,8 @@ use std::{
 
 use libloading::Library;
 
-use super::{
-    Lost, StartError,
-    functions::{Missing, functions},
-};
+use super::{Lost, StartError};
+use crate::library::{Missing, functions};
 
 const NO_DISPLAY: *mut c_void = ptr::null_mut();
 const NO_SURFACE: *mut c_void = ptr::null_mut();

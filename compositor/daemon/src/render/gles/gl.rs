@@ -10,11 +10,10 @@ use porthole_pixel::{Format, Rect, Size};
 use super::{
     Lost, StartError,
     egl::{Context, Device, Egl},
-    functions::functions,
     kind::Kind,
     look::Look,
 };
-use crate::protocols::shm::Pixels;
+use crate::{library::functions, protocols::shm::Pixels};
 
 const NO_ERROR: u32 = 0;
 const RENDERER: u32 = 0x1f01;

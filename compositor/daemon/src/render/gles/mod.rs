@@ -7,7 +7,6 @@
 //! frame takes nothing with it: the CPU draws the same plan over the same canvas.
 
 mod egl;
-mod functions;
 mod gl;
 mod kind;
 mod look;
@@ -18,11 +17,12 @@ use porthole_pixel::{Rect, Region, Size};
 
 use super::{Canvas, Draw, FramePlan};
 use egl::Egl;
-use functions::Missing;
 use gl::{Gl, Texture};
 use kind::Kind;
 use look::Look;
 use textures::{Textures, TooLarge};
+
+use crate::library::Missing;
 
 /// Rectangles that are read back one by one; more of them are read with all that is between them.
 const MOST_READS: usize = 8;

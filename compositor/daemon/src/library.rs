@@ -5,7 +5,7 @@ use std::ffi::CStr;
 /// The library lacks a function.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("the function {} is missing", .0.to_string_lossy())]
-pub(in crate::render) struct Missing(pub(super) &'static CStr);
+pub(crate) struct Missing(pub(crate) &'static CStr);
 
 /// Makes a struct of functions, each with the name that the library has for it.
 macro_rules! functions {
@@ -26,12 +26,12 @@ macro_rules! functions {
             /// library's documents declare it, for as long as the value lives.
             unsafe fn load(
                 find: impl Fn(&'static std::ffi::CStr) -> *const std::ffi::c_void,
-            ) -> Result<Self, $crate::render::gles::functions::Missing> {
+            ) -> Result<Self, $crate::library::Missing> {
                 Ok(Self {
                     $($field: {
                         let found = find($symbol);
                         if found.is_null() {
-                            return Err($crate::render::gles::functions::Missing($symbol));
+                            return Err($crate::library::Missing($symbol));
                         }
                         // SAFETY: an address that is not null, of a function of this type: the
                         // caller said so.
@@ -47,4 +47,4 @@ macro_rules! functions {
         }
     };
 }
-pub(super) use functions;
+pub(crate) use functions;

@@ -1,0 +1,335 @@
+//! The machine's own keyboards, pointers, touch screens and pens: which are used, and on which seats.
+
+mod events;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    rc::Rc,
+};
+
+use porthole_core::{
+    Name,
+    config::{Content, PortKind, Seat},
+    devices::{Assignment, Described, Destination, Kind, assign},
+    input::SeatId,
+    model::{PipelineId, PortId},
+};
+use smithay::reexports::calloop::{Interest, Mode as Trigger, PostAction, generic::Generic};
+
+use crate::{
+    machine::{DeviceId, Devices, MachineError, Session, Watch, udev},
+    protocols::virtual_touch::TouchInput,
+    state::State,
+};
+
+/// The most devices that are used at once: more than anybody can hold.
+const MOST_DEVICES: usize = 64;
+
+/// The machine's own devices, where the configuration asks for them.
+#[derive(Debug, Default)]
+pub(crate) struct Machine {
+    /// Nothing is open without.
+    devices: Option<Devices>,
+    watch: Option<Watch>,
+    used: BTreeMap<DeviceId, Used>,
+    /// Seats that are no port's own.
+    seats: BTreeMap<Destination, SeatId>,
+    /// What was said of devices that are not used.
+    said: BTreeSet<String>,
+}
+
+/// A device that is used.
+#[derive(Debug)]
+struct Used {
+    path: PathBuf,
+    described: Described,
+    assignment: Assignment,
+    seat: Option<SeatId>,
+    keys: BTreeSet<u32>,
+    buttons: BTreeSet<u32>,
+    /// Turns of a wheel that are no whole step yet, by axis, in 120th.
+    turned: [f64; 2],
+    lamps: Option<u32>,
+}
+
+impl Machine {
+    /// Gets what is needed to open devices. None is open yet.
+    fn new() -> Self {
+        let devices = Devices::new(Rc::new(Session::default()));
+        let devices = devices.inspect_err(|error| {
+            tracing::error!("the machine's keyboards and pointers are not used: {error}");
+        });
+        let watch = Watch::new().inspect_err(|error| {
+            tracing::warn!("devices that come later are not heard of: {error}");
+        });
+        Self { devices: devices.ok(), watch: watch.ok(), ..Self::default() }
+    }
+
+    /// Whether this is said for the first time.
+    fn is_news(&mut self, text: &str) -> bool {
+        self.said.len() < MOST_DEVICES && self.said.insert(text.to_owned())
+    }
+}
+
+impl State {
+    /// Listens to devices, and opens those that are there, if the configuration wants that. It takes some
+    /// milliseconds, and nobody can do anything before there is something to see.
+    pub(crate) fn open_devices(&mut self) {
+        if self.config.seat.is_none() {
+            return;
+        }
+        self.machine = Machine::new();
+        let heard = self.machine.devices.as_ref().map(|devices| {
+            use std::os::fd::AsFd as _;
+            devices.as_fd().try_clone_to_owned()
+        });
+        let Some(heard) = heard else { return };
+        let inserted = heard.map_err(|error| error.to_string()).and_then(|fd| {
+            let source = Generic::new(fd, Interest::READ, Trigger::Level);
+            let inserted = self.handle.insert_source(source, |_, _, state| {
+                state.take_device_events();
+                Ok(PostAction::Continue)
+            });
+            inserted.map_err(|error| error.to_string())
+        });
+        if let Err(error) = inserted {
+            tracing::error!("the machine's keyboards and pointers are not heard: {error}");
+            return;
+        }
+        if let Some(watch) = self.machine.watch.take() {
+            let source = Generic::new(watch, Interest::READ, Trigger::Level);
+            let inserted = self.handle.insert_source(source, |_, watch, state| {
+                watch.take();
+                state.find_devices();
+                Ok(PostAction::Continue)
+            });
+            if let Err(error) = inserted {
+                tracing::warn!("devices that come later are not heard of: {error}");
+            }
+        }
+        let from = if udev::runs() { "udev" } else { "the service: no udev runs" };
+        tracing::info!("the machine's devices are described by {from}");
+        self.find_devices();
+    }
+
+    /// Opens devices that are there and are not used yet.
+    fn find_devices(&mut self) {
+        let Some(seat) = self.config.seat.clone() else { return };
+        let named = self.config.devices.iter().filter_map(|rule| rule.devices.path.clone());
+        let named: Vec<PathBuf> = named.collect();
+        for path in udev::devices() {
+            let machine = &mut self.machine;
+            let known = machine.used.values().any(|used| used.path == path);
+            if known || machine.used.len() >= MOST_DEVICES {
+                continue;
+            }
+            match udev::look(&path, &named) {
+                Ok(udev::Found::Ready(described)) => self.use_device(path, described, &seat),
+                Ok(udev::Found::NotYet | udev::Found::Other) => {}
+                Err(error) => self.not_used(&error),
+            }
+        }
+    }
+
+    fn use_device(&mut self, path: PathBuf, described: Described, seat: &Seat) {
+        let otherwise = self.destination_of_all(seat);
+        let assignment = assign(&self.config.devices, &described, &otherwise, &seat.keymap);
+        let Some(devices) = self.machine.devices.as_mut() else { return };
+        if assignment.to == Destination::Nowhere {
+            return;
+        }
+        match devices.add(&path, &assignment.manner) {
+            Ok(id) => {
+                tracing::info!(
+                    device = described.model,
+                    path = %path.display(),
+                    kinds = ?described.kinds,
+                    to = ?assignment.to,
+                    "a device is used"
+                );
+                let seat = self.seat_for(&assignment.to);
+                self.has_touch(seat, &described);
+                let used = Used {
+                    path,
+                    described,
+                    assignment,
+                    seat,
+                    keys: BTreeSet::new(),
+                    buttons: BTreeSet::new(),
+                    turned: [0.0; 2],
+                    lamps: None,
+                };
+                self.machine.used.insert(id, used);
+            }
+            Err(error) => self.not_used(&error),
+        }
+    }
+
+    /// Programs ask for a seat's touch screens where it has some.
+    fn has_touch(&mut self, seat: Option<SeatId>, described: &Described) {
+        if let Some(seat) = seat.filter(|_| described.kinds.contains(&Kind::Touch)) {
+            self.add_touch(seat);
+        }
+    }
+
+    fn not_used(&mut self, error: &MachineError) {
+        let text = error.to_string();
+        if self.machine.is_news(&text) {
+            tracing::warn!("{text}; the device is not used");
+        }
+    }
+
+    /// Where devices are that no rule sends elsewhere.
+    fn destination_of_all(&self, seat: &Seat) -> Destination {
+        let ports = &self.config.ports;
+        let on_screen = || ports.iter().find(|port| matches!(port.kind, PortKind::Drm(_)));
+        let port = seat.port.clone();
+        let port = port.or_else(|| on_screen().or(ports.first()).map(|port| port.name.clone()));
+        port.map_or(Destination::Nowhere, Destination::Port)
+    }
+
+    /// The configuration says otherwise of devices, or ports and layers are others.
+    pub(crate) fn assign_devices(&mut self) {
+        if self.machine.devices.is_none() {
+            return;
+        }
+        let ids: Vec<DeviceId> = self.machine.used.keys().copied().collect();
+        let named = self.config.devices.iter().filter_map(|rule| rule.devices.path.clone());
+        let named: Vec<PathBuf> = named.collect();
+        for id in ids {
+            let Some(used) = self.machine.used.get(&id) else { continue };
+            let mut described = used.described.clone();
+            // Rules may name it by other links now.
+            if let Ok(udev::Found::Ready(now)) = udev::look(&used.path, &named) {
+                described = now;
+            }
+            let assignment = self.config.seat.clone().map(|seat| {
+                let otherwise = self.destination_of_all(&seat);
+                assign(&self.config.devices, &described, &otherwise, &seat.keymap)
+            });
+            match assignment.filter(|assignment| assignment.to != Destination::Nowhere) {
+                None => self.leave_device(id),
+                Some(assignment) => {
+                    let (devices, machine) = (self.machine.devices.as_ref(), &self.machine);
+                    let before = machine.used.get(&id).map(|used| used.assignment.manner);
+                    if before != Some(assignment.manner)
+                        && let Some(devices) = devices
+                    {
+                        devices.set_manner(id, &assignment.manner);
+                    }
+                    if let Some(used) = self.machine.used.get_mut(&id) {
+                        used.described = described;
+                        used.assignment = assignment;
+                    }
+                }
+            }
+        }
+        self.place_devices();
+        self.find_devices();
+    }
+
+    /// Puts devices on their seats, and guests' seats where the guests are shown.
+    pub(crate) fn place_devices(&mut self) {
+        if self.machine.used.is_empty() {
+            return;
+        }
+        let ids: Vec<DeviceId> = self.machine.used.keys().copied().collect();
+        for id in ids {
+            let Some(to) = self.machine.used.get(&id).map(|used| used.assignment.to.clone()) else {
+                continue;
+            };
+            let seat = self.seat_for(&to);
+            if self.machine.used.get(&id).is_some_and(|used| used.seat != seat) {
+                self.let_go_of_device(id);
+                if let Some(used) = self.machine.used.get_mut(&id) {
+                    used.seat = seat;
+                    let described = used.described.clone();
+                    self.has_touch(seat, &described);
+                }
+            }
+        }
+        // Seats that no device is on any more.
+        let needed: BTreeSet<SeatId> =
+            self.machine.used.values().filter_map(|used| used.seat).collect();
+        let (kept, gone) = std::mem::take(&mut self.machine.seats)
+            .into_iter()
+            .partition(|(_, seat)| needed.contains(seat));
+        self.machine.seats = kept;
+        let gone: BTreeMap<Destination, SeatId> = gone;
+        gone.into_values().for_each(|seat| self.remove_seat(seat));
+    }
+
+    /// The seat for devices that go there, made if need be and put at its port.
+    fn seat_for(&mut self, to: &Destination) -> Option<SeatId> {
+        let port_of = |state: &Self, name: &Name| {
+            state.ports.iter().find(|(_, port)| port.name == name.as_str()).map(|(id, _)| id)
+        };
+        let (name, port) = match to {
+            Destination::Nowhere => return None,
+            Destination::Port(port) => return self.seats.of_port(port_of(self, port)?),
+            Destination::Seat { port, seat } => (format!("{port}/{seat}"), port_of(self, port)),
+            Destination::Guest(guest) => {
+                (format!("machine/{guest}"), self.guest_layer(guest).map(|(port, _)| port))
+            }
+        };
+        let id = match self.machine.seats.get(to) {
+            Some(id) => *id,
+            None => {
+                let only = match to {
+                    Destination::Guest(guest) => Some(guest.clone()),
+                    _ => None,
+                };
+                let id = self.seats.add_machine(&self.display, &name, only)?;
+                self.machine.seats.insert(to.clone(), id);
+                id
+            }
+        };
+        let at = self.seats.get(id).and_then(|seat| seat.port);
+        if at != port {
+            self.leave_port(id);
+            if let Some(port) = port {
+                self.join_port(id, port);
+            }
+        }
+        Some(id)
+    }
+
+    /// The layer that shows a guest's first picture, and its port.
+    pub(crate) fn guest_layer(&self, name: &Name) -> Option<(PortId, PipelineId)> {
+        let layers =
+            self.device.pipelines().filter_map(|(id, pipeline)| match self.device.stream_of(id) {
+                Some(Content::Guest { guest, scanout }) if guest == name => {
+                    Some((*scanout, pipeline.port, id))
+                }
+                _ => None,
+            });
+        layers.min_by_key(|(scanout, ..)| *scanout).map(|(_, port, id)| (port, id))
+    }
+
+    /// What a device holds is let go of.
+    fn let_go_of_device(&mut self, id: DeviceId) {
+        let Some(used) = self.machine.used.get_mut(&id) else { return };
+        let (keys, buttons) = (std::mem::take(&mut used.keys), std::mem::take(&mut used.buttons));
+        let Some(seat) = used.seat else { return };
+        keys.into_iter().for_each(|code| self.key(seat, code, false));
+        self.release_buttons(seat, buttons);
+        self.touch_input(seat, TouchInput::Gone(id.number()));
+    }
+
+    /// A device is not used any more.
+    fn leave_device(&mut self, id: DeviceId) {
+        self.let_go_of_device(id);
+        if let Some(devices) = self.machine.devices.as_mut() {
+            devices.remove(id);
+        }
+        if let Some(used) = self.machine.used.remove(&id) {
+            tracing::info!(device = used.described.model, path = %used.path.display(), "a device is not used any more");
+        }
+    }
+
+    fn device_gone(&mut self, id: DeviceId) {
+        self.leave_device(id);
+        self.place_devices();
+    }
+}

@@ -1,0 +1,34 @@
+//! What the machine itself has for people in front of it: keyboards, pointers, touch screens and pens, and
+//! the consoles that they switch between.
+//!
+//! This is mechanism, and knows nothing of the service's state; `handlers/machine` says what becomes of
+//! what a person does. Devices are found by their files ([`watch`]) and by what udev says of them
+//! ([`udev`]), opened by a [`session`], and read by [`libinput`].
+
+pub(crate) mod libinput;
+pub(crate) mod session;
+pub(crate) mod udev;
+pub(crate) mod watch;
+
+pub(crate) use libinput::{DeviceId, Devices, Event, FingerEvent};
+pub(crate) use session::Session;
+pub(crate) use watch::Watch;
+
+/// Why a device is not used, or all are not.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MachineError {
+    #[error("libinput cannot be loaded: {0}; install it (Debian: libinput10)")]
+    Library(String),
+    #[error("libinput cannot be used: {0}")]
+    Missing(#[from] crate::library::Missing),
+    #[error("libinput could not begin")]
+    Context,
+    #[error(
+        "udev does not run, and what it should say cannot be written into /run/udev/data: {0}; start udev, or the service as root"
+    )]
+    NoUdev(std::io::Error),
+    #[error("{path} cannot be opened: {source}; {remedy}")]
+    Open { path: String, source: std::io::Error, remedy: &'static str },
+    #[error("libinput does not know what to do with {0}")]
+    Unknown(String),
+}
