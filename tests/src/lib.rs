@@ -10,6 +10,7 @@ pub mod capture;
 pub mod demo;
 pub mod display;
 pub mod failure;
+pub mod filter;
 pub mod front_end;
 pub mod guest;
 pub mod kms;

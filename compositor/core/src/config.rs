@@ -37,7 +37,7 @@ mod tests;
 
 pub use changes::{Changes, Delta};
 pub use error::{ConfigError, ConfigErrors};
-pub use port::{Connector, OnClose, Port, PortKind, ResizedBy, Window};
+pub use port::{Clipboard, ClipboardPolicy, Connector, OnClose, Port, PortKind, ResizedBy, Window};
 pub use quota::{Budget, Limits, Quota, Standing};
 pub use seat::{Seat, SeatBackend};
 

@@ -43,6 +43,8 @@ pub(crate) fn confine(cli: &Cli, config: &Config, runtime: &Path, state: &Path) 
         Calls::Listen,
         Calls::Files,
         Calls::Graphics,
+        // What is copied between a window's port and its parent.
+        Calls::Pipes,
     ];
     let mut sandbox = calls.into_iter().fold(Sandbox::new(), Sandbox::calls);
     for device in DEVICES {

@@ -7,6 +7,7 @@
 //! is one [`turn`].
 
 mod accounts;
+mod carry;
 mod choice;
 mod cli;
 mod clock;

@@ -106,6 +106,14 @@ impl Program {
         self.receive(owner, |fd| offer.receive(TEXT.into(), fd))
     }
 
+    /// What is copied on the seat.
+    ///
+    /// # Errors
+    /// When nothing is.
+    pub fn copied(&self) -> Result<WlDataOffer> {
+        self.log.clipboard.offer.clone().ok_or_else(|| Failure::new("nothing is offered"))
+    }
+
     /// Takes what was dropped.
     ///
     /// # Errors

@@ -198,4 +198,8 @@ mod wfd_two_guests;
 #[cfg(test)]
 mod window;
 #[cfg(test)]
+mod window_clipboard;
+#[cfg(test)]
+mod window_lacks;
+#[cfg(test)]
 mod window_parents;

@@ -19,7 +19,7 @@ const KEY_A: u32 = 30;
 const BTN_LEFT: u32 = 0x110;
 
 /// A port in a window of the parent, with a layer that fills it.
-fn child_configuration(parent: &Path, port: &str) -> String {
+pub(crate) fn child_configuration(parent: &Path, port: &str) -> String {
     format!(
         r##"
 version = 1
@@ -43,7 +43,7 @@ order = 1
     )
 }
 
-fn child(parent: &Service, port: &str) -> Result<Service> {
+pub(crate) fn child(parent: &Service, port: &str) -> Result<Service> {
     Service::start_with(&child_configuration(&parent.socket("viewer")?, port))
 }
 

@@ -31,6 +31,8 @@ pub enum Calls {
     Processes,
     /// Loads code and drives a GPU.
     Graphics,
+    /// Makes pipes and moves what is in them from one to another.
+    Pipes,
     /// Gives its own threads another niceness.
     Niceness,
     /// Asks whether it writes to a terminal, and of what size.
@@ -86,6 +88,7 @@ fn rules(groups: &[Calls]) -> Result<BTreeMap<c_long, Vec<SeccompRule>>, FilterE
             Calls::Removal => &[libc::SYS_unlinkat],
             Calls::Processes => PROCESSES,
             Calls::Graphics => GRAPHICS,
+            Calls::Pipes => &[libc::SYS_pipe2, libc::SYS_splice],
             Calls::Niceness | Calls::Terminal => &[],
         });
         #[cfg(target_arch = "x86_64")]

@@ -70,6 +70,8 @@ pub(super) fn keys(kind: &str) -> (&'static str, &'static [&'static str]) {
                 "fullscreen",
                 "on_close",
                 "shortcuts",
+                "clipboard",
+                "clipboard_types",
                 "size",
                 "refresh",
                 "scale",

@@ -20,6 +20,10 @@ pub const NEW_WINDOW: Size = Size::new(1280, 720);
 pub const PARENT_PATH: usize = 107;
 /// Bytes of a window's title and application id.
 pub const WINDOW_TEXT: usize = 256;
+/// Types of data besides text that may be copied between a window's port and its parent.
+pub const CLIPBOARD_TYPES: usize = 16;
+/// Bytes of the name of such a type.
+pub const CLIPBOARD_TYPE: usize = 128;
 /// Characters of a connector's name.
 pub const CONNECTOR_NAME: usize = 32;
 /// Bytes of a device's name and of its path.

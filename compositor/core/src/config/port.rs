@@ -76,6 +76,57 @@ pub struct Window {
     pub on_close: OnClose,
     /// Whether it asks for the parent's own shortcuts while it has the keyboard.
     pub shortcuts: bool,
+    /// Which way the parent's clipboard and the port's go together.
+    pub clipboard: ClipboardPolicy,
+}
+
+/// What may be copied between a port and the parent of its window.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ClipboardPolicy {
+    /// Which way.
+    pub way: Clipboard,
+    /// Types of data besides text.
+    pub types: Vec<String>,
+}
+
+/// Which way what is copied may go between a port and the parent of its window.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Clipboard {
+    /// Neither.
+    #[default]
+    Off,
+    /// What is copied on the parent can be pasted on the port.
+    In,
+    /// What is copied on the port can be pasted on the parent.
+    Out,
+    /// Both.
+    Both,
+}
+
+impl Clipboard {
+    /// Whether what is copied on the parent comes to the port.
+    #[must_use]
+    pub const fn lets_in(self) -> bool {
+        matches!(self, Self::In | Self::Both)
+    }
+
+    /// Whether what is copied on the port goes to the parent.
+    #[must_use]
+    pub const fn lets_out(self) -> bool {
+        matches!(self, Self::Out | Self::Both)
+    }
+}
+
+/// The names of plain text, of Wayland's programs and of X11's.
+const TEXTS: [&str; 5] =
+    ["text/plain;charset=utf-8", "text/plain", "UTF8_STRING", "STRING", "TEXT"];
+
+impl ClipboardPolicy {
+    /// Whether data of a type may go, where any may.
+    #[must_use]
+    pub fn may_copy(&self, kind: &str) -> bool {
+        TEXTS.contains(&kind) || self.types.iter().any(|own| own == kind)
+    }
 }
 
 /// What becomes of a person's wish to close a port's window.

@@ -12,6 +12,7 @@ pub(crate) mod machine;
 pub(crate) mod output_management;
 mod outputs;
 pub(crate) mod pacing;
+mod parent_clipboard;
 pub(crate) mod parents;
 mod pending;
 mod process;

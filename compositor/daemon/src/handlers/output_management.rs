@@ -28,13 +28,19 @@ impl OutputManagementHandler for State {
         self.device
             .ports()
             .filter(|(_, port)| socket.with_rights(|rights| rights.may_resize(port.name.as_str())))
-            .map(|(id, port)| HeadInfo {
-                id,
-                name: port.name.to_string(),
-                description: format!("Porthole port {}", port.name),
-                size: port.mode.size,
-                millihertz: port.mode.refresh.millihertz(),
-                scale: port.mode.scale.factor(),
+            .map(|(id, port)| {
+                let physical = self.ports.get(id).map(|port| port.output.physical_properties());
+                let (make, model) = physical.map(|p| (p.make, p.model)).unwrap_or_default();
+                HeadInfo {
+                    id,
+                    name: port.name.to_string(),
+                    description: format!("Porthole port {}", port.name),
+                    make,
+                    model,
+                    size: port.mode.size,
+                    millihertz: port.mode.refresh.millihertz(),
+                    scale: port.mode.scale.factor(),
+                }
             })
             .collect()
     }

@@ -16,6 +16,7 @@ use smithay::reexports::calloop::{
     timer::{TimeoutAction, Timer},
 };
 
+use super::parent_clipboard::Pastes;
 use crate::{
     protocols::virtual_touch::TouchInput,
     screens::{
@@ -31,6 +32,7 @@ pub(crate) struct Parents {
     /// The socket of the compositor in which the service was started.
     session: Option<PathBuf>,
     awaited: BTreeMap<PortId, Awaited>,
+    pub(super) pastes: Pastes,
 }
 
 /// Nobody listens at a parent's socket.
@@ -47,7 +49,7 @@ struct Awaited {
 impl Parents {
     /// Looks into the environment, which is another one once the sandbox is entered.
     pub(crate) fn of_session() -> Self {
-        Self { session: session(), awaited: BTreeMap::new() }
+        Self { session: session(), ..Self::default() }
     }
 
     /// The socket of the compositor in which the service was started.
@@ -74,7 +76,7 @@ impl State {
         }
     }
 
-    fn window(&mut self, id: PortId) -> Option<&mut Window> {
+    pub(super) fn window(&mut self, id: PortId) -> Option<&mut Window> {
         match &mut self.ports.get_mut(id)?.screen {
             Screen::Window(window) => Some(window),
             Screen::Headless | Screen::Drm(_) => None,
@@ -94,6 +96,7 @@ impl State {
             app_id: wanted.app_id.clone().unwrap_or_else(|| format!("porthole.{name}")),
             fullscreen: wanted.fullscreen,
             shortcuts: wanted.shortcuts,
+            clipboard: wanted.clipboard.clone(),
             follows: resized_by == Some(ResizedBy::Viewers),
         };
         if self.window(id).is_some_and(|window| *window.look() == look) {
@@ -214,7 +217,9 @@ impl State {
 
     /// What a person holds in a port's window is let go of.
     pub(super) fn let_go_of_window(&mut self, id: PortId) {
-        let events = self.window(id).map(Window::let_go).unwrap_or_default();
+        let Some(window) = self.window(id) else { return };
+        let events = window.let_go();
+        self.forget_parents_clipboard(id);
         events.into_iter().for_each(|event| self.window_event(id, event));
     }
 
@@ -230,6 +235,7 @@ impl State {
             }
             Event::Freed => return self.damage_port(id),
             Event::Close => return self.window_closed(id),
+            Event::Copied => return self.parent_copied(id),
             _ => {}
         }
         let Some(seat) = self.seats.of_port(id) else { return };
@@ -243,7 +249,7 @@ impl State {
                 }
                 self.touch_input(seat, input);
             }
-            Event::Configured | Event::Shown | Event::Freed | Event::Close => {}
+            Event::Configured | Event::Shown | Event::Freed | Event::Close | Event::Copied => {}
         }
     }
 

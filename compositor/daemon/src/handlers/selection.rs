@@ -1,6 +1,8 @@
 //! Copy and paste, drag and drop. Every seat has a clipboard of its own; who has its keyboard may use
 //! it, and who has the right `clipboard:PORT`.
 
+use std::os::fd::OwnedFd;
+
 use smithay::{
     input::Seat,
     reexports::{
@@ -26,7 +28,7 @@ use smithay::{
         },
     },
     wayland::selection::{
-        SelectionHandler,
+        SelectionHandler, SelectionSource, SelectionTarget,
         data_device::{
             ClientDndGrabHandler, DataDeviceHandler, DataDeviceState,
             ServerDndGrabHandler, set_data_device_focus,
@@ -48,7 +50,30 @@ use crate::{
 };
 
 impl SelectionHandler for State {
+    /// What the service itself offers is what is copied on a window's parent.
     type SelectionUserData = ();
+
+    fn new_selection(
+        &mut self,
+        target: SelectionTarget,
+        source: Option<SelectionSource>,
+        seat: Seat<Self>,
+    ) {
+        if target == SelectionTarget::Clipboard {
+            self.copied_on_port(&seat, source.map(|source| source.mime_types()));
+        }
+    }
+
+    fn send_selection(
+        &mut self,
+        _: SelectionTarget,
+        kind: String,
+        to: OwnedFd,
+        seat: Seat<Self>,
+        (): &(),
+    ) {
+        self.paste_of_parent(&seat, &kind, to);
+    }
 }
 
 impl ClientDndGrabHandler for State {

@@ -91,6 +91,10 @@ impl Cards {
 
     /// What the screen of a port says of itself.
     pub(crate) fn monitor(&mut self, name: &str) -> Option<Monitor> {
+        if let PortKind::Window(_) = self.base.port(name)?.kind {
+            let (make, model) = ("Porthole".to_owned(), "window".to_owned());
+            return Some(Monitor { make, model, millimetres: (0, 0) });
+        }
         let (connector, _) = self.of_port(name)?;
         let found = self.find(&connector, false).ok()?;
         Some(found.card.monitor(&found.info))

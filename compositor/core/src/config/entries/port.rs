@@ -5,7 +5,9 @@ use std::path::{Component, Path, PathBuf};
 use porthole_pixel::Size;
 
 use super::super::fields::{Report, Table, integer};
-use super::super::{Connector, OnClose, Port, PortKind, ResizedBy, Window, limits};
+use super::super::{
+    Clipboard, ClipboardPolicy, Connector, OnClose, Port, PortKind, ResizedBy, Window, limits,
+};
 use super::{color, small, transform};
 use crate::model::Gamma;
 use crate::refresh::Refresh;
@@ -92,7 +94,16 @@ impl Kind {
         match self {
             Self::Headless => &[],
             Self::Drm => &["connector", "card"],
-            Self::Window => &["parent", "title", "app_id", "fullscreen", "on_close", "shortcuts"],
+            Self::Window => &[
+                "parent",
+                "title",
+                "app_id",
+                "fullscreen",
+                "on_close",
+                "shortcuts",
+                "clipboard",
+                "clipboard_types",
+            ],
         }
     }
 }
@@ -135,6 +146,12 @@ fn window(report: &mut Report<'_>, table: &Table<'_>) -> Window {
     let (title, app_id) = (text("title"), text("app_id"));
     let closes = [("ignore", OnClose::Ignore), ("off", OnClose::Off), ("end", OnClose::End)];
     let shortcuts = [("parent", false), ("port", true)];
+    let clipboards = [
+        ("off", Clipboard::Off),
+        ("in", Clipboard::In),
+        ("out", Clipboard::Out),
+        ("both", Clipboard::Both),
+    ];
     Window {
         parent,
         title,
@@ -142,7 +159,27 @@ fn window(report: &mut Report<'_>, table: &Table<'_>) -> Window {
         fullscreen: table.boolean(report, "fullscreen").unwrap_or_default(),
         on_close: table.choice(report, "on_close", &closes).unwrap_or_default(),
         shortcuts: table.choice(report, "shortcuts", &shortcuts).unwrap_or_default(),
+        clipboard: ClipboardPolicy {
+            way: table.choice(report, "clipboard", &clipboards).unwrap_or_default(),
+            types: clipboard_types(report, table),
+        },
     }
+}
+
+/// What may be copied besides text.
+fn clipboard_types(report: &mut Report<'_>, table: &Table<'_>) -> Vec<String> {
+    let types = table.strings(report, "clipboard_types").unwrap_or_default();
+    if types.len() > limits::CLIPBOARD_TYPES || !types.iter().all(|(kind, _)| is_type(kind)) {
+        let remedy =
+            format!("name at most {} types, such as \"image/png\"", limits::CLIPBOARD_TYPES,);
+        table.wrong(report, "clipboard_types", remedy);
+    }
+    types.into_iter().map(|(kind, _)| kind.to_owned()).collect()
+}
+
+/// Whether it may name a type of data.
+fn is_type(kind: &str) -> bool {
+    (1..=limits::CLIPBOARD_TYPE).contains(&kind.len()) && kind.bytes().all(|b| b.is_ascii_graphic())
 }
 
 /// What a port of a graphics card is connected to. A port that should have a connector gets one even if

@@ -42,6 +42,11 @@ pub(super) const ALL: &[(&str, &str, &str)] = &[
         "pipelines = 2\nkind = \"window\"\ntitle = \"two\\nlines\"",
         "f.toml:10: 'title' cannot be this string; use a line of at most 256 bytes",
     ),
+    (
+        "pipelines = 2",
+        "pipelines = 2\nkind = \"window\"\nclipboard_types = [\"image/png\", \"two words\"]",
+        "f.toml:10: 'clipboard_types' cannot be this array; name at most 16 types, such as \"image/png\"",
+    ),
     ("size = [1280, 720]", "", "f.toml:3: [[port]] has no 'size'; add size = [1280, 720]"),
     (
         "\"#101418\"",

@@ -31,6 +31,8 @@ pub(crate) struct HeadInfo {
     pub(crate) id: HeadId,
     pub(crate) name: String,
     pub(crate) description: String,
+    pub(crate) make: String,
+    pub(crate) model: String,
     pub(crate) size: Size,
     /// Frames per 1000 seconds.
     pub(crate) millihertz: u32,
@@ -174,8 +176,8 @@ impl Told {
         head.name(info.name.clone());
         head.description(info.description.clone());
         if version >= 2 {
-            head.make("Porthole".into());
-            head.model("headless".into());
+            head.make(info.make.clone());
+            head.model(info.model.clone());
         }
         let mode = mode::<D>(display, client, &head, info)?;
         head.enabled(1);

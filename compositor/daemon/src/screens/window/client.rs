@@ -37,7 +37,7 @@ use wayland_protocols::{
     },
 };
 
-use super::{Event, Look, SCALE_UNIT, WindowError, input::Devices};
+use super::{Event, Look, SCALE_UNIT, WindowError, clipboard::Clipboard, input::Devices};
 
 /// What was heard, with what only this module knows of.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -75,6 +75,7 @@ pub(super) struct Client {
     pub(super) listed: bool,
     shell: Option<Shell>,
     pub(super) devices: Devices,
+    pub(super) clipboard: Clipboard,
     pub(super) events: Vec<Heard>,
 }
 
@@ -115,6 +116,7 @@ impl Client {
             listed: false,
             shell: None,
             devices: Devices::new(serial),
+            clipboard: Clipboard::default(),
             events: Vec::new(),
         }
     }
@@ -141,7 +143,7 @@ impl Client {
     }
 
     /// Makes the toplevel, and listens to seats.
-    pub(super) fn open(&mut self) -> Result<(), WindowError> {
+    pub(super) fn open(&mut self, copies: bool, window: u64) -> Result<(), WindowError> {
         let compositor: WlCompositor = self.need(4, 6)?;
         let shm: WlShm = self.need(1, 1)?;
         let base: XdgWmBase = self.need(1, 5)?;
@@ -177,6 +179,9 @@ impl Client {
             wanted: None,
             shown: false,
         });
+        if copies {
+            self.open_clipboard(window);
+        }
         self.open_devices();
         Ok(())
     }

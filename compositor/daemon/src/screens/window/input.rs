@@ -6,6 +6,7 @@ use porthole_core::scene::Point;
 use wayland_client::{
     Connection, Dispatch, QueueHandle, WEnum, delegate_noop,
     protocol::{
+        wl_data_device::WlDataDevice,
         wl_keyboard::{self, WlKeyboard},
         wl_pointer::{self, WlPointer},
         wl_seat::{self, Capability, WlSeat},
@@ -72,6 +73,9 @@ struct ParentSeat {
     lock: Option<ZwpLockedPointerV1>,
     keyboard: Option<WlKeyboard>,
     inhibitor: Option<ZwpKeyboardShortcutsInhibitorV1>,
+    clipboard: Option<WlDataDevice>,
+    /// The number of what a person did last, while the window has the keyboard.
+    typed: Option<u32>,
     touch: Option<WlTouch>,
     keys: BTreeSet<u32>,
     buttons: BTreeSet<u32>,
@@ -102,6 +106,11 @@ impl Devices {
 
     fn seat(&mut self, of: OfSeat) -> Option<&mut ParentSeat> {
         self.seats.iter_mut().find(|seat| seat.name == of.0)
+    }
+
+    /// The clipboards of seats whose keyboard the window has, with the number that says so.
+    pub(super) fn clipboards(&self) -> impl Iterator<Item = (WlDataDevice, u32)> + '_ {
+        self.seats.iter().filter_map(|seat| seat.clipboard.clone().zip(seat.typed))
     }
 
     /// Where something is, as parts of the window.
@@ -139,7 +148,8 @@ impl Client {
             return;
         }
         let version = version.min(SEAT_VERSION);
-        let seat = self.registry().bind(name, version, &self.handle, OfSeat(name));
+        let seat: WlSeat = self.registry().bind(name, version, &self.handle, OfSeat(name));
+        let clipboard = self.clipboard_of(&seat, OfSeat(name));
         self.devices.seats.push(ParentSeat {
             name,
             seat,
@@ -148,6 +158,8 @@ impl Client {
             lock: None,
             keyboard: None,
             inhibitor: None,
+            clipboard,
+            typed: None,
             touch: None,
             keys: BTreeSet::new(),
             buttons: BTreeSet::new(),
@@ -224,6 +236,7 @@ impl Client {
 
     fn lose_keyboard(&mut self, of: OfSeat) {
         let Some(seat) = self.devices.seat(of) else { return };
+        seat.typed = None;
         for code in std::mem::take(&mut seat.keys) {
             self.tell(Event::Key { code, pressed: false });
         }
@@ -328,9 +341,10 @@ impl Dispatch<WlPointer, OfSeat> for Client {
                 ends = false;
             }
             Heard::Motion { surface_x, surface_y, .. } => client.pointed(surface_x, surface_y),
-            Heard::Button { button: code, state, .. } => {
+            Heard::Button { serial, button: code, state, .. } => {
                 let pressed = is(state, &wl_pointer::ButtonState::Pressed);
                 let Some(seat) = client.devices.seat(*of) else { return };
+                seat.typed = seat.typed.map(|_| serial);
                 let news =
                     if pressed { seat.buttons.insert(code) } else { seat.buttons.remove(&code) };
                 if news {
@@ -416,14 +430,20 @@ impl Dispatch<WlKeyboard, OfSeat> for Client {
         _: &QueueHandle<Self>,
     ) {
         match event {
-            wl_keyboard::Event::Enter { keys, .. } => {
+            wl_keyboard::Event::Enter { serial, keys, .. } => {
+                if let Some(seat) = client.devices.seat(*of) {
+                    seat.typed = Some(serial);
+                }
                 let codes = keys.as_chunks::<4>().0.iter().map(|code| u32::from_ne_bytes(*code));
                 for code in codes.filter(|code| MODIFIERS.contains(code)) {
                     client.key(*of, code, true);
                 }
             }
             wl_keyboard::Event::Leave { .. } => client.lose_keyboard(*of),
-            wl_keyboard::Event::Key { key, state, .. } => {
+            wl_keyboard::Event::Key { serial, key, state, .. } => {
+                if let Some(typed) = client.devices.seat(*of).and_then(|s| s.typed.as_mut()) {
+                    *typed = serial;
+                }
                 client.key(*of, key, is(state, &wl_keyboard::KeyState::Pressed));
             }
             _ => {}

@@ -9,6 +9,7 @@
 
 mod arrival;
 mod client;
+mod clipboard;
 mod error;
 mod input;
 mod pool;
@@ -19,7 +20,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use porthole_core::config::limits;
+use porthole_core::config::{Clipboard, ClipboardPolicy, limits};
 use porthole_pixel::{Rect, Region, Size};
 use rustix::net::{AddressFamily, Shutdown, SocketAddrUnix, SocketFlags, SocketType};
 use wayland_client::{Connection, DispatchError, EventQueue, backend::WaylandError};
@@ -28,6 +29,7 @@ use super::{ScreenTarget, Show};
 use crate::protocols::{virtual_pointer::PointerInput, virtual_touch::TouchInput};
 pub(crate) use arrival::{Arrival, Pauses};
 use client::{Callback, Client};
+pub(crate) use clipboard::Copied;
 pub(crate) use error::WindowError;
 use pool::Pool;
 
@@ -46,6 +48,7 @@ pub(crate) struct Look {
     pub(crate) fullscreen: bool,
     /// The parent is asked for its own shortcuts.
     pub(crate) shortcuts: bool,
+    pub(crate) clipboard: ClipboardPolicy,
     /// The port takes the size of the window; otherwise its picture is scaled to it.
     pub(crate) follows: bool,
 }
@@ -70,6 +73,8 @@ pub(crate) enum Event {
     /// The pointer is elsewhere.
     PointerLeft,
     Touch(TouchInput),
+    /// Something is copied, or wanted of what is: see [`Window::take_copied`].
+    Copied,
 }
 
 /// What a port's guests and people want of the parent.
@@ -171,7 +176,8 @@ impl Window {
         }
         self.queue.dispatch_pending(&mut self.client).map_err(dispatch)?;
         if std::mem::take(&mut self.client.listed) {
-            self.client.open()?;
+            let copies = self.look.clipboard.way != Clipboard::Off;
+            self.client.open(copies, self.serial)?;
             if self.lit {
                 self.client.introduce(&self.look);
             }
@@ -330,6 +336,21 @@ impl Window {
     /// Asks the parent for this, or asks for it no more.
     pub(crate) fn want(&mut self, wants: Wants) {
         self.client.want(wants);
+    }
+
+    /// What happened to what is copied since the last time.
+    pub(crate) fn take_copied(&mut self) -> Vec<Copied> {
+        self.client.take_copied()
+    }
+
+    /// Tells the parent that something of these types is copied on the port; of none: nothing.
+    pub(crate) fn copy(&mut self, types: &[String]) {
+        self.client.copy(types);
+    }
+
+    /// Has the parent write what is copied there.
+    pub(crate) fn receive(&self, kind: &str, to: &OwnedFd) {
+        self.client.receive(kind, to);
     }
 
     /// Lets go of all that a person holds in the window, as if it had been let go of.

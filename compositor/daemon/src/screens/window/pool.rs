@@ -11,6 +11,8 @@ use crate::render::ScreenMemory;
 
 /// One is shown, one waits to be shown, one is drawn.
 const MOST: usize = 3;
+/// Pictures of earlier sizes that wait for the parent; it has mapped what it reads of more.
+const MOST_OLD: usize = 3;
 
 /// Memory for one picture.
 #[derive(Debug)]
@@ -85,6 +87,8 @@ impl Pool {
     /// Begins anew, for pictures of another size.
     pub(super) fn clear(&mut self) {
         self.old.extend(self.pieces.drain(..).filter(|piece| piece.lent));
+        let many = self.old.len().saturating_sub(MOST_OLD);
+        self.old.drain(..many);
     }
 }
 

@@ -1,0 +1,152 @@
+//! Ports in windows of parents that lack something.
+
+use porthole_tests::{
+    Result, Service,
+    filter::{Filter, RELEASE, Without},
+    program::Program,
+    wait::{SHORT, wait_until},
+};
+use wayland_client::protocol::wl_shm::Format;
+
+use crate::{
+    wayland_scene::{configuration, expect, picture, service},
+    window::{child_configuration, of_parent, parent_shows, shown},
+};
+
+fn without(interface: &str, version: Option<u32>) -> Without {
+    Without { interface: interface.to_owned(), version }
+}
+
+/// A service with a window in a parent that lacks something.
+fn child_without(parent: &Service, without: &[Without], port: &str) -> Result<(Filter, Service)> {
+    let filter = Filter::start(&parent.socket("viewer")?, without)?;
+    let child = Service::start_with(&child_configuration(filter.socket(), port))?;
+    Ok((filter, child))
+}
+
+fn logs(child: &Service, text: &str) -> Result<()> {
+    wait_until(text, SHORT, || Ok(child.process.log().contains(text).then_some(())))
+}
+
+/// Each is told with a remedy, and the port and the others go on.
+#[test]
+fn a_parent_that_can_show_no_windows_is_told_and_the_ports_go_on() -> Result<()> {
+    let parent = service()?;
+    for (interface, version, needs) in [
+        ("xdg_wm_base", None, "xdg_wm_base of version 1"),
+        ("wl_shm", None, "wl_shm of version 1"),
+        ("wl_compositor", Some(3), "wl_compositor of version 4"),
+    ] {
+        let other = "size = [32, 32]\n[[port]]\nname = \"other\"\nsize = [32, 32]";
+        let (_filter, child) = child_without(&parent, &[without(interface, version)], other)?;
+        let remedy = "without which it shows no windows; use a compositor for desktops";
+        logs(&child, &format!("the parent has no {needs}, {remedy}"))?;
+        // The layer takes the size of the port, which nobody changed.
+        let mut program = Program::connect(&child.socket("viewer")?)?;
+        let toplevel = program.toplevel(crate::wayland_scene::APP)?;
+        let buffer = program.buffer((32, 32), Format::Xrgb8888, true)?;
+        let mark = program.log.len();
+        program.frame(&toplevel.surface);
+        toplevel.show(&buffer);
+        program.wait_for("a frame that no parent asks for", mark, |line| line == "frame done")?;
+        let outputs = program.output("main").is_ok() && program.output("other").is_ok();
+        assert!(outputs, "both ports are there");
+    }
+    Ok(())
+}
+
+/// Everything that is not needed is missing: the window is there to the pixel all the same.
+#[test]
+fn a_parent_without_anything_but_windows_shows_a_port() -> Result<()> {
+    let parent = service()?;
+    let lacks = [
+        "wp_viewporter",
+        "wp_fractional_scale_manager_v1",
+        "zxdg_decoration_manager_v1",
+        "zwp_pointer_constraints_v1",
+        "zwp_relative_pointer_manager_v1",
+        "zwp_keyboard_shortcuts_inhibit_manager_v1",
+        "wl_data_device_manager",
+    ]
+    .map(|interface| without(interface, None));
+    let old = [("wl_compositor", 4), ("wl_seat", 1), ("xdg_wm_base", 1)]
+        .map(|(interface, version)| without(interface, Some(version)));
+    let lacks = [&lacks[..], &old[..]].concat();
+    let port = "shortcuts = \"port\"\nclipboard = \"both\"";
+    let (_filter, child) = child_without(&parent, &lacks, port)?;
+    let (mut program, toplevel) = shown(&child.socket("viewer")?)?;
+    parent_shows(&parent, of_parent)?;
+    for told in [
+        "the parent has no wp_viewporter",
+        "the parent cannot lock its pointer",
+        "the parent has no wl_data_device_manager: what is copied stays there",
+    ] {
+        logs(&child, told)?;
+    }
+    // A pointer without frames, and a lock that there is not.
+    let mut hands = Program::connect(&parent.socket("viewer")?)?;
+    let output = hands.output("main")?;
+    let pointer = hands.virtual_pointer(&output)?;
+    pointer.motion_absolute(0, 28, 14, 64, 48);
+    pointer.frame();
+    hands.roundtrip()?;
+    program.wait_for("the pointer", 0, |line| line == "pointer enter 20.0 10.0")?;
+    // Another size, and then none at all for a while.
+    let mark = program.log.len();
+    parent.reload(&configuration("").replace("[8, 4, 40, 20]", "[0, 0, 20, 16]"))?;
+    program.wait_for("another size", mark, |line| line == "toplevel 20x16")?;
+    let buffer = program.buffer((20, 16), Format::Xrgb8888, true)?;
+    buffer.paint(|_, _| 0x12_3456)?;
+    toplevel.show(&buffer);
+    program.roundtrip()?;
+    let mut viewer = Program::connect(&child.socket("viewer")?)?;
+    wait_until("the port's own size", SHORT, || {
+        let mark = viewer.log.len();
+        viewer.output("main")?;
+        let is = viewer.log.since(mark).iter().any(|line| line.starts_with("output mode 20x16"));
+        Ok(is.then_some(()))
+    })?;
+    parent_shows(
+        &parent,
+        |x, y| {
+            if x < 20 && y < 16 { 0x12_3456 } else { crate::wayland_scene::BACK }
+        },
+    )?;
+    let mut viewer = Program::connect(&parent.socket("viewer")?)?;
+    expect(&picture(&mut viewer)?, |x, y| {
+        if x < 20 && y < 16 { 0x12_3456 } else { crate::wayland_scene::BACK }
+    });
+    Ok(())
+}
+
+/// A parent that gives no memory back: it has what it maps, and the service does not keep it too.
+#[test]
+fn pictures_of_earlier_sizes_are_few() -> Result<()> {
+    let parent = service()?;
+    let port = |width: u32| format!("resize = \"config\"\nsize = [{width}, 20]");
+    let (filter, child) = child_without(&parent, &[without(RELEASE, None)], &port(40))?;
+    let mut viewer = Program::connect(&child.socket("viewer")?)?;
+    let kept = || -> Result<usize> {
+        let all = child.process.mapped_memory()?;
+        Ok(all.iter().filter(|(_, name)| name.starts_with("porthole-window")).count())
+    };
+    let mut most = 0;
+    for width in 30..42 {
+        child.reload(&child_configuration(filter.socket(), &port(width)))?;
+        wait_until("the other size", SHORT, || {
+            let mark = viewer.log.len();
+            viewer.output("main")?;
+            let mode = format!("output mode {width}x20");
+            let is = viewer.log.since(mark).iter().any(|line| line.starts_with(&mode));
+            Ok(is.then_some(()))
+        })?;
+        // The parent shows the background of it, whatever it keeps.
+        wait_until("a picture of that size", SHORT, || {
+            picture(&mut Program::connect(&parent.socket("viewer")?)?)?;
+            most = most.max(kept()?);
+            Ok((kept()? > 0).then_some(()))
+        })?;
+    }
+    assert!((4..=6).contains(&most), "{most} pictures are kept");
+    Ok(())
+}
