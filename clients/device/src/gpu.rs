@@ -174,6 +174,19 @@ impl GpuPort {
         }
     }
 
+    /// Records the end.
+    pub fn end_trace(&self) {
+        let done = self.gpu.statistics();
+        let summary = serde_json::json!({
+            "commands": done.commands,
+            "errors": done.errors,
+            "frames": done.frames,
+            "transferred_bytes": done.copies.transfer,
+        });
+        let summary = summary.to_string();
+        self.tap.record(|| Event::End { summary: &summary });
+    }
+
     /// When the first waiting answer must go out, presented or not.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
@@ -206,11 +219,11 @@ impl GpuPort {
         let answer = self.gpu.control(&request, buffer.writable(), &ram);
         match answer {
             Answer::Now(bytes) => {
-                self.tap.record(|| Event::Answer { token: None, bytes: &bytes });
+                self.tap.close(|| Event::Answer { token: None, bytes: &bytes });
                 rings.complete(buffer, &bytes);
             }
             Answer::WhenPresented { bytes, token } => {
-                self.tap.record(|| Event::Answer { token: Some(token.get()), bytes: &bytes });
+                self.tap.close(|| Event::Answer { token: Some(token.get()), bytes: &bytes });
                 let until = Instant::now() + FENCE_LIMIT;
                 self.waiting.push(Waiting { token, buffer, answer: bytes, until });
             }
@@ -220,12 +233,12 @@ impl GpuPort {
     fn cursor(&mut self, chain: Chain, rings: &mut Rings) {
         self.record_request(CURSOR, &chain);
         self.gpu.cursor(&chain.request, &Ram { ram: rings.ram(), tap: &self.tap });
-        self.tap.record(|| Event::Answer { token: None, bytes: &[] });
+        self.tap.close(|| Event::Answer { token: None, bytes: &[] });
         rings.complete(chain.buffer, &[]);
     }
 
     fn record_request(&self, queue: usize, chain: &Chain) {
-        self.tap.record(|| trace::request(queue, chain));
+        self.tap.open(|| trace::request(queue, chain));
     }
 }
 

@@ -78,6 +78,18 @@ impl InputPort {
         self.core.send(input);
     }
 
+    /// Records the whole state where the trace has a hole before.
+    pub fn mend_trace(&self) {
+        if self.tap.wants_state() {
+            self.tap.state(self.core.save().as_deref());
+            for buffer in &self.lent {
+                let writable = u32::try_from(buffer.writable()).unwrap_or(u32::MAX);
+                let (queue, truncated) = (trace::small(EVENTS), false);
+                self.tap.record(|| Record::Request { queue, writable, truncated, bytes: &[] });
+            }
+        }
+    }
+
     /// Lets go of everything that is pressed.
     pub fn release_all(&mut self) {
         self.tap.record(|| Record::Input(Done::ReleaseAll));

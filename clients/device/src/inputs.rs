@@ -102,7 +102,11 @@ impl Inputs {
     /// When it cannot go on.
     pub fn turn(&mut self, index: usize) -> Result<bool, Fault> {
         match self.devices.get_mut(index).and_then(Option::as_mut) {
-            Some(InputDevice { server, port }) => Ok(server.turn(port)? == Turn::Waiting),
+            Some(InputDevice { server, port }) => {
+                let turn = server.turn(port)?;
+                port.mend_trace();
+                Ok(turn == Turn::Waiting)
+            }
             None => Ok(false),
         }
     }
@@ -145,6 +149,7 @@ impl Inputs {
             }
             port.send(input);
             server.with_rings(|rings| port.deliver(rings));
+            port.mend_trace();
         }
     }
 

@@ -21,4 +21,4 @@ pub use diary::Diary;
 pub use gpu::{FENCE_LIMIT, GpuPort, shape};
 pub use input::InputPort;
 pub use inputs::{Inputs, OpenError, input_of};
-pub use presenter::Presenter;
+pub use presenter::{Presenter, order};

@@ -55,7 +55,7 @@ impl Presenter {
                     }
                     _ => {}
                 }
-                thread.show(translate(event));
+                thread.show(order(event));
             }
         }
     }
@@ -108,8 +108,10 @@ impl Presenter {
     }
 }
 
-/// The core knows no presenter and the presenter no core; this is where they meet.
-fn translate(event: Event) -> Show {
+/// What a GPU shows, as a presenter is told. The core knows no presenter and the presenter no core; this is
+/// where they meet.
+#[must_use]
+pub fn order(event: Event) -> Show {
     match event {
         Event::Frame(Frame { scanout, serial, buffer, memory, layout, damage }) => {
             Show::Frame(present::Frame {

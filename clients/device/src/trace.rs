@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use porthole_client::present;
 use porthole_gpu_device::{Event as Shown, Frame, GuestMemory, NotRam, Options};
 use porthole_input_device::{Event as Word, Input};
 use porthole_pixel::Rect;
@@ -160,6 +161,18 @@ pub fn shown(event: &Shown) -> Event<'_> {
             Event::CursorMoved { scanout: small(*scanout), x: *x, y: *y }
         }
         Shown::CursorHidden { scanout } => Event::CursorHidden { scanout: small(*scanout) },
+    }
+}
+
+/// What a presenter is given, as a record.
+#[must_use]
+pub fn frame(frame: &present::Frame) -> Event<'_> {
+    Event::Frame {
+        scanout: small(frame.scanout),
+        serial: frame.serial,
+        buffer: frame.buffer,
+        size: (frame.layout.size().width, frame.layout.size().height),
+        damage: frame.damage.rects().iter().map(numbers).collect(),
     }
 }
 

@@ -5,7 +5,7 @@ use porthole_client::program::{Options, guest_name};
 use porthole_device::arguments::{Devices, Recording, descriptor};
 use porthole_vhost_device::Address;
 
-use crate::replay;
+use porthole_replay as replay;
 
 /// Display and input devices of one guest, over vhost-user, shown as a Wayland client
 ///

@@ -8,8 +8,6 @@
 mod capabilities;
 mod cli;
 mod program;
-mod replay;
 
 pub use cli::{Cli, Task, command};
 pub use program::{Failure, run};
-pub use replay::{Failure as ReplayFailure, Options as ReplayOptions, Speed};

@@ -17,7 +17,6 @@ use thiserror::Error;
 use self::devices::{Devices, Which};
 use crate::capabilities;
 use crate::cli::{Cli, Task};
-use crate::replay;
 
 /// Why the program cannot go on; each says what to do where something can be done.
 #[derive(Debug, Error)]
@@ -41,7 +40,7 @@ pub enum Failure {
     System(&'static str, #[source] io::Error),
     /// A replay did not come to a good end.
     #[error("replay")]
-    Replay(#[source] replay::Failure),
+    Replay(#[source] porthole_replay::Failure),
     /// The event loop failed.
     #[error("event loop")]
     Loop(#[from] calloop::Error),
@@ -64,7 +63,8 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
             .map_err(|error| Failure::System("writing to standard output", error));
     }
     if let Some(Task::Replay(options)) = &cli.task {
-        return replay::run(options, !cli.common.no_sandbox).map_err(Failure::Replay);
+        return porthole_replay::run(options, !cli.common.no_sandbox, &|_, _| None)
+            .map_err(Failure::Replay);
     }
     // Inherited descriptors are taken over before anything else is opened.
     let ready = cli.common.take_ready_fd().map_err(Failure::ReadyFd)?;

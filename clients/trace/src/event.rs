@@ -89,7 +89,7 @@ pub enum Event<'a> {
         write: bool,
         /// From the range's start.
         address: u64,
-        /// Bytes: 1, 2, 4 or 8.
+        /// Bytes: 1 to 8.
         width: u8,
         /// What was written or read.
         value: u64,
@@ -231,6 +231,33 @@ pub enum Event<'a> {
         /// What the device counted, as JSON.
         summary: &'a str,
     },
+    /// An access of more than eight bytes; see [`Event::Access`].
+    Block {
+        /// Which range.
+        space: u8,
+        /// Written, else read.
+        write: bool,
+        /// From the range's start.
+        address: u64,
+        /// What was written or read.
+        #[serde(borrow, with = "serde_bytes")]
+        bytes: &'a [u8],
+    },
+    /// The driver is told that its configuration has changed.
+    Changed,
+    /// The device looked at its memory, of which everything that was written since is in the records
+    /// of memory before this one, and made a picture of it, which is shown if a frame follows.
+    Look {
+        /// Microseconds since power-on, as far as the device knows.
+        time_us: u64,
+        /// All of the picture, changed or not.
+        anew: bool,
+    },
+    /// The checksum of what the frame before this one changed.
+    Sum {
+        /// CRC-32 of the pixels, row by row from the top, as they are in memory.
+        crc: u32,
+    },
 }
 
 /// What a person does.
@@ -326,6 +353,10 @@ impl Event<'_> {
             Self::Lost { .. } => "lost",
             Self::Limit { .. } => "limit",
             Self::End { .. } => "end",
+            Self::Block { .. } => "block",
+            Self::Changed => "changed",
+            Self::Look { .. } => "look",
+            Self::Sum { .. } => "sum",
         }
     }
 }

@@ -9,8 +9,8 @@ use crate::event::Event;
 /// The first bytes of every trace.
 pub const MAGIC: [u8; 8] = *b"PORTRACE";
 
-/// The format that is written, and the only one that is read.
-pub const VERSION: u32 = 1;
+/// The format that is written. Those before it have fewer kinds of records, and are read as well.
+pub const VERSION: u32 = 2;
 
 /// Most bytes of a chunk, its head apart.
 pub const MAX_CHUNK: usize = 1 << 20;
@@ -87,6 +87,22 @@ pub(crate) fn append(record: &Record<'_>, into: &mut Vec<u8>) -> bool {
         into.truncate(before);
     }
     fine
+}
+
+/// Appends a record but for its time, which comes first. What cannot be written leaves nothing behind.
+pub(crate) fn append_untimed(device: u8, event: Event<'_>, into: &mut Vec<u8>) -> bool {
+    let before = into.len();
+    let fine = postcard::serialize_with_flavor(&(device, event), Into(into)).is_ok();
+    if !fine {
+        into.truncate(before);
+    }
+    fine
+}
+
+/// Appends the time of a record.
+pub(crate) fn append_time(after_us: u64, into: &mut Vec<u8>) {
+    // A number always has its form.
+    let _ = postcard::serialize_with_flavor(&after_us, Into(into));
 }
 
 /// Begins a chunk: room for its head, and its time.

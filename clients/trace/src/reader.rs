@@ -15,7 +15,7 @@ pub enum ReadError {
     #[error("this is not a trace of Porthole")]
     NoTrace,
     /// It was written by another version.
-    #[error("this trace has format {0}, and only format {VERSION} is known here")]
+    #[error("this trace has format {0}, and only those up to {VERSION} are known here")]
     Version(u32),
     /// Its first chunk is not what a trace begins with.
     #[error("the trace does not say of which devices it is")]
@@ -61,7 +61,7 @@ impl<R: Read> Reader<R> {
             return Err(ReadError::NoTrace);
         }
         let version = head.last_chunk().copied().map_or(0, u32::from_le_bytes);
-        if version != VERSION {
+        if !(1..=VERSION).contains(&version) {
             return Err(ReadError::Version(version));
         }
         if !reader.next_chunk()? {

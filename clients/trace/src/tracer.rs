@@ -2,20 +2,35 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
 use crate::event::Event;
-use crate::format::{PIECE, Record, Start, append, begin_chunk, fits, head};
+use crate::format::{
+    PIECE, Record, Start, append, append_time, append_untimed, begin_chunk, fits, head,
+};
 use crate::writer::{Shared, Writer};
 
 /// A chunk goes to the writer when it has so many bytes, or at the end of the turn.
 const FULL: usize = 1 << 16;
 /// Chunks on their way at most, however small.
 const CHUNKS: usize = 4096;
+
+/// What a record is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    /// One by itself.
+    Whole,
+    /// The first one of a request.
+    Opens,
+    /// One inside, whose time is the request's.
+    Part,
+    /// The last one of a request.
+    Closes,
+}
 
 /// How much a trace may take.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,8 +55,8 @@ pub struct Tracer(Arc<Inner>);
 struct Inner {
     buffer: Mutex<Buffer>,
     began: Instant,
-    /// Something was lost of which no whole state was recorded since.
-    incomplete: AtomicBool,
+    /// Something was lost, and of these devices no whole state was recorded since: a bit for each.
+    incomplete: AtomicU64,
     shared: Arc<Shared>,
     limits: Limits,
     thread: Option<JoinHandle<()>>,
@@ -56,6 +71,11 @@ struct Buffer {
     lost: Lost,
     /// What this chunk says to be lost.
     told: Lost,
+    /// The device in the middle of a request.
+    open: Option<u8>,
+    /// What other devices did meanwhile: when, and the record without its time.
+    aside: Vec<(u64, Vec<u8>)>,
+    aside_bytes: usize,
     /// Nothing once the trace ends.
     chunks: Option<SyncSender<Vec<u8>>>,
     spent: Receiver<Vec<u8>>,
@@ -102,13 +122,16 @@ impl Tracer {
             last_us: 0,
             lost: Lost::default(),
             told: Lost::default(),
+            open: None,
+            aside: Vec::new(),
+            aside_bytes: 0,
             chunks: Some(chunks),
             spent,
         };
         Ok(Self(Arc::new(Inner {
             buffer: Mutex::new(buffer),
             began: Instant::now(),
-            incomplete: AtomicBool::new(false),
+            incomplete: AtomicU64::new(0),
             shared,
             limits,
             thread: Some(thread),
@@ -128,25 +151,63 @@ impl Tracer {
 }
 
 impl Inner {
-    fn record(&self, device: u8, event: Event<'_>, timed: bool) {
+    fn record(&self, device: u8, event: Event<'_>, kind: Kind) {
         if self.shared.full.load(Ordering::Relaxed) {
             return;
         }
         let mut buffer = self.buffer.lock().unwrap_or_else(PoisonError::into_inner);
-        let begins = buffer.chunk.is_empty();
-        let now_us = if timed || begins {
-            u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
-        } else {
+        let now_us = if kind == Kind::Part && !buffer.chunk.is_empty() {
             buffer.last_us
+        } else {
+            u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
         };
-        if begins {
+        if buffer.open.is_some_and(|open| open != device) {
+            self.put_aside(&mut buffer, now_us, (device, event));
+            return;
+        }
+        self.put(&mut buffer, now_us, |buffer, after_us| {
+            buffer.append(&Record { after_us, device, event });
+        });
+        match kind {
+            Kind::Opens => buffer.open = Some(device),
+            Kind::Closes => {
+                buffer.open = None;
+                buffer.aside_bytes = 0;
+                for (time_us, record) in std::mem::take(&mut buffer.aside) {
+                    self.put(&mut buffer, time_us, |buffer, after_us| {
+                        buffer.append_bytes(after_us, &record);
+                    });
+                }
+            }
+            Kind::Whole | Kind::Part => {}
+        }
+    }
+
+    /// Lets a record be appended that happened at a time, at a place that has it be so.
+    fn put(&self, buffer: &mut Buffer, now_us: u64, append: impl FnOnce(&mut Buffer, u64)) {
+        if buffer.chunk.is_empty() {
             buffer.begin(now_us);
         }
         let after_us = now_us.saturating_sub(buffer.last_us);
-        buffer.append(&Record { after_us, device, event });
-        buffer.last_us = now_us;
+        append(buffer, after_us);
+        buffer.last_us = buffer.last_us.max(now_us);
         if buffer.chunk.len() >= FULL {
-            self.send(&mut buffer);
+            self.send(buffer);
+        }
+    }
+
+    /// Keeps what another device did until the request is whole.
+    fn put_aside(&self, buffer: &mut Buffer, now_us: u64, (device, event): (u8, Event<'_>)) {
+        let mut bytes = Vec::new();
+        let fits = append_untimed(device, event, &mut bytes)
+            && buffer.aside_bytes.saturating_add(bytes.len()) <= self.limits.queued;
+        if fits {
+            buffer.aside_bytes = buffer.aside_bytes.saturating_add(bytes.len());
+            buffer.aside.push((now_us, bytes));
+        } else {
+            buffer.lost.records = buffer.lost.records.saturating_add(1);
+            buffer.lost.bytes = buffer.lost.bytes.saturating_add(bytes.len() as u64);
+            self.incomplete.store(u64::MAX, Ordering::Relaxed);
         }
     }
 
@@ -175,7 +236,9 @@ impl Inner {
             let told = std::mem::take(&mut buffer.told);
             buffer.lost.records = told.records.saturating_add(records);
             buffer.lost.bytes = told.bytes.saturating_add(length as u64);
-            self.incomplete.store(true, Ordering::Relaxed);
+            if self.incomplete.fetch_or(u64::MAX, Ordering::Relaxed) == 0 {
+                tracing::warn!("the disk is too slow for the trace, which has a hole here");
+            }
         }
     }
 }
@@ -198,6 +261,13 @@ impl Buffer {
         if append(record, &mut self.chunk) {
             self.records = self.records.saturating_add(1);
         }
+    }
+
+    /// Appends a record that was made without its time.
+    fn append_bytes(&mut self, after_us: u64, record: &[u8]) {
+        append_time(after_us, &mut self.chunk);
+        self.chunk.extend_from_slice(record);
+        self.records = self.records.saturating_add(1);
     }
 }
 
@@ -225,7 +295,22 @@ impl Tap {
     /// Records an event, which is made only when there is a trace.
     pub fn record<'a>(&self, event: impl FnOnce() -> Event<'a>) {
         if let Some(tracer) = &self.tracer {
-            tracer.0.record(self.device, event(), true);
+            tracer.0.record(self.device, event(), Kind::Whole);
+        }
+    }
+
+    /// Records a request that is worked on. Up to [`Self::close`] all records are this device's; those of
+    /// others, whose threads need not wait for it, follow behind.
+    pub fn open<'a>(&self, event: impl FnOnce() -> Event<'a>) {
+        if let Some(tracer) = &self.tracer {
+            tracer.0.record(self.device, event(), Kind::Opens);
+        }
+    }
+
+    /// Records the answer to the request.
+    pub fn close<'a>(&self, event: impl FnOnce() -> Event<'a>) {
+        if let Some(tracer) = &self.tracer {
+            tracer.0.record(self.device, event(), Kind::Closes);
         }
     }
 
@@ -236,7 +321,7 @@ impl Tap {
             let skip = (index as u64).saturating_mul(PIECE as u64);
             let address = address.saturating_add(skip);
             // Its time is that of the request that it belongs to.
-            tracer.0.record(self.device, Event::Memory { address, bytes }, false);
+            tracer.0.record(self.device, Event::Memory { address, bytes }, Kind::Part);
         }
     }
 
@@ -252,8 +337,8 @@ impl Tap {
     pub fn wants_state(&self) -> bool {
         let inner = self.tracer.as_ref().map(|tracer| &tracer.0);
         inner.is_some_and(|inner| {
-            inner.incomplete.load(Ordering::Relaxed)
-                && inner.shared.queued.load(Ordering::Relaxed) == 0
+            inner.incomplete.load(Ordering::Relaxed) & self.bit() != 0
+                && inner.shared.queued.load(Ordering::Relaxed) <= inner.limits.queued / 4
         })
     }
 
@@ -266,12 +351,16 @@ impl Tap {
     /// Records the whole state of the device, or that there is none to be had.
     pub fn state(&self, state: Option<&[u8]>) {
         let Some(tracer) = &self.tracer else { return };
-        tracer.0.incomplete.store(false, Ordering::Relaxed);
+        tracer.0.incomplete.fetch_and(!self.bit(), Ordering::Relaxed);
         let Some(state) = state.filter(|state| state.len() <= self.state_limit()) else { return };
         let mut pieces = state.chunks(PIECE).peekable();
         while let Some(bytes) = pieces.next() {
             let last = pieces.peek().is_none();
-            tracer.0.record(self.device, Event::State { last, bytes }, true);
+            tracer.0.record(self.device, Event::State { last, bytes }, Kind::Whole);
         }
+    }
+
+    fn bit(&self) -> u64 {
+        1_u64.checked_shl(self.device.into()).unwrap_or(0)
     }
 }

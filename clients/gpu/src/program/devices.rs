@@ -150,15 +150,7 @@ impl Devices {
 
     /// Writes the end of the trace, if there is one.
     pub(super) fn end(&self) {
-        let done = self.statistics();
-        let summary = serde_json::json!({
-            "commands": done.commands,
-            "errors": done.errors,
-            "frames": done.frames,
-            "transferred_bytes": done.copies.transfer,
-        });
-        let summary = summary.to_string();
-        self.port.tap.record(|| Record::End { summary: &summary });
+        self.port.end_trace();
     }
 
     /// What the GPU did in its life, for the log.

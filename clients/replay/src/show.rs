@@ -2,19 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use calloop::EventLoop;
 use calloop::channel::{self, Event};
 use calloop::signals::{Signal, Signals};
 use porthole_client::present::{self, Presenter, Show as Order, Told};
-use porthole_gpu_device::{Event as Shown, Frame};
 
-use super::screen::Screen;
-use super::{Failure, Options};
+use crate::screen::Screen;
+use crate::{Failure, Options};
 
 /// A presenter, if there is one, and the loop that it talks to.
+#[derive(Debug)]
 pub(super) struct Show {
     events: EventLoop<'static, Heard>,
     heard: Heard,
@@ -26,7 +25,7 @@ pub(super) struct Show {
 }
 
 /// What came in.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Heard {
     ended: bool,
     released: Vec<u64>,
@@ -86,40 +85,25 @@ impl Show {
     }
 
     /// Shows what a device has to show; frames come as a copy.
-    pub(super) fn show(&mut self, event: &Shown, screen: Option<&Screen>) -> io::Result<()> {
+    pub(super) fn show(&mut self, order: &Order, screen: Option<&Screen>) -> io::Result<()> {
         let Some(presenter) = &self.presenter else { return Ok(()) };
-        match event {
-            Shown::Frame(Frame { scanout, serial, damage, .. }) => {
+        match order {
+            Order::Frame(frame) => {
                 let Some(screen) = screen else { return Ok(()) };
                 let (memory, layout) = screen.share()?;
                 self.last += 1;
-                self.shown.insert(*scanout, self.last);
+                self.shown.insert(frame.scanout, self.last);
+                let (buffer, memory) = (self.last, memory.into());
                 presenter.show(Order::Frame(present::Frame {
-                    scanout: *scanout,
-                    serial: *serial,
-                    buffer: self.last,
-                    memory: memory.into(),
+                    buffer,
+                    memory,
                     layout,
-                    damage: damage.clone(),
+                    ..frame.clone()
                 }));
             }
-            Shown::Disabled { scanout } => presenter.show(Order::Disabled { scanout: *scanout }),
-            Shown::Retired(_) => {}
-            Shown::CursorImage { scanout, size, pixels, hot } => {
-                let (scanout, size, hot) = (*scanout, *size, *hot);
-                presenter.show(Order::CursorImage {
-                    scanout,
-                    size,
-                    pixels: Arc::clone(pixels),
-                    hot,
-                });
-            }
-            Shown::CursorMoved { scanout, x, y } => {
-                presenter.show(Order::CursorMoved { scanout: *scanout, x: *x, y: *y });
-            }
-            Shown::CursorHidden { scanout } => {
-                presenter.show(Order::CursorHidden { scanout: *scanout });
-            }
+            // The copies have numbers of their own.
+            Order::Retired(_) => {}
+            other => presenter.show(other.clone()),
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use image::{ImageFormat, RgbImage};
-use porthole_gpu_device::Frame;
+use porthole_client::present::Frame;
 use porthole_memory::Memory;
 use porthole_pixel::{Format, Layout, Rect, Size};
 
@@ -50,7 +50,7 @@ impl Screen {
             let start = y as usize * self.size.width as usize * PIXEL + left;
             let row = frame.layout.row_offset(y).ok_or_else(outside)? + left as u64;
             let into = self.pixels.get_mut(start..start + bytes).ok_or_else(outside)?;
-            frame.memory.read_at(row, into).map_err(io::Error::other)?;
+            frame.memory.read_at(row, into)?;
         }
         Ok(())
     }
@@ -65,14 +65,23 @@ impl Screen {
         Ok((Arc::new(memory), layout.map_err(io::Error::other)?))
     }
 
-    /// Writes the picture as PNG.
-    pub(super) fn write(&self, file: &File) -> io::Result<()> {
-        let Size { width, height } = self.size;
+    fn rgb(&self) -> Vec<u8> {
         let rgb = self.pixels.chunks_exact(PIXEL).flat_map(|pixel| {
             let [red, green, blue, _] = self.format.rgba(pixel).unwrap_or_default();
             [red, green, blue]
         });
-        let image = RgbImage::from_raw(width, height, rgb.collect());
+        rgb.collect()
+    }
+
+    /// CRC-32 of the pixels as red, green and blue.
+    pub(super) fn checksum(&self) -> u32 {
+        crc32fast::hash(&self.rgb())
+    }
+
+    /// Writes the picture as PNG.
+    pub(super) fn write(&self, file: &File) -> io::Result<()> {
+        let Size { width, height } = self.size;
+        let image = RgbImage::from_raw(width, height, self.rgb());
         let image = image.ok_or_else(|| io::Error::other("the picture is cut short"))?;
         let mut bytes = io::Cursor::new(Vec::new());
         image.write_to(&mut bytes, ImageFormat::Png).map_err(io::Error::other)?;

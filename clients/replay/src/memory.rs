@@ -21,7 +21,7 @@ struct State {
     used: usize,
     address: u64,
     wrong: Option<String>,
-    /// The trace ends within this request.
+    /// The trace ends within this request, or has a hole there.
     ended: bool,
     failed: Option<ReadError>,
 }
@@ -29,6 +29,12 @@ struct State {
 impl<'a> Memory<'a> {
     pub(super) fn new(source: &'a Source, device: u8) -> Self {
         Self { source, device, state: RefCell::default() }
+    }
+
+    /// Whether nothing follows, or a hole.
+    fn ends(&self) -> bool {
+        let mut source = self.source.borrow_mut();
+        matches!(source.peek(), Ok(None | Some((_, _, Event::Lost { .. }))))
     }
 
     /// What was not as recorded, once the request is done. What was read then and not now is skipped.
@@ -92,7 +98,7 @@ impl GuestMemory for Memory<'_> {
                 }
             };
             if copied == 0 {
-                state.ended |= self.source.borrow().ending().is_some();
+                state.ended |= self.ends();
                 let wrong =
                     || format!("{length} bytes at {address:#x} were not read when it was recorded");
                 state.wrong.get_or_insert_with(wrong);

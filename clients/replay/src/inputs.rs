@@ -64,7 +64,11 @@ impl InputReplay {
             // A state of such a device is no longer than one record.
             Event::State { bytes, .. } => {
                 match Device::restore(self.kind, &self.name, &self.serial, bytes) {
-                    Ok(device) => self.device = device,
+                    Ok(device) => {
+                        // Buffers that the driver has lent follow.
+                        (self.device, self.lent) = (device, 0);
+                        report.whole_again();
+                    }
                     Err(error) => report.differs(&error.to_string()),
                 }
             }

@@ -9,10 +9,9 @@ use porthole_trace::{Event, ReadError};
 use serde_json::Value;
 
 use super::Source;
+use super::displays::Displays;
 use super::memory::Memory;
 use super::report::Report;
-use super::screen::Screen;
-use super::show::Show;
 
 const CONTROL: u8 = 0;
 /// Most memory that a replay takes for pictures, whatever the trace says of its device.
@@ -39,7 +38,6 @@ pub(super) struct GpuReplay {
     buffers: BTreeMap<u64, BufferId>,
     /// What was shown and not seen in the trace yet.
     shown: VecDeque<Shown>,
-    screens: BTreeMap<u8, Screen>,
     waiting: BTreeMap<u64, Token>,
     completed: BTreeSet<Token>,
 }
@@ -73,7 +71,6 @@ impl GpuReplay {
             moved: false,
             buffers: BTreeMap::new(),
             shown: VecDeque::new(),
-            screens: BTreeMap::new(),
             waiting: BTreeMap::new(),
             completed: BTreeSet::new(),
         })
@@ -83,8 +80,10 @@ impl GpuReplay {
         self.gpu.scanouts()
     }
 
-    pub(super) fn screen(&self, scanout: u8) -> Option<&Screen> {
-        self.screens.get(&scanout)
+    /// Something is missing here.
+    pub(super) fn lost(&mut self) {
+        self.state.clear();
+        self.shown.clear();
     }
 
     /// Does a request: its queue, the room for an answer, its bytes.
@@ -116,6 +115,9 @@ impl GpuReplay {
         }
         let mut source = source.borrow_mut();
         let Some((_, _, event)) = source.peek()? else { return Ok(()) };
+        if matches!(event, Event::Lost { .. }) {
+            return Ok(());
+        }
         let Event::Answer { token: then, bytes: recorded } = event else {
             report.differs("the trace has no answer to this request");
             return Ok(());
@@ -136,14 +138,19 @@ impl GpuReplay {
     }
 
     /// Does anything else.
-    pub(super) fn apply(&mut self, event: &Event<'_>, report: &mut Report, show: &mut Show) {
+    pub(super) fn apply(
+        &mut self,
+        event: &Event<'_>,
+        report: &mut Report,
+        displays: &mut Displays,
+    ) {
         match event {
             Event::Frame { .. }
             | Event::Disabled { .. }
             | Event::Retired { .. }
             | Event::CursorImage { .. }
             | Event::CursorMoved { .. }
-            | Event::CursorHidden { .. } => return self.show(event, report, show),
+            | Event::CursorHidden { .. } => return self.show(event, report, displays),
             _ => self.nothing_shown(report),
         }
         match *event {
@@ -182,7 +189,7 @@ impl GpuReplay {
             Event::Discarded { scanout, serial } => {
                 self.gpu.discarded(usize::from(scanout), serial.wrapping_add(self.ahead.0));
             }
-            Event::State { last, bytes } => self.take_state(last, bytes, report, show),
+            Event::State { last, bytes } => self.take_state(last, bytes, report, displays),
             Event::End { summary } => report.summary(summary),
             _ => {}
         }
@@ -207,7 +214,13 @@ impl GpuReplay {
     }
 
     /// The whole state of the device, in pieces.
-    fn take_state(&mut self, last: bool, bytes: &[u8], report: &mut Report, show: &mut Show) {
+    fn take_state(
+        &mut self,
+        last: bool,
+        bytes: &[u8],
+        report: &mut Report,
+        displays: &mut Displays,
+    ) {
         if (self.state.len() + bytes.len()) as u64 > self.gpu.snapshot_limit() {
             self.state.clear();
             return report.differs("the trace has a state that is longer than any of its device");
@@ -230,20 +243,20 @@ impl GpuReplay {
                 }
                 self.buffers.clear();
                 self.waiting.clear();
-                self.screens.clear();
+                if !displays.is_shared() {
+                    displays.clear();
+                }
                 (self.resumed, self.moved) = ((true, true), true);
                 report.whole_again();
                 for event in self.gpu.take_events() {
-                    if let Err(error) = self.look(&event, show) {
-                        report.differs(&format!("a picture cannot be shown: {error}"));
-                    }
+                    look(event, displays);
                 }
             }
         }
     }
 
     /// The trace says that something was shown.
-    fn show(&mut self, event: &Event<'_>, report: &mut Report, show: &mut Show) {
+    fn show(&mut self, event: &Event<'_>, report: &mut Report, displays: &mut Displays) {
         if self.shown.is_empty() {
             self.shown.extend(self.gpu.take_events());
         }
@@ -252,10 +265,7 @@ impl GpuReplay {
             return;
         };
         self.compare(event, &ours, report);
-        let result = self.look(&ours, show);
-        if let Err(error) = result {
-            report.differs(&format!("a picture cannot be shown: {error}"));
-        }
+        look(ours, displays);
     }
 
     fn compare(&mut self, event: &Event<'_>, ours: &Shown, report: &mut Report) {
@@ -290,21 +300,6 @@ impl GpuReplay {
         }
     }
 
-    fn look(&mut self, ours: &Shown, show: &mut Show) -> std::io::Result<()> {
-        match ours {
-            Shown::Frame(frame) => {
-                let scanout = trace::small(frame.scanout);
-                let screen = Screen::show(self.screens.remove(&scanout), frame)?;
-                show.show(ours, Some(&screen))?;
-                self.screens.insert(scanout, screen);
-                return Ok(());
-            }
-            Shown::Disabled { scanout } => drop(self.screens.remove(&trace::small(*scanout))),
-            _ => {}
-        }
-        show.show(ours, None)
-    }
-
     /// The trace goes on with something else than what is shown.
     fn nothing_shown(&mut self, report: &mut Report) {
         for event in self.shown.drain(..) {
@@ -317,6 +312,14 @@ impl GpuReplay {
     pub(super) fn finish(&mut self, report: &mut Report) {
         self.nothing_shown(report);
         report.finish(&self.gpu.statistics());
+    }
+}
+
+/// Shows what the GPU shows.
+fn look(ours: Shown, displays: &mut Displays) {
+    // Who shares a display says itself when it shows nothing.
+    if !(displays.is_shared() && matches!(ours, Shown::Disabled { scanout: 0 })) {
+        displays.show(&porthole_device::order(ours));
     }
 }
 

@@ -13,7 +13,8 @@ use super::list::command_name;
 const TOLD: u64 = 20;
 
 /// Counts and differences.
-pub(super) struct Report {
+#[derive(Debug)]
+pub struct Report {
     guest: String,
     kinds: Vec<String>,
     records: u64,
@@ -26,9 +27,11 @@ pub(super) struct Report {
     /// What differs behind a hole of the trace, where nothing can be said.
     unsure: u64,
     lost: u64,
-    /// Something is missing since the device's whole state was known.
-    hole: bool,
-    /// The device did not begin as after power-on.
+    /// The device of the record.
+    device: u8,
+    /// Something is missing since a device's whole state was known: a bit for each.
+    holes: u64,
+    /// A device did not begin as after power-on.
     moved: bool,
     summary: Option<Value>,
     done: Value,
@@ -47,7 +50,8 @@ impl Report {
             differences: 0,
             unsure: 0,
             lost: 0,
-            hole: false,
+            device: 0,
+            holes: 0,
             moved: false,
             summary: None,
             done: Value::Null,
@@ -55,14 +59,19 @@ impl Report {
     }
 
     /// Counts a step: a request with all that belongs to it, or another record.
-    pub(super) fn record(&mut self, time_us: u64, event: &Event<'_>) {
+    pub(super) fn record(&mut self, time_us: u64, device: u8, event: &Event<'_>) {
         self.records += 1;
-        self.time_us = time_us;
+        (self.time_us, self.device) = (time_us, device);
         match event {
             Event::Request { .. } => self.requests += 1,
-            Event::Lost { records, .. } => {
+            Event::Lost { records, bytes } => {
                 self.lost = self.lost.saturating_add(*records);
-                self.hole = true;
+                self.holes = u64::MAX;
+                let (step, seconds) = (self.records, self.seconds());
+                tracing::warn!(
+                    "step {step} at {seconds:.6} s: {records} records ({bytes} bytes) are missing here; what \
+                     differs is not counted until the whole state of its device follows"
+                );
             }
             Event::Frame { .. } | Event::Disabled { .. } | Event::CursorImage { .. } => {
                 *self.shown.entry(event.name()).or_default() += 1;
@@ -81,34 +90,67 @@ impl Report {
         self.requests
     }
 
+    fn seconds(&self) -> f64 {
+        self.time_us as f64 / 1e6
+    }
+
+    fn bit(&self) -> u64 {
+        1_u64.checked_shl(self.device.into()).unwrap_or(0)
+    }
+
     /// Something is not as recorded.
-    pub(super) fn differs(&mut self, what: &str) {
-        if self.hole {
+    pub fn differs(&mut self, what: &str) {
+        if self.holes & self.bit() != 0 {
             self.unsure += 1;
             return;
         }
         self.differences += 1;
         if self.differences <= TOLD {
-            let (record, seconds) = (self.records, self.time_us as f64 / 1e6);
+            let (record, seconds) = (self.records, self.seconds());
             tracing::warn!("step {record} at {seconds:.6} s: {what}");
         }
     }
 
     /// Something is as recorded, or not.
-    pub(super) fn check(&mut self, same: bool, what: &str) {
+    pub fn check(&mut self, same: bool, what: &str) {
         if !same {
             self.differs(what);
         }
     }
 
-    /// The device is as the trace has it again.
-    pub(super) const fn whole_again(&mut self) {
-        self.hole = false;
+    /// The device of the record is as the trace has it again.
+    pub fn whole_again(&mut self) {
+        if self.holes & self.bit() != 0 {
+            let kind = self.kinds.get(usize::from(self.device)).map_or("?", String::as_str);
+            let (step, seconds) = (self.records, self.seconds());
+            tracing::info!("step {step} at {seconds:.6} s: {kind} goes on from its whole state");
+        }
+        self.holes &= !self.bit();
         self.moved = true;
     }
 
-    pub(super) const fn differences(&self) -> u64 {
+    /// How much was not as recorded.
+    #[must_use]
+    pub const fn differences(&self) -> u64 {
         self.differences
+    }
+
+    /// How much was not as recorded where something is missing, so that nothing can be said.
+    #[must_use]
+    pub const fn unsure(&self) -> u64 {
+        self.unsure
+    }
+
+    /// How many records are missing.
+    #[must_use]
+    pub const fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    /// How many pictures the trace has.
+    #[must_use]
+    pub fn pictures(&self) -> u64 {
+        self.shown.get("frame").copied().unwrap_or(0)
     }
 
     /// What the program counted when it ended.
@@ -148,7 +190,7 @@ impl Report {
             let value = json!({
                 "guest": self.guest,
                 "devices": self.kinds,
-                "seconds": self.time_us as f64 / 1e6,
+                "seconds": self.seconds(),
                 "steps": self.records,
                 "requests": self.requests,
                 "commands": self.commands,
@@ -161,7 +203,7 @@ impl Report {
             });
             return writeln!(output, "{value:#}");
         }
-        let seconds = self.time_us as f64 / 1e6;
+        let seconds = self.seconds();
         writeln!(
             output,
             "{}: {} over {seconds:.3} s, {ending}",
