@@ -68,6 +68,12 @@ impl Picture {
         }
     }
 
+    /// CRC-32 of all pixels, as a replay tells it of its frames.
+    #[must_use]
+    pub fn checksum(&self) -> u32 {
+        crc32fast::hash(self.0.as_raw())
+    }
+
     /// Pixels from left to right.
     #[must_use]
     pub fn width(&self) -> u32 {

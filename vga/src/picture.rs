@@ -116,12 +116,15 @@ impl<V: Vram> Vga<V> {
         Picture { size, source, dirty }
     }
 
-    /// The bytes of memory that the last [`picture`](Self::picture) was made of: who lends memory that the
-    /// guest writes behind the device's back looks for changes there. Empty when it was made of none.
+    /// The bytes of memory that the next [`picture`](Self::picture) is made of: who lends memory that the
+    /// guest writes behind the device's back looks for changes there. Empty when it is made of none.
     pub fn watched(&self) -> Range<u32> {
-        match &self.shown.screen {
+        let (model, behaviour) = (self.model(), self.behaviour());
+        let screen = Screen::of(&self.registers, model, behaviour, self.vram.len());
+        match screen.as_ref().or(self.shown.screen.as_ref()) {
             None | Some(Screen::Blank) => 0..0,
-            Some(Screen::Text(_)) => 0..screen::PLANES_LEN.min(self.vram.len()),
+            // Fonts are in the planes; QEMU's text goes on behind them.
+            Some(Screen::Text(text)) => 0..text.end().max(screen::PLANES_LEN).min(self.vram.len()),
             Some(Screen::Graphic(graphic)) => {
                 let (mut first, mut last) = (u32::MAX, 0);
                 for line in graphic.lines() {

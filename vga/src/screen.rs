@@ -56,6 +56,14 @@ pub(crate) struct Text {
     pub(crate) chip: bool,
 }
 
+impl Text {
+    /// Where in memory it ends at the most.
+    pub(crate) const fn end(&self) -> u32 {
+        let cells = (self.rows + 1).saturating_mul(self.pitch.saturating_add(self.columns));
+        self.start.saturating_add(cells).saturating_mul(CELL)
+    }
+}
+
 /// Fine scrolling.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Panning {

@@ -1,8 +1,8 @@
 //! The command line.
 
-use clap::{CommandFactory, Parser, ValueEnum};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use porthole_client::program::{Options, guest_name};
-use porthole_device::arguments::{Devices, descriptor};
+use porthole_device::arguments::{Devices, Recording, descriptor};
 use porthole_virtio_device::Address;
 
 use crate::rom::Rom;
@@ -21,6 +21,7 @@ use crate::rom::Rom;
 /// cannot work, 2 for a wrong command line.
 #[derive(Clone, PartialEq, Eq, Debug, Parser)]
 #[command(name = "porthole-vga", version, verbatim_doc_comment)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Cli {
     /// The guest's name, for window titles, the EDID and log lines
     #[arg(long, value_name = "NAME", default_value = "guest", value_parser = guest_name)]
@@ -51,9 +52,24 @@ pub struct Cli {
     #[command(flatten)]
     pub devices: Devices,
 
+    /// Whether everything is recorded.
+    #[command(flatten)]
+    pub recording: Recording,
+
     /// Where the guest is shown, and how the program runs.
     #[command(flatten)]
     pub common: Options,
+
+    /// Something else than to be a guest's adapter
+    #[command(subcommand)]
+    pub task: Option<Task>,
+}
+
+/// What the program can do beside.
+#[derive(Clone, PartialEq, Eq, Debug, Subcommand)]
+pub enum Task {
+    /// What a trace says.
+    Replay(porthole_replay::Options),
 }
 
 /// The adapters.

@@ -164,6 +164,16 @@ impl Config {
         }
     }
 
+    /// All of it.
+    pub(crate) const fn bytes(&self) -> &[u8; LEN] {
+        &self.bytes
+    }
+
+    /// Takes what can be written of such bytes.
+    pub(crate) fn set_bytes(&mut self, bytes: &[u8; LEN]) {
+        self.write(0, bytes);
+    }
+
     /// The reset of the machine: what a guest wrote is gone.
     pub(crate) fn reset(&mut self) {
         // Where BARs are stays: their owner is the machine monitor.

@@ -7,9 +7,9 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use porthole_client::present::{Display, Guest, GuestState, Lamps, Show, Told};
-use porthole_device::{Desk, Diary, GpuPort, Presenter, shape};
+use porthole_device::{Desk, Diary, GpuPort, Presenter, shape, trace};
 use porthole_gpu_device::{Event, Options, Statistics};
-use porthole_trace::Tap;
+use porthole_trace::{Event as Record, Tap, Tracer};
 use porthole_vfio_device::Ram;
 use porthole_virtio_device::{Device, Ring, Rings};
 
@@ -42,6 +42,9 @@ pub(crate) struct Engine {
     told: Guest,
     kicks: u64,
     diary: Diary,
+    /// Where it is recorded what the VGA shows.
+    vga_tap: Tap,
+    tracer: Option<Tracer>,
 }
 
 /// How a turn went.
@@ -73,7 +76,27 @@ impl Engine {
             told: Guest::default(),
             kicks: 0,
             diary: Diary::default(),
+            vga_tap: Tap::default(),
+            tracer: None,
         }
+    }
+
+    /// Records what is done from now on: virtio-gpu as one device, what the VGA shows as another.
+    pub(crate) fn trace(&mut self, tracer: Tracer, vga: Tap, gpu: Tap) {
+        (self.vga_tap, self.port.tap) = (vga, gpu);
+        self.tracer = Some(tracer);
+    }
+
+    /// Hands what was recorded to who writes it.
+    pub(crate) fn flush_trace(&self) {
+        if let Some(tracer) = &self.tracer {
+            tracer.flush();
+        }
+    }
+
+    /// Writes the end of the trace, if there is one.
+    pub(crate) fn end_trace(&self) {
+        self.port.end_trace();
     }
 
     /// The device's own feature bits.
@@ -245,6 +268,7 @@ impl Engine {
         }
         if self.owner.take_off(now) {
             self.desk.set(0, None);
+            self.vga_tap.record(|| Record::Disabled { scanout: 0 });
             self.presenter.show_other(Show::Disabled { scanout: 0 });
         }
         self.port.complete_due(now, &mut self.rings);
@@ -253,6 +277,8 @@ impl Engine {
             self.presenter.say(numbers);
         }
         self.report();
+        self.port.mend_trace();
+        self.flush_trace();
     }
 
     /// Whether the VGA has the screen.
@@ -273,6 +299,7 @@ impl Engine {
             tracing::info!(
                 "the virtio-gpu driver is silent and the VGA is used: it has the screen"
             );
+            self.vga_tap.record(|| Record::CursorHidden { scanout: 0 });
             self.presenter.show_other(Show::CursorHidden { scanout: 0 });
         }
         takes
@@ -291,6 +318,10 @@ impl Engine {
             }
         }
         for show in look.show {
+            if let Show::Frame(frame) = &show {
+                self.vga_tap.record(|| trace::frame(frame));
+                self.vga_tap.record(|| Record::Sum { crc: look.sum });
+            }
             self.presenter.show_other(show);
         }
         self.report();

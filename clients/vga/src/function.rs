@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Instant;
 
+use porthole_trace::{Event, PIECE, Tap};
 use porthole_vfio_device::{Description, Function, Ram, Refused, RegionSpec};
 use porthole_vga_device::{Model, Region, Vram, WINDOW_LEN, Width};
 use rustix::io::write;
@@ -38,6 +39,10 @@ pub(crate) struct Adapter {
     shared: Arc<Shared>,
     /// The guest has done something that changes the picture, and what.
     touched: Touched,
+    /// Where accesses are recorded.
+    tap: Tap,
+    /// There is no guest: nothing is behind the registers.
+    alone: bool,
 }
 
 /// What became of the picture since this was last asked.
@@ -64,6 +69,73 @@ impl Adapter {
             vectors: (0..VECTORS).map(|_| None).collect(),
             shared,
             touched: Touched::default(),
+            tap: Tap::default(),
+            alone: false,
+        }
+    }
+
+    /// The same function without a guest, for a replay.
+    pub(crate) fn alone(mut self) -> Self {
+        self.alone = true;
+        self
+    }
+
+    /// Records what the guest does from now on.
+    pub(crate) fn trace(&mut self, tap: Tap) -> std::io::Result<()> {
+        self.tap = tap.clone();
+        self.monitor.trace(tap)
+    }
+
+    /// Records the whole state where the trace has a hole before. Returns whether it did: the next look is to
+    /// show everything anew.
+    pub(crate) fn mend_trace(&mut self) -> bool {
+        let wanted = self.tap.wants_state();
+        if wanted {
+            let mut state = self.config.bytes().to_vec();
+            state.extend(self.monitor.begin_anew());
+            self.tap.state(Some(&state));
+        }
+        wanted
+    }
+
+    /// Whether virtio-gpu answers what is read at a place.
+    pub(crate) fn is_elsewhere(&self, space: u32, address: u64) -> bool {
+        let at = match space {
+            region::CONFIG => self.config.window(address).map(|window| window.offset),
+            _ => u32::try_from(address).ok(),
+        };
+        at.is_some_and(|at| matches!(self.model.region(at), (Region::VirtioDevice, _)))
+    }
+
+    /// Takes a state that [`Self::mend_trace`] recorded. False when it is none.
+    pub(crate) fn restore(&mut self, state: &[u8]) -> bool {
+        let Some((config, vga)) = state.split_first_chunk() else { return false };
+        let fits = self.monitor.restore(vga).is_ok();
+        if fits {
+            self.config.set_bytes(config);
+        }
+        fits
+    }
+
+    /// Records an access. The option ROM stays as it is.
+    fn record(&self, region: u32, write: bool, offset: u64, bytes: &[u8]) {
+        if region == region::ROM {
+            return;
+        }
+        let space = u8::try_from(region).unwrap_or(u8::MAX);
+        let mut wide = [0; 8];
+        match wide.get_mut(..bytes.len()) {
+            Some(into) => {
+                into.copy_from_slice(bytes);
+                let (width, value) = (bytes.len().to_le_bytes()[0], u64::from_le_bytes(wide));
+                self.tap.record(|| Event::Access { space, write, address: offset, width, value });
+            }
+            None => {
+                for (bytes, number) in bytes.chunks(PIECE).zip(0_u64..) {
+                    let address = offset.saturating_add(number.saturating_mul(PIECE as u64));
+                    self.tap.record(|| Event::Block { space, write, address, bytes });
+                }
+            }
         }
     }
 
@@ -104,6 +176,7 @@ impl Adapter {
 
     /// Tells the driver that its displays have changed.
     pub(crate) fn config_changed(&mut self) {
+        self.tap.record(|| Event::Changed);
         self.registers.changed();
         if self.registers.is_ready() {
             self.raise(self.registers.config_vector());
@@ -180,6 +253,9 @@ impl Adapter {
     }
 
     fn act(&mut self, act: Act) {
+        if self.alone {
+            return;
+        }
         match act {
             Act::Reset => self.reset_virtio(),
             Act::Start(index) => {
@@ -245,6 +321,50 @@ impl Adapter {
 
 impl Function for Adapter {
     fn read(&mut self, region: u32, offset: u64, into: &mut [u8]) -> Result<(), Refused> {
+        let done = self.read_region(region, offset, into);
+        if done.is_ok() && self.tap.is_on() {
+            self.record(region, false, offset, into);
+        }
+        done
+    }
+
+    fn write(&mut self, region: u32, offset: u64, bytes: &[u8]) -> Result<(), Refused> {
+        if self.tap.is_on() {
+            self.record(region, true, offset, bytes);
+        }
+        self.write_region(region, offset, bytes)
+    }
+
+    fn memory(&mut self, ram: &Ram) {
+        self.shared.engine().set_ram(ram);
+        self.shared.wake();
+    }
+
+    fn vector(&mut self, vector: u16, event: Option<OwnedFd>) {
+        if let Some(slot) = self.vectors.get_mut(usize::from(vector)) {
+            *slot = event;
+        }
+        for index in 0..crate::virtio::QUEUES {
+            if self.registers.queue(index).is_some_and(|queue| queue.vector == vector) {
+                let call = self.event(vector);
+                self.shared.engine().set_call(index, call);
+            }
+        }
+    }
+
+    fn reset(&mut self) {
+        tracing::debug!("the machine was reset");
+        self.tap.record(|| Event::Reset);
+        self.registers.reset();
+        self.config.reset();
+        self.act(Act::Reset);
+        self.monitor.vga.reset();
+        self.touched.registers = true;
+    }
+}
+
+impl Adapter {
+    fn read_region(&mut self, region: u32, offset: u64, into: &mut [u8]) -> Result<(), Refused> {
         let at = u32::try_from(offset).map_err(|_| Refused)?;
         match region {
             region::VRAM => self.monitor.vga.vram().copy_out(at, into),
@@ -271,7 +391,7 @@ impl Function for Adapter {
         Ok(())
     }
 
-    fn write(&mut self, region: u32, offset: u64, bytes: &[u8]) -> Result<(), Refused> {
+    fn write_region(&mut self, region: u32, offset: u64, bytes: &[u8]) -> Result<(), Refused> {
         let at = u32::try_from(offset).map_err(|_| Refused)?;
         match region {
             region::VRAM => {
@@ -293,32 +413,6 @@ impl Function for Adapter {
             _ => return Err(Refused),
         }
         Ok(())
-    }
-
-    fn memory(&mut self, ram: &Ram) {
-        self.shared.engine().set_ram(ram);
-        self.shared.wake();
-    }
-
-    fn vector(&mut self, vector: u16, event: Option<OwnedFd>) {
-        if let Some(slot) = self.vectors.get_mut(usize::from(vector)) {
-            *slot = event;
-        }
-        for index in 0..crate::virtio::QUEUES {
-            if self.registers.queue(index).is_some_and(|queue| queue.vector == vector) {
-                let call = self.event(vector);
-                self.shared.engine().set_call(index, call);
-            }
-        }
-    }
-
-    fn reset(&mut self) {
-        tracing::debug!("the machine was reset");
-        self.registers.reset();
-        self.config.reset();
-        self.reset_virtio();
-        self.monitor.vga.reset();
-        self.touched.registers = true;
     }
 }
 

@@ -16,11 +16,12 @@ mod monitor;
 mod owner;
 mod pace;
 mod program;
+mod replay;
 mod rom;
 mod virtio;
 mod vram;
 mod worker;
 
-pub use cli::{Cli, Model, command};
+pub use cli::{Cli, Model, Task, command};
 pub use program::{Failure, run};
 pub use rom::{Rom, RomError};

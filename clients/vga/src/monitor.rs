@@ -6,13 +6,14 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use porthole_client::present::{Frame, Show};
 use porthole_edid::Edid;
 use porthole_memory::{Changes, Memory};
 use porthole_pixel::{Format, Layout, Rect, Region, Size};
-use porthole_vga_device::{Model, Picture, Source, Unfit, Vga};
+use porthole_trace::{Event, PIECE, Tap};
+use porthole_vga_device::{Bad, Model, Picture, Source, Unfit, Vga, Vram};
 
 use crate::pace::Pace;
 use crate::vram::Video;
@@ -38,6 +39,10 @@ pub(crate) struct Monitor {
     buffer: u64,
     started: Instant,
     looked: Instant,
+    /// Where it is recorded.
+    tap: Tap,
+    /// Checksums are wanted.
+    sums: bool,
 }
 
 /// What the presenter was given last.
@@ -58,6 +63,8 @@ pub(crate) struct Look {
     pub(crate) changed: bool,
     /// The size of what is shown.
     pub(crate) size: Option<Size>,
+    /// Checksum of what was made or seen anew, where there is a trace; see [`porthole_trace::Event::Sum`].
+    pub(crate) sum: u32,
 }
 
 impl Monitor {
@@ -75,11 +82,44 @@ impl Monitor {
             buffer: u64::MAX,
             started: now,
             looked: now,
+            tap: Tap::default(),
+            sums: false,
         })
+    }
+
+    /// Makes checksums of pictures.
+    pub(crate) fn sum(&mut self) {
+        self.sums = true;
+    }
+
+    /// Records what is seen and shown from now on.
+    pub(crate) fn trace(&mut self, tap: Tap) -> std::io::Result<()> {
+        self.sums = true;
+        self.tap = tap;
+        self.video.keep()
+    }
+
+    /// Forgets what was seen: at the next look everything counts as written, as after a restart from the
+    /// state that is returned.
+    pub(crate) fn begin_anew(&mut self) -> Vec<u8> {
+        let state = self.vga.snapshot();
+        if self.restore(&state).is_err() {
+            tracing::error!("a state of our own is refused");
+        }
+        state
+    }
+
+    /// Takes the registers of a state; memory is to be written anew.
+    pub(crate) fn restore(&mut self, state: &[u8]) -> Result<(), Bad> {
+        self.changes = Changes::default();
+        self.vga.restore(state)
     }
 
     /// Tells the guest's firmware which size is wanted.
     pub(crate) fn describe(&mut self, size: Size, millimetres: (u32, u32)) {
+        self.tap.record(|| Event::Display { scanout: 0, size: Some((size.width, size.height)) });
+        let refresh_mhz = REFRESH_MHZ;
+        self.tap.record(|| Event::Describe { scanout: 0, refresh_mhz, millimetres });
         let edid = Edid::new(size, REFRESH_MHZ, &self.name).with_millimetres(millimetres);
         self.vga.set_edid(&edid.to_bytes());
     }
@@ -97,26 +137,56 @@ impl Monitor {
     /// Looks whether the picture changed. With `anew` all of it is shown again, changed or not.
     pub(crate) fn look(&mut self, now: Instant, anew: bool) -> Look {
         self.looked = now;
-        self.vga.advance(now.saturating_duration_since(self.started));
+        let time = now.saturating_duration_since(self.started).as_micros();
+        let time_us = u64::try_from(time).unwrap_or(u64::MAX);
         let mut written: Vec<Range<u64>> = Vec::new();
         let watched = self.vga.watched();
         let watched = u64::from(watched.start)..u64::from(watched.end);
-        self.changes.look(self.video.shared(), watched.clone(), |run| written.push(run));
-        for run in &written {
-            let at = |at: u64| u32::try_from(at).unwrap_or(u32::MAX);
-            self.vga.mark_written(at(run.start)..at(run.end));
+        self.changes.look(self.video.shared(), watched, |run| written.push(run));
+        if self.tap.is_on() {
+            self.record(&written);
+            self.tap.record(|| Event::Look { time_us, anew });
+        }
+        let look = self.look_at(time_us, &written, anew);
+        self.video.go_on();
+        let changed = look.changed || !written.is_empty();
+        self.pace.looked(changed);
+        Look { changed, ..look }
+    }
+
+    /// Records what was written, as it is now: the picture will be made of that.
+    fn record(&self, written: &[Range<u64>]) {
+        self.video.hold();
+        let longest = written.iter().map(|run| run.end - run.start).max().unwrap_or(0);
+        let mut bytes = vec![0; usize::try_from(longest).unwrap_or(PIECE).min(PIECE)];
+        for run in written {
+            self.video.see(run);
+            let mut at = run.start;
+            while at < run.end {
+                let left = usize::try_from(run.end - at).unwrap_or(PIECE).min(PIECE);
+                let piece = bytes.get_mut(..left).unwrap_or_default();
+                self.vga.vram().copy_out(cut(at), piece);
+                self.tap.memory(at, piece);
+                at = at.saturating_add(left as u64);
+            }
+        }
+    }
+
+    /// Makes the picture of a time after so much of memory was written.
+    pub(crate) fn look_at(&mut self, time_us: u64, written: &[Range<u64>], anew: bool) -> Look {
+        self.vga.advance(Duration::from_micros(time_us));
+        for run in written {
+            self.vga.mark_written(cut(run.start)..cut(run.end));
         }
         let picture = self.vga.picture();
-        let look = match picture.source {
+        match picture.source {
             // What there was may stay.
             Source::Blank | Source::Held => Look::default(),
             Source::Vram { offset, stride } => {
-                self.plain(&picture, (offset, stride), &written, anew)
+                self.plain(&picture, (offset, stride), written, anew)
             }
             Source::Converted => self.converted(&picture, anew),
-        };
-        self.pace.looked(look.changed || !written.is_empty());
-        Look { changed: look.changed || !written.is_empty(), ..look }
+        }
     }
 
     /// Video memory as it is.
@@ -143,7 +213,24 @@ impl Monitor {
         } else {
             Region::from_rect(Rect::from_size(layout.size()))
         };
-        self.frame(damage, !same, show)
+        let sum = if self.sums { self.sum_of(&layout, &damage) } else { 0 };
+        Look { sum, ..self.frame(damage, !same, show) }
+    }
+
+    /// Checksum of a part of video memory.
+    fn sum_of(&self, layout: &Layout, damage: &Region) -> u32 {
+        let mut sum = crc32fast::Hasher::new();
+        let mut row = Vec::new();
+        for rect in damage.rects() {
+            let left = u64::from(rect.x.unsigned_abs()).saturating_mul(4);
+            row.resize(rect.size().width as usize * 4, 0);
+            for y in rect.top().unsigned_abs()..rect.bottom().unsigned_abs() {
+                let Some(at) = layout.row_offset(y) else { continue };
+                self.vga.vram().copy_out(cut(at.saturating_add(left)), &mut row);
+                sum.update(&row);
+            }
+        }
+        sum.finalize()
     }
 
     /// A copy, made of what changed.
@@ -169,6 +256,7 @@ impl Monitor {
         let Some(shown) = &self.shown else { return Look::default() };
         let (memory, len) = (&shown.memory, usize::try_from(layout.byte_len()).unwrap_or(0));
         let vga = &mut self.vga;
+        let mut sum = self.sums.then(crc32fast::Hasher::new);
         // The layout is that of the memory that was made for it, so all of this is there.
         let _ = memory.with_bytes_mut(0, len, |bytes| {
             vga.convert(lines, |y, pixels| {
@@ -176,6 +264,9 @@ impl Monitor {
                 let row = start.and_then(|start| bytes.get_mut(start..)).unwrap_or_default();
                 for (four, pixel) in row.as_chunks_mut::<4>().0.iter_mut().zip(pixels) {
                     *four = pixel.to_le_bytes();
+                }
+                if let Some(sum) = &mut sum {
+                    sum.update(row.get(..pixels.len() * 4).unwrap_or_default());
                 }
             });
         });
@@ -187,7 +278,8 @@ impl Monitor {
             damage.add(Rect::from_edges(0, top, side(picture.size.width), bottom));
         }
         damage.simplify(MAX_RECTS);
-        self.frame(damage, !same, show)
+        let sum = sum.map_or(0, crc32fast::Hasher::finalize);
+        Look { sum, ..self.frame(damage, !same, show) }
     }
 
     /// Another picture than before: its buffer has another number, and the old one does not come again.
@@ -203,7 +295,7 @@ impl Monitor {
         let Some(shown) = &self.shown else { return Look::default() };
         let size = Some(shown.layout.size());
         if damage.is_empty() {
-            return Look { show, changed: other, size };
+            return Look { show, changed: other, size, sum: 0 };
         }
         self.serial = self.serial.wrapping_add(1);
         let frame = Frame {
@@ -216,8 +308,13 @@ impl Monitor {
         };
         // A buffer is retired when what follows it was given.
         show.insert(0, Show::Frame(frame));
-        Look { show, changed: true, size }
+        Look { show, changed: true, size, sum: 0 }
     }
+}
+
+/// A place in video memory, which is smaller than any such number.
+fn cut(at: u64) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
 }
 
 /// Where the pixels lie of bytes that were written: lines that follow each other are one rectangle.

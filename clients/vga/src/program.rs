@@ -10,18 +10,19 @@ use porthole_client::present::{Display, Told};
 use porthole_client::program::{Events, Program, watch};
 use porthole_client::resizes::Resizes;
 use porthole_device::confine::confine;
-use porthole_device::{Inputs, OpenError, Presenter, input_of, ready};
+use porthole_device::{Inputs, OpenError, Presenter, input_of, ready, trace};
 use porthole_pixel::Size;
 use porthole_program::InheritError;
 use porthole_vfio_device::{Endpoint, EndpointError, Fault, Server, Turn};
 use porthole_vga_device::Unfit;
 use thiserror::Error;
 
-use crate::cli::Cli;
+use crate::cli::{Cli, Task};
 use crate::config::ids;
 use crate::engine::Engine;
 use crate::function::Adapter;
 use crate::monitor::{Look, Monitor};
+use crate::replay;
 use crate::rom::{Rom, RomError};
 use crate::vram::Video;
 use crate::worker::{Shared, Worker};
@@ -53,6 +54,9 @@ pub enum Failure {
     /// A system call failed that has no reason to.
     #[error("{0}")]
     System(&'static str, #[source] io::Error),
+    /// A replay did not come to a good end.
+    #[error("replay")]
+    Replay(#[source] porthole_replay::Failure),
     /// The event loop failed.
     #[error("event loop")]
     Loop(#[from] calloop::Error),
@@ -74,6 +78,8 @@ struct State {
     next_look: Instant,
     /// How it ends.
     end: Option<Result<(), Failure>>,
+    /// What a trace begins with, until it does.
+    trace: Option<trace::Opened>,
 }
 
 /// Runs the adapter until the VM ends.
@@ -81,6 +87,10 @@ struct State {
 /// # Errors
 /// When a socket cannot be opened or the adapter cannot go on.
 pub fn run(cli: &Cli) -> Result<(), Failure> {
+    if let Some(Task::Replay(options)) = &cli.task {
+        let done = porthole_replay::run(options, !cli.common.no_sandbox, &replay::make);
+        return done.map_err(Failure::Replay);
+    }
     // Inherited descriptors are taken over before anything else is opened.
     let ready = cli.common.take_ready_fd().map_err(Failure::ReadyFd)?;
     let mut state = State::open(cli)?;
@@ -91,6 +101,7 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         .map_err(|error| Failure::System("starting the connector", error))?;
     // Threads inherit the blocked signals and the sandbox, so they start after them.
     let options = cli.common.presenter(&cli.guest, usize::from(cli.devices.scanouts));
+    state.start_trace()?;
     let presenter = Presenter::start(options, tell)
         .map_err(|error| Failure::System("starting the presenter", error))?;
     state.shared.engine().set_presenter(presenter);
@@ -100,7 +111,9 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         ready::tell(fd, &cli.guest, &sockets, held)
             .map_err(|error| Failure::System("writing to the ready descriptor", error))?;
     }
-    events.run(&mut state)
+    let end = events.run(&mut state);
+    state.shared.engine().end_trace();
+    end
 }
 
 impl State {
@@ -112,7 +125,10 @@ impl State {
         let memory = Arc::clone(video.shared());
         let mut monitor = Monitor::new(model, video, &cli.guest).map_err(Failure::Vram)?;
         monitor.describe(cli.devices.size, (0, 0));
-        let engine = Engine::new(cli.devices.gpu(&cli.guest));
+        let options = cli.devices.gpu(&cli.guest);
+        let vga = replay::info(cli.model, cli.vram << 20, rom.len(), &cli.guest, cli.devices.size);
+        let devices = vec![vga, trace::gpu_info(&options)];
+        let engine = Engine::new(options);
         let shared = Arc::new(Shared::new(engine).map_err(system("eventfd"))?);
         let adapter = Adapter::new(model, monitor, rom, Arc::clone(&shared));
         let file = memory.memory().fd().as_fd().try_clone_to_owned();
@@ -122,18 +138,34 @@ impl State {
         };
         let endpoint = Endpoint::open(address).map_err(Failure::Endpoint)?;
         let server = Server::new(endpoint, description).map_err(system("epoll"))?;
+        let inputs = Inputs::open(&cli.guest, cli.devices.inputs())?;
+        let devices = devices.into_iter().chain(inputs.infos(&cli.guest)).collect();
+        let trace = cli.recording.open("porthole-vga", &cli.guest, devices);
         Ok(Self {
             server,
             adapter,
             shared,
-            inputs: Inputs::open(&cli.guest, cli.devices.inputs())?,
+            inputs,
             resizes: Resizes::new(usize::from(cli.devices.scanouts)),
             visible: false,
             was_vga: true,
             anew: false,
             next_look: Instant::now(),
             end: None,
+            trace: trace.map_err(system("--trace"))?,
         })
+    }
+
+    /// Starts to record, where the command line says so.
+    fn start_trace(&mut self) -> Result<(), Failure> {
+        let Some(opened) = self.trace.take() else { return Ok(()) };
+        let system = |error| Failure::System("--trace", error);
+        let tracer = trace::start(opened).map_err(system)?;
+        let (vga, gpu) = (tracer.tap(0), tracer.tap(1));
+        self.inputs.record(&tracer, 2);
+        self.adapter.trace(vga.clone()).map_err(system)?;
+        self.shared.engine().trace(tracer, vga, gpu);
+        Ok(())
     }
 
     /// The machine monitor has something to say.
@@ -187,13 +219,18 @@ impl State {
     fn look(&mut self, now: Instant) {
         let vga = self.shared.engine().is_vga();
         let anew = std::mem::take(&mut self.anew) || (vga && !self.was_vga);
+        let anew = self.adapter.mend_trace() || anew;
         let look = self.adapter.monitor.look(now, anew);
+        let changed = look.changed;
         if vga {
             self.shared.engine().show_vga(look);
         } else if self.was_vga {
             // What was drawn until the driver took over was not drawn since.
         } else {
             self.watch_aside(now, &look);
+        }
+        if changed {
+            self.shared.engine().flush_trace();
         }
         self.was_vga = vga;
         self.next_look = self.adapter.monitor.next_look(vga && self.visible);

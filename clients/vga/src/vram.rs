@@ -1,59 +1,133 @@
 //! Video memory: a sealed memory file that the guest has mapped, and that is the compositor's picture.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use porthole_memory::{Mapped, Memory};
 use porthole_vga_device::Vram;
 
+/// Bytes of a word.
+const WORD: u64 = 8;
+
 /// Video memory as the VGA sees it.
 #[derive(Clone, Debug)]
-pub(crate) struct Video(Arc<Mapped>);
+pub(crate) struct Video {
+    live: Arc<Mapped>,
+    still: Arc<Still>,
+}
+
+/// What was seen of it last, where that is kept: what goes into a trace is what the picture is made of,
+/// whatever the guest writes meanwhile.
+#[derive(Debug, Default)]
+struct Still {
+    memory: OnceLock<Mapped>,
+    /// It is what is read.
+    read: AtomicBool,
+}
 
 impl Video {
     /// So many bytes of zeros.
     pub(crate) fn new(len: u32) -> io::Result<Self> {
         let memory = Memory::create("porthole-vram", len.into())?;
-        Ok(Self(Arc::new(Mapped::new(Arc::new(memory))?)))
+        let live = Arc::new(Mapped::new(Arc::new(memory))?);
+        Ok(Self { live, still: Arc::default() })
     }
 
     /// To look for changes, and to hand it out.
     pub(crate) fn shared(&self) -> &Arc<Mapped> {
-        &self.0
+        &self.live
+    }
+
+    /// Keeps what is seen of it from now on.
+    pub(crate) fn keep(&self) -> io::Result<()> {
+        let memory = Memory::create("porthole-still", self.live.len())?;
+        // Twice is once.
+        let _ = self.still.memory.set(Mapped::new(Arc::new(memory))?);
+        Ok(())
+    }
+
+    /// Up to [`Self::go_on`], nothing is read that was not seen.
+    pub(crate) fn hold(&self) {
+        self.still.read.store(true, Ordering::Relaxed);
+    }
+
+    /// Sees what is at whole words.
+    pub(crate) fn see(&self, bytes: &Range<u64>) {
+        let Some(still) = self.still.memory.get() else { return };
+        let word = |at: u64| usize::try_from(at / WORD).unwrap_or(usize::MAX);
+        let range = word(bytes.start)..word(bytes.end.saturating_add(WORD - 1));
+        let words = self.live.words().get(range.clone()).unwrap_or_default();
+        for (to, from) in still.words().get(range).unwrap_or_default().iter().zip(words) {
+            to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+    }
+
+    /// Reads what there is again.
+    pub(crate) fn go_on(&self) {
+        self.still.read.store(false, Ordering::Relaxed);
+    }
+
+    /// Writes what somebody has seen.
+    pub(crate) fn write(&self, at: u64, bytes: &[u8]) {
+        let mut at = at;
+        let mut rest = bytes;
+        while let Some((first, tail)) = rest.split_first() {
+            match (rest.split_first_chunk(), usize::try_from(at / WORD)) {
+                (Some((word, tail)), Ok(index)) if at.is_multiple_of(WORD) => {
+                    if let Some(place) = self.live.words().get(index) {
+                        place.store(u64::from_le_bytes(*word), Ordering::Relaxed);
+                    }
+                    (at, rest) = (at.saturating_add(WORD), tail);
+                }
+                _ => {
+                    self.live.store(at, *first);
+                    (at, rest) = (at.saturating_add(1), tail);
+                }
+            }
+        }
+    }
+
+    /// What is read.
+    fn view(&self) -> &Mapped {
+        match self.still.memory.get() {
+            Some(still) if self.still.read.load(Ordering::Relaxed) => still,
+            _ => &self.live,
+        }
     }
 }
 
 impl Vram for Video {
     fn len(&self) -> u32 {
-        u32::try_from(self.0.len()).unwrap_or(u32::MAX)
+        u32::try_from(self.live.len()).unwrap_or(u32::MAX)
     }
 
     fn load(&self, at: u32) -> u8 {
-        self.0.load(at.into())
+        self.view().load(at.into())
     }
 
     fn store(&self, at: u32, value: u8) {
-        self.0.store(at.into(), value);
+        self.live.store(at.into(), value);
     }
 
     fn load_cell(&self, cell: u32) -> u32 {
         let mut bytes = [0; 4];
-        self.0.copy_out(u64::from(cell) * 4, &mut bytes);
+        self.view().copy_out(u64::from(cell) * 4, &mut bytes);
         u32::from_le_bytes(bytes)
     }
 
     fn store_cell(&self, cell: u32, value: u32) {
-        self.0.store_four(u64::from(cell) * 4, value);
+        self.live.store_four(u64::from(cell) * 4, value);
     }
 
     fn copy_out(&self, at: u32, into: &mut [u8]) {
-        self.0.copy_out(at.into(), into);
+        self.view().copy_out(at.into(), into);
     }
 
     fn copy_cells(&self, cell: u32, keep: u32, into: &mut [u32]) {
         let first = usize::try_from(cell / 2).unwrap_or(usize::MAX);
-        let words = self.0.words().get(first..).unwrap_or_default();
+        let words = self.view().words().get(first..).unwrap_or_default();
         let halves = words.iter().flat_map(|word| {
             let [a, b, c, d, e, f, g, h] = word.load(Ordering::Relaxed).to_le_bytes();
             [[a, b, c, d], [e, f, g, h]].map(u32::from_le_bytes)
@@ -64,7 +138,7 @@ impl Vram for Video {
 
     fn clear(&self, at: u32, len: u32) {
         let end = at.saturating_add(len).min(Vram::len(self));
-        let words = self.0.words();
+        let words = self.live.words();
         let mut at = at;
         while at < end {
             let word = usize::try_from(at / 8).ok().and_then(|word| words.get(word));
@@ -74,7 +148,7 @@ impl Vram for Video {
                     at += 8;
                 }
                 _ => {
-                    self.0.store(at.into(), 0);
+                    self.live.store(at.into(), 0);
                     at += 1;
                 }
             }

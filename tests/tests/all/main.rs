@@ -106,6 +106,8 @@ mod strict_viewer;
 #[cfg(test)]
 mod trace;
 #[cfg(test)]
+mod trace_vga;
+#[cfg(test)]
 mod two_guests;
 #[cfg(test)]
 mod under_systemd;

@@ -32,13 +32,15 @@ fn is_pattern(pattern: Pattern, seed: u32) -> Picture {
 }
 
 /// White letters on black, and nothing else: what the firmware wrote.
-fn is_text(picture: &Picture) -> bool {
+pub(crate) fn is_text(picture: &Picture) -> bool {
     picture.colours() == 2 && picture.pixel(1000, 700) == Some([0; 3])
 }
 
-const GONE: &str = "echo 0 > /sys/class/vtconsole/vtcon1/bind; cd /sys/bus/virtio/drivers/virtio_gpu; \
+/// The driver goes, as a guest makes it.
+pub(crate) const GONE: &str = "echo 0 > /sys/class/vtconsole/vtcon1/bind; cd /sys/bus/virtio/drivers/virtio_gpu; \
     for d in virtio*; do echo $d > unbind; done";
-const BACK: &str = "cd /sys/bus/virtio/drivers/virtio_gpu; \
+/// And comes back.
+pub(crate) const BACK: &str = "cd /sys/bus/virtio/drivers/virtio_gpu; \
     for d in /sys/bus/virtio/devices/virtio*; do echo ${d##*/} > bind; done; true";
 
 #[test]
