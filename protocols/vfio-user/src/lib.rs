@@ -23,6 +23,7 @@ mod session;
 mod version;
 
 pub use header::{Command, Header, HeaderError};
+pub use porthole_framing::MAX_FDS;
 pub use reply::{Area, IrqInfo, RegionInfo, Reply, device, irq, region};
 pub use request::{
     Access, DmaMap, DmaUnmap, IrqAction, IrqData, Posted, Refusal, Request, SetIrqs,
@@ -35,9 +36,6 @@ pub const MAX_DATA: u32 = 1 << 20;
 
 /// Largest message, with its header: a write of [`MAX_DATA`] bytes.
 pub const MAX_MESSAGE: u32 = MAX_DATA + 32;
-
-/// Most file descriptors that one message may carry, and what is said of it to the client.
-pub const MAX_FDS: usize = porthole_framing::MAX_FDS;
 
 /// Most writes that one message may hold.
 pub const MAX_POSTED: u64 = 256;

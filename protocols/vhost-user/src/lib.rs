@@ -23,6 +23,7 @@ mod request;
 pub use backend::{BackendReply, config_change, parse_backend_reply};
 pub use header::{Header, HeaderError};
 pub use payload::{ConfigSpan, MAX_CONFIG, MAX_REGIONS, MemoryRegion, VringAddress, VringState};
+pub use porthole_framing::MAX_FDS;
 pub use reply::{Reply, acknowledge};
 pub use request::{FdCount, Request, RequestCode, RequestError};
 
@@ -30,9 +31,6 @@ pub use request::{FdCount, Request, RequestCode, RequestError};
 /// a memory table of eight regions (264 bytes) or a config write (268 bytes); the rest is
 /// room for messages that newer front-ends add and that this crate only refuses.
 pub const MAX_PAYLOAD: u32 = 4096;
-
-/// Most file descriptors that one message may carry (`SET_MEM_TABLE` with eight regions).
-pub const MAX_FDS: usize = porthole_framing::MAX_FDS;
 
 /// Cuts the front-end's stream into messages.
 pub type Decoder<F> = porthole_framing::Decoder<Header, F>;
