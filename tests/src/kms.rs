@@ -105,6 +105,15 @@ impl KmsGuest {
         self.line.order(&Order::Shell(line)).map(drop)
     }
 
+    /// Adds a card without screens whose memory has device's fences (vgem).
+    ///
+    /// # Errors
+    /// When the kernel has none.
+    pub fn add_vgem(&mut self) -> Result<()> {
+        fs::write(self.folder().join("vgem.ko"), kms::module("vgem")?).or_fail("copy vgem")?;
+        self.line.order(&Order::Shell(format!("insmod /host{SHARED}/vgem.ko"))).map(drop)
+    }
+
     /// Runs a line of a shell in this machine's files; gives what it printed.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ mod buffers;
 mod constraints;
 mod copies;
 mod desktop;
+mod device;
 mod events;
 mod looks;
 mod memory;
@@ -62,6 +63,7 @@ use wayland_protocols::{
 
 use crate::failure::{Failure, OrFail, Result};
 pub use desktop::{Popup, TEXT};
+pub use device::DeviceMemory;
 use events::Answered;
 pub use events::Log;
 pub use memory::PoolMemory;

@@ -2,6 +2,8 @@
 //! below what would be felt by others; who goes beyond is disconnected and told why. The
 //! configuration lowers some of them for a socket (`porthole_core::config::Quota`).
 
+use std::time::Duration;
+
 use crate::relay::Limits;
 
 /// Objects, looked at every few hundred requests. Everything that waits for an answer is an object.
@@ -98,3 +100,7 @@ pub(crate) const REGION_RECTS: usize = 1024;
 /// Commits that wait for the parents of their subsurfaces, over all surfaces of a client. Each
 /// keeps a state of up to 50 KiB with the two numbers above.
 pub(crate) const WAITING_COMMITS: u32 = 2048;
+
+/// How long a commit waits for the device that writes its picture. Drivers give up on a device that
+/// hangs after ten seconds. Then it is shown as it is. No commit of another client waits for it.
+pub(crate) const FENCE: Duration = Duration::from_secs(5);

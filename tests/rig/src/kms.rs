@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Context, Result, RigError};
 use crate::image::Image;
+use crate::kernel;
+use crate::modules;
 use crate::qemu::{Machine, Qemu};
 
 /// Cards' drivers, input, and what shares files.
@@ -79,6 +81,16 @@ impl Card {
 /// When it cannot be made.
 pub fn image() -> Result<Image> {
     Image::with("kms", MODULES)
+}
+
+/// A module more of the guest's kernel, to be loaded by hand: not every guest is to have what it drives.
+///
+/// # Errors
+/// When the kernel has none of this name.
+pub fn module(name: &str) -> Result<Vec<u8>> {
+    let modules = modules::in_order(&kernel::of_this_release()?, &[name])?;
+    let last = modules.into_iter().next_back().map(|module| module.bytes);
+    last.ok_or_else(|| RigError::failed(format!("{name} is in the kernel")))
 }
 
 /// A machine with a card that shares a folder.

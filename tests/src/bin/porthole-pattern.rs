@@ -8,9 +8,9 @@ use std::process::ExitCode;
 use clap::Parser;
 use porthole_guest::Pattern;
 use porthole_tests::failure::OrFail;
-use porthole_tests::program::Program;
+use porthole_tests::program::{Buffer, DeviceMemory, Program};
 use porthole_tests::{Failure, Result};
-use wayland_client::protocol::wl_shm::Format;
+use wayland_client::protocol::{wl_buffer::WlBuffer, wl_shm::Format};
 
 /// Shows a pattern on a Wayland socket.
 #[derive(Parser)]
@@ -34,6 +34,59 @@ struct Options {
     /// Prints what it hears of all seats that are there
     #[arg(long)]
     listen: bool,
+    /// Draws into memory of this card, or of /dev/udmabuf
+    #[arg(long, value_name = "DEVICE")]
+    device: Option<PathBuf>,
+    /// Has a device (vgem) write the last frame until this is asked for: a frame too soon is an error.
+    /// With "never" it goes on writing
+    #[arg(long, value_name = "signal|never", requires = "device")]
+    fence: Option<String>,
+}
+
+/// Where the picture is drawn.
+enum Memory {
+    Shared(Buffer),
+    Device(DeviceMemory, WlBuffer),
+}
+
+impl Memory {
+    fn new(options: &Options, program: &Program) -> Result<Memory> {
+        let size = (options.width, options.height);
+        let Some(device) = &options.device else {
+            return Ok(Memory::Shared(program.buffer(size, Format::Xrgb8888, true)?));
+        };
+        let memory = DeviceMemory::new(device, size)?;
+        let buffer = program.device_buffer(&memory)?;
+        Ok(Memory::Device(memory, buffer))
+    }
+
+    const fn object(&self) -> &WlBuffer {
+        match self {
+            Memory::Shared(buffer) => &buffer.object,
+            Memory::Device(_, buffer) => buffer,
+        }
+    }
+
+    fn paint(&mut self, word: impl Fn(u32, u32) -> u32) -> Result<()> {
+        match self {
+            Memory::Shared(buffer) => buffer.paint(word),
+            Memory::Device(memory, _) => memory.paint(word),
+        }
+    }
+
+    fn begin_write(&self) -> Result<u32> {
+        match self {
+            Memory::Shared(_) => Err(Failure::new("no device")),
+            Memory::Device(memory, _) => memory.begin_write(),
+        }
+    }
+
+    fn end_write(&self, fence: u32) -> Result<()> {
+        match self {
+            Memory::Shared(_) => Err(Failure::new("no device")),
+            Memory::Device(memory, _) => memory.end_write(fence),
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -59,10 +112,7 @@ fn run(options: &Options) -> Result<()> {
     }
     let toplevel = program.toplevel(&options.app_id)?;
     // Two, so that each frame is in another one.
-    let buffers = [
-        program.buffer(size, Format::Xrgb8888, true)?,
-        program.buffer(size, Format::Xrgb8888, true)?,
-    ];
+    let mut buffers = [Memory::new(options, &program)?, Memory::new(options, &program)?];
     let mut words: Vec<u32> = (0..size.1)
         .flat_map(|y| (0..size.0).map(move |x| (x, y)))
         .map(|(x, y)| word(1, x, y))
@@ -80,16 +130,27 @@ fn run(options: &Options) -> Result<()> {
             }
         }
         let index = usize::try_from(frame % 2).or_fail("count")?;
-        let buffer = buffers.get(index).ok_or_else(|| Failure::new("no buffer"))?;
+        let buffer = buffers.get_mut(index).ok_or_else(|| Failure::new("no buffer"))?;
         buffer.paint(|x, y| words.get(at(x, y)).copied().unwrap_or_default())?;
         let mark = program.log.len();
         program.frame(&toplevel.surface);
         let signed = |v: u32| i32::try_from(v).or_fail("count");
         let part = [signed(left)?, signed(top)?, signed(side)?, signed(side)?];
-        if frame == 0 {
-            toplevel.show(buffer);
-        } else {
-            toplevel.show_damaged(buffer, part);
+        let fence = options.fence.as_ref().filter(|_| frame == options.frames);
+        let fence = fence.map(|_| buffer.begin_write()).transpose()?;
+        let [x, y, width, height] = if frame == 0 { [0, 0, i32::MAX, i32::MAX] } else { part };
+        toplevel.surface.attach(Some(buffer.object()), 0, 0);
+        toplevel.surface.damage_buffer(x, y, width, height);
+        toplevel.surface.commit();
+        if let Some(fence) = fence {
+            program.roundtrip()?;
+            let early = program.log.since(mark).iter().any(|line| line == "frame done");
+            if early {
+                return Err(Failure::new("a frame is shown that the device still writes"));
+            }
+            if options.fence.as_deref() == Some("signal") {
+                buffer.end_write(fence)?;
+            }
         }
         program.wait_for("the frame", mark, |line| line == "frame done")?;
     }

@@ -54,6 +54,8 @@ mod kms;
 #[cfg(test)]
 mod kms_boot;
 #[cfg(test)]
+mod kms_dmabuf;
+#[cfg(test)]
 mod kms_input;
 #[cfg(test)]
 mod layers_gone;

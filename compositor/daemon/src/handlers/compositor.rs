@@ -15,6 +15,7 @@ use smithay::{
 
 use super::pending::committed;
 use crate::{
+    protocols::pacing,
     scene::MAX_DEPTH,
     sockets::ClientState,
     state::State,
@@ -57,6 +58,7 @@ impl CompositorHandler for State {
 
     fn new_surface(&mut self, surface: &WlSurface) {
         add_pre_commit_hook::<Self, _>(surface, |_, _, surface| surfaces::note_children(surface));
+        pacing::hook::<Self>(surface);
     }
 
     fn new_subsurface(&mut self, surface: &WlSurface, parent: &WlSurface) {

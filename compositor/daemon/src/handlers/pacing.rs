@@ -1,11 +1,12 @@
 //! When commits that wait are let go.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use smithay::{
     reexports::{
         calloop::{
-            RegistrationToken,
+            Interest, Mode, PostAction, RegistrationToken,
+            generic::Generic,
             timer::{TimeoutAction, Timer},
         },
         wayland_server::{Client, protocol::wl_surface::WlSurface},
@@ -14,9 +15,13 @@ use smithay::{
 };
 
 use crate::{
-    clock,
-    protocols::pacing::{
-        Held, PacingHandler, PacingState, applied, delegate_commit_timing, delegate_fifo,
+    clock, limits,
+    protocols::{
+        pacing::{
+            Fences, Held, PacingHandler, PacingState, applied, delegate_commit_timing,
+            delegate_fifo,
+        },
+        shm::Pool,
     },
     state::State,
 };
@@ -32,6 +37,7 @@ const LONGEST: Duration = Duration::from_secs(3600);
 pub(crate) struct Pacing {
     state: PacingState,
     timer: Option<(Duration, RegistrationToken)>,
+    fences: Fences,
 }
 
 impl PacingHandler for State {
@@ -62,6 +68,41 @@ impl PacingHandler for State {
         match timer {
             Ok(token) => self.globals.desktop.pacing.timer = Some((wake, token)),
             Err(error) => tracing::error!("no timer for commits that wait: {error}"),
+        }
+    }
+
+    fn pacing_fence(&mut self, memory: Arc<Pool>, held: Held) {
+        let fences = &mut self.globals.desktop.pacing.fences;
+        let Some(held) = fences.join(&memory, held) else { return };
+        let of = memory.clone();
+        let written = Generic::new(memory.clone(), Interest::READ, Mode::Level);
+        let watch = self.handle.insert_source(written, move |_, _, state| {
+            if let Some(over) = state.globals.desktop.pacing.fences.over(&of) {
+                state.handle.remove(over.limit);
+                state.release_shown(over.held);
+            }
+            Ok(PostAction::Remove)
+        });
+        let of = memory.clone();
+        let limit = Timer::from_duration(limits::FENCE);
+        let limit = self.handle.insert_source(limit, move |_, (), state| {
+            of.tell_late(limits::FENCE);
+            if let Some(over) = state.globals.desktop.pacing.fences.over(&of) {
+                state.handle.remove(over.watch);
+                state.release_shown(over.held);
+            }
+            TimeoutAction::Drop
+        });
+        match (watch, limit) {
+            (Ok(watch), Ok(limit)) => {
+                self.globals.desktop.pacing.fences.add(memory, held, watch, limit);
+            }
+            (watch, limit) => {
+                // Shown as it is rather than never.
+                tracing::error!("a device cannot be waited for");
+                watch.into_iter().chain(limit).for_each(|token| self.handle.remove(token));
+                self.release_shown(vec![held]);
+            }
         }
     }
 }

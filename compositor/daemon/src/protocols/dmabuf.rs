@@ -20,10 +20,12 @@ use smithay::reexports::{
     },
 };
 
-use super::shm::{Account, Pool, ShmBuffer, ShmHandler};
+use super::shm::{Account, Exporter, Pool, ShmBuffer, ShmHandler};
 
 /// `DRM_FORMAT_MOD_LINEAR`: row behind row.
 const LINEAR: u64 = 0;
+/// `DRM_FORMAT_MOD_INVALID`: as it came out of its device.
+const INVALID: u64 = 0x00ff_ffff_ffff_ffff;
 /// Planes that a buffer may have in the protocol; all formats here have one.
 const MAX_PLANES: u32 = 4;
 
@@ -113,15 +115,28 @@ impl ParamsData {
             let why = format!("{width} x {height} pixels");
             return Err(Refused::Mistake(Error::InvalidDimensions, why));
         };
-        if plane.modifier != LINEAR {
-            return Err(Refused::Unusable(format!("modifier {:#x} is not linear", plane.modifier)));
-        }
         if flags != 0 {
             return Err(Refused::Unusable(format!("flags {flags:#x}")));
         }
         let size = rustix::fs::fstat(&plane.fd).map_or(0, |stat| stat.st_size);
         let pool = Pool::new(plane.fd, u64::try_from(size).unwrap_or(0), account)
             .map_err(|over| Refused::Unusable(over.to_string()))?;
+        let linear = match plane.modifier {
+            LINEAR => true,
+            // Where nobody says how the pixels lie, its maker must have one way only.
+            INVALID => pool.exporter().is_some_and(Exporter::is_linear),
+            _ => false,
+        };
+        if !linear {
+            return Err(Refused::Unusable(format!("modifier {:#x} is not linear", plane.modifier)));
+        }
+        let words = plane.stride.is_multiple_of(4) && plane.offset.is_multiple_of(4);
+        if pool.exporter().is_some() && !words {
+            return Err(Refused::Unusable(format!(
+                "rows of {} bytes from byte {} on are no whole words",
+                plane.stride, plane.offset
+            )));
+        }
         let layout = Layout::new(
             format,
             Size::new(width, height),

@@ -29,10 +29,9 @@ impl<'a> Exact<'a> {
     pub(super) fn new(pixels: &'a Pixels, mapping: &Mapping) -> Option<Self> {
         let layout = pixels.layout();
         let source = whole(mapping.source);
-        let aligned = pixels.start().addr().is_multiple_of(4) && layout.stride().is_multiple_of(4);
         let inside = Rect::from_size(layout.size()).contains_rect(source);
-        let usable = mapping.is_exact() && inside && !source.is_empty() && aligned;
-        if !usable || pixels.start().is_null() {
+        let usable = mapping.is_exact() && inside && !source.is_empty() && pixels.is_aligned();
+        if !usable {
             return None;
         }
         // Which corners of the source the destination's corners show, each coordinate 0 or 1.

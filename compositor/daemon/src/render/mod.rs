@@ -74,11 +74,24 @@ const EACH_DRAW: u64 = 2_000;
 const EACH_RECT: u64 = 100;
 
 impl FramePlan {
+    /// The pictures that are looked at while it is drawn.
+    fn pictures(&self) -> impl Iterator<Item = &Pixels> {
+        let draws = self.draws.iter().chain(&self.direct);
+        let draws = draws.chain(self.views.iter().flat_map(|view| &view.draws));
+        let jobs = self.captures.iter().chain(self.views.iter().map(|view| &view.capture));
+        let cursors = jobs.flat_map(|job| &job.cursors).map(|(pixels, ..)| pixels);
+        draws.map(|draw| &draw.pixels).chain(cursors).map(Arc::as_ref)
+    }
+
     /// Whether handing it over is not worth it. Captures of what changed in a small picture are little
     /// work too.
     fn is_little_work(&self) -> bool {
         let draws: u64 = self.draws.iter().map(Draw::work).sum();
         let copies: Option<u64> = self.captures.iter().map(CaptureJob::little_work).sum();
+        // What must be copied first takes as long as its device wants.
+        if !self.draws.iter().all(|draw| draw.pixels.is_at_hand()) {
+            return false;
+        }
         let for_others = !self.views.is_empty() || !self.to_sign.is_empty();
         let Some(copies) = copies.filter(|_| !for_others && self.gamma.is_none()) else {
             return false;
@@ -123,7 +136,11 @@ impl Draw {
     /// nothing shows through them is for the caller to see.
     pub(crate) fn can_be_direct(&self) -> bool {
         let plain = Exact::new(&self.pixels, &self.mapping).is_some_and(|exact| exact.is_plain());
-        plain && self.key.is_none() && self.mask.is_none() && self.opacity >= 1.0
+        plain
+            && self.pixels.is_at_hand()
+            && self.key.is_none()
+            && self.mask.is_none()
+            && self.opacity >= 1.0
     }
 
     /// How much work it is, in pixels that are copied.
@@ -182,7 +199,7 @@ impl CaptureJob {
     /// that may wait.
     fn little_work(&self) -> Option<u64> {
         let rects = EACH_RECT * self.region.rects().len() as u64;
-        let little = self.cursors.is_empty() && self.into.is_mapped();
+        let little = self.cursors.is_empty() && self.into.is_plain();
         little.then(|| EACH_DRAW + rects + self.region.area())
     }
 }

@@ -6,6 +6,7 @@ use porthole_core::Color;
 use porthole_pixel::{Rect, Region, Size};
 
 use super::{Canvas, Draw, FramePlan, gles::Gles};
+use crate::protocols::shm::Pixels;
 
 /// A port's picture.
 #[derive(Debug)]
@@ -50,6 +51,11 @@ impl Picture {
             }
         }
         Composed { bytes: self.canvas.draw(plan), by_gpu: false }
+    }
+
+    /// What is shown where its client wrote it.
+    pub(super) fn held(&self) -> Option<&Pixels> {
+        self.direct.as_ref().map(|draw| draw.pixels.as_ref())
     }
 
     pub(super) const fn view(&self) -> View<'_> {

@@ -19,7 +19,7 @@ use super::{
     picture::{Picture, View},
     sign::sign,
 };
-use crate::clock;
+use crate::{clock, protocols::shm::Pixels};
 
 /// A port's render thread. It sleeps until a plan comes.
 ///
@@ -99,6 +99,8 @@ fn find_gpu(renderer: Renderer, port: &str) -> Option<Gles> {
 /// buffer by the time that it is told to draw again.
 fn draw(picture: &Mutex<Picture>, gpu: &mut Option<Gles>, mut plan: FramePlan) -> Drawn {
     let picture = &mut *picture.lock().unwrap_or_else(PoisonError::into_inner);
+    // Devices that share their memory with us wait until this is over.
+    let turns: Vec<_> = plan.pictures().chain(picture.held()).filter_map(Pixels::look).collect();
     let composed = picture.show(&mut plan, gpu);
     let screen_bytes = plan.screen.as_ref().map_or(0, |target| target.show(picture.view()));
     let at = clock::now();
@@ -111,6 +113,7 @@ fn draw(picture: &Mutex<Picture>, gpu: &mut Option<Gles>, mut plan: FramePlan) -
     let captures = of_port.chain(of_toplevels).collect();
     let signed = plan.to_sign.iter().map(|(key, rect)| (*key, sign(picture.view(), *rect)));
     let signatures = signed.collect();
+    drop(turns);
     Drawn {
         serial: plan.serial,
         at,

@@ -1,15 +1,16 @@
 //! `wp_fifo_v1` and `wp_commit_timing_v1`: commits that wait, for the last one to be shown or for a
-//! time. Written here because smithay's lets a client queue commits without end.
+//! time; and commits whose picture a device still writes. Written here because smithay's lets a client queue commits without end.
 //!
 //! A commit that waits has blockers in smithay's queue. This module makes them, knows when each is
 //! over, and says which clients' queues must be looked at again.
 
+mod fence;
 mod fifo;
 mod timing;
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -24,6 +25,8 @@ use smithay::{
     },
 };
 
+use super::shm::Pool;
+pub(crate) use fence::Fences;
 pub(crate) use fifo::{FifoState, delegate_fifo};
 pub(crate) use timing::{CommitTimingState, delegate_commit_timing};
 
@@ -38,6 +41,8 @@ pub(crate) trait PacingHandler {
     fn pacing_now(&self) -> Duration;
     /// A commit waits for a time: [`PacingState::next_wake`] may be sooner than it was.
     fn pacing_scheduled(&mut self);
+    /// A commit waits for a device: until it can be read what the memory is, or long enough.
+    fn pacing_fence(&mut self, memory: Arc<Pool>, held: Held);
 }
 
 /// What waits for a time, of all surfaces.
@@ -133,8 +138,8 @@ pub(crate) fn applied(states: &SurfaceData) -> Option<Held> {
     states.cached_state.get::<Applied>().current().0.clone()
 }
 
-/// Looks at every commit of a surface from now on.
-fn hook<D: PacingHandler + 'static>(surface: &WlSurface) {
+/// Looks at every commit of a surface from now on; of those with pictures in memory of devices too.
+pub(crate) fn hook<D: PacingHandler + 'static>(surface: &WlSurface) {
     let hooked =
         with_states(surface, |s| with_paced(s, |p| std::mem::replace(&mut p.hooked, true)));
     if !hooked {
@@ -149,7 +154,9 @@ fn before_commit<D: PacingHandler>(state: &mut D, surface: &WlSurface) {
     let free = is_sync_subsurface(surface);
     let mut blockers = Vec::new();
     let mut timed = None;
+    let mut written = None;
     let (set, queued) = with_states(surface, |states| {
+        let awaited = fence::awaited(states);
         with_paced(states, |paced| {
             paced.blockers.retain(|barrier| !barrier.is_signaled());
             let last = paced.last.take().filter(|barrier| !barrier.is_signaled());
@@ -159,6 +166,11 @@ fn before_commit<D: PacingHandler>(state: &mut D, surface: &WlSurface) {
             if let Some(at) = paced.at.take().filter(|at| *at > now && !free) {
                 let barrier = Barrier::new(false);
                 timed = Some((at, barrier.clone()));
+                blockers.push(barrier);
+            }
+            if let Some(memory) = awaited {
+                let barrier = Barrier::new(false);
+                written = Some((memory, barrier.clone()));
                 blockers.push(barrier);
             }
             paced.blockers.extend(blockers.iter().cloned());
@@ -184,6 +196,9 @@ fn before_commit<D: PacingHandler>(state: &mut D, surface: &WlSurface) {
     }
     for barrier in blockers {
         add_blocker(surface, barrier);
+    }
+    if let Some((memory, barrier)) = written {
+        state.pacing_fence(memory, Held { barrier, client: client.clone() });
     }
     if let Some((at, barrier)) = timed {
         state.pacing_state().release_at(at, Held { barrier, client });

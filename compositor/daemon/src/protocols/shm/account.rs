@@ -66,6 +66,11 @@ impl Account {
         }
     }
 
+    /// The name of its client's socket; empty for none of ours.
+    pub(super) fn socket_name(&self) -> &str {
+        self.socket.as_ref().map_or("", |socket| socket.name.as_str())
+    }
+
     /// How much its client matters.
     pub(super) fn priority(&self) -> Priority {
         self.socket.as_ref().map(|socket| socket.priority()).unwrap_or_default()

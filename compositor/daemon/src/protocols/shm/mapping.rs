@@ -1,8 +1,15 @@
 //! The mapped memory of a sealed pool: the only place where client memory is touched by address.
 
-use std::{io, os::fd::AsFd, ptr::NonNull};
+use std::{
+    io,
+    os::fd::{AsFd, AsRawFd},
+    ptr::NonNull,
+};
 
-use rustix::mm::{MapFlags, ProtFlags};
+use rustix::{
+    ioctl::{Opcode, Setter, ioctl, opcode},
+    mm::{MapFlags, ProtFlags},
+};
 
 /// What the mapping is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,8 +24,9 @@ pub(crate) enum Access {
 ///
 /// INVARIANT: the file behind it is sealed against shrinking, or a dma-buf, which has one size for
 /// life, or a graphics card's buffer, which is ours alone, and was at least `len` long when that was
-/// seen: every byte stays backed and no access raises SIGBUS. For a dma-buf this is its exporter's
-/// promise; clients cannot make exporters.
+/// seen: every byte stays backed and no access raises SIGBUS. Of dma-bufs this holds for exporters that
+/// are steady (see `Pool`); memory of any other one may be taken away, and only
+/// [`Mapping::copy_to`] touches it.
 #[derive(Debug)]
 pub(crate) struct Mapping {
     start: NonNull<u8>,
@@ -64,6 +72,31 @@ impl Mapping {
         Some(unsafe { self.start.as_ptr().add(offset) }.cast_const())
     }
 
+    /// Copies `len` bytes from `offset` on to the beginning of a file. The kernel reads the memory: what
+    /// cannot be had is an error, where an access by address would raise SIGBUS.
+    pub(super) fn copy_to(&self, file: impl AsFd, offset: u64, len: u64) -> io::Result<()> {
+        let (file, mut done) = (file.as_fd().as_raw_fd(), 0);
+        while done < len {
+            let from = self.range(offset.saturating_add(done), len - done);
+            let from = from.ok_or_else(|| io::Error::other("the picture lies outside"))?;
+            let (rest, at) = (usize::try_from(len - done), libc::off_t::try_from(done));
+            let (rest, at) = (rest.map_err(io::Error::other)?, at.map_err(io::Error::other)?);
+            // SAFETY: so many bytes are mapped from this address on, and only the kernel reads them.
+            let copied = unsafe { libc::pwrite(file, from.cast(), rest, at) };
+            match u64::try_from(copied) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(copied) => done += copied,
+                Err(_) => {
+                    let error = io::Error::last_os_error();
+                    if error.kind() != io::ErrorKind::Interrupted {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Writes `bytes` from `offset`; false when they do not fit or the mapping is for reading.
     pub(crate) fn write(&self, offset: u64, bytes: &[u8]) -> bool {
         if self.access != Access::Write {
@@ -75,6 +108,15 @@ impl Mapping {
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), to.cast_mut(), bytes.len()) };
         true
     }
+}
+
+/// Begins or ends a turn of the CPU at a dma-buf, by `DMA_BUF_SYNC_*` of linux/dma-buf.h.
+pub(super) fn sync(fd: impl AsFd, flags: u64) -> io::Result<()> {
+    const SYNC: Opcode = opcode::write::<u64>(b'b', 0);
+    // SAFETY: `DMA_BUF_IOCTL_SYNC` reads one number of 64 bits, which this is.
+    let call = unsafe { Setter::<SYNC, u64>::new(flags) };
+    // SAFETY: It reads that number and writes nothing; on other files it fails.
+    Ok(unsafe { ioctl(fd, call) }?)
 }
 
 impl Drop for Mapping {

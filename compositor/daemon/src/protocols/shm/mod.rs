@@ -1,9 +1,12 @@
 //! `wl_shm`, written here because a plan's memory must be readable on any thread.
 //!
 //! smithay's own guards one read at a time on one thread and maps every pool writable. Here a sealed
-//! memfd is mapped once and read freely; any other pool is copied at commit by `pread`.
+//! memfd is mapped once and read freely; any other pool is copied at commit by `pread`. Buffers in memory
+//! of devices (dma-bufs) are mapped too, and read as their exporters let them ([`device`]).
 
 mod account;
+mod device;
+mod fetch;
 mod mapping;
 mod pixels;
 mod pool;
@@ -22,6 +25,8 @@ use smithay::reexports::wayland_server::{
 };
 
 pub(crate) use account::{Account, OverLimit};
+pub(crate) use device::Exporter;
+use fetch::Fetched;
 pub(crate) use mapping::{Access, Mapping};
 use pixels::BufferUse;
 pub(crate) use pixels::{Pixels, Releases};
@@ -81,15 +86,30 @@ impl ShmBuffer {
         // The compositing library reads whole aligned words.
         let aligned =
             self.layout.stride().is_multiple_of(4) && self.layout.offset().is_multiple_of(4);
+        let is_device = self.pool.exporter().is_some();
+        if is_device && !aligned {
+            return Err(std::io::Error::other("a dma-buf whose rows are no whole words"));
+        }
         if let Some(map) = self.pool.mapping(Access::Read)?.filter(|_| aligned) {
+            let outside = || std::io::Error::other("the buffer lies outside of its pool");
+            map.range(self.layout.offset(), self.layout.byte_len()).ok_or_else(outside)?;
             let in_use = self.use_of(buffer, released);
-            return Pixels::mapped(self.layout, map, in_use)
-                .ok_or_else(|| std::io::Error::other("the buffer lies outside of its pool"));
+            if !self.pool.is_steady() {
+                let fetched = Fetched::new(&self.layout, self.pool.clone(), map, in_use)?;
+                return Ok(Pixels::fetched(self.layout, fetched));
+            }
+            let device = is_device.then(|| self.pool.clone());
+            return Pixels::mapped(self.layout, map, device, in_use).ok_or_else(outside);
         }
         let copy = self.pool.copy_out(&self.layout)?;
         buffer.release();
         Pixels::copied(self.layout.format(), self.layout.size(), copy)
             .ok_or_else(|| std::io::Error::other("the copied picture is incomplete"))
+    }
+
+    /// Its memory, while a device still writes it.
+    pub(crate) fn awaited(&self) -> Option<&Arc<Pool>> {
+        Some(&self.pool).filter(|pool| pool.is_written())
     }
 
     /// A buffer that is attached twice is released once, when the last holder lets go.
@@ -140,8 +160,8 @@ impl BufferWriter {
     }
 
     /// Whether the client's memory is written directly.
-    pub(crate) fn is_mapped(&self) -> bool {
-        self.pool.is_mappable()
+    pub(crate) fn is_plain(&self) -> bool {
+        self.pool.is_plain()
     }
 }
 

@@ -11,7 +11,13 @@ use smithay::reexports::{
     wayland_server::{Resource, protocol::wl_buffer::WlBuffer},
 };
 
-use super::{account::Charge, mapping::Mapping};
+use super::{
+    account::Charge,
+    device::Turn,
+    fetch::Fetched,
+    mapping::{Access, Mapping},
+    pool::Pool,
+};
 
 /// Buffers that nobody reads any more. Any thread adds to them; the state thread tells the clients,
 /// at the latest at the end of a turn, and always before it tells them to draw again.
@@ -75,8 +81,17 @@ pub(crate) struct Pixels {
 
 #[derive(Debug)]
 enum Memory {
-    Mapped { map: Arc<Mapping>, _in_use: Arc<BufferUse> },
-    Owned { words: Vec<u32>, _charge: Option<Charge> },
+    Mapped {
+        map: Arc<Mapping>,
+        /// Of a device that takes turns at it.
+        device: Option<Arc<Pool>>,
+        _in_use: Arc<BufferUse>,
+    },
+    Fetched(Fetched),
+    Owned {
+        words: Vec<u32>,
+        _charge: Option<Charge>,
+    },
 }
 
 impl Pixels {
@@ -84,10 +99,42 @@ impl Pixels {
     pub(super) fn mapped(
         layout: Layout,
         map: Arc<Mapping>,
+        device: Option<Arc<Pool>>,
         in_use: Arc<BufferUse>,
     ) -> Option<Self> {
         map.range(layout.offset(), layout.byte_len())?;
-        Some(Self { layout, memory: Memory::Mapped { map, _in_use: in_use } })
+        Some(Self { layout, memory: Memory::Mapped { map, device, _in_use: in_use } })
+    }
+
+    /// A picture that is copied when it is first looked at.
+    pub(super) const fn fetched(layout: Layout, fetched: Fetched) -> Self {
+        Self { layout, memory: Memory::Fetched(fetched) }
+    }
+
+    /// Whether looking at it copies nothing.
+    pub(crate) fn is_at_hand(&self) -> bool {
+        match &self.memory {
+            Memory::Mapped { .. } | Memory::Owned { .. } => true,
+            Memory::Fetched(fetched) => fetched.is_there(),
+        }
+    }
+
+    /// Whether it is whole words.
+    pub(crate) fn is_aligned(&self) -> bool {
+        let start = match &self.memory {
+            Memory::Mapped { .. } => self.start().addr(),
+            // Memory of our own.
+            Memory::Owned { .. } | Memory::Fetched(_) => 0,
+        };
+        start.is_multiple_of(4) && self.layout.stride().is_multiple_of(4)
+    }
+
+    /// Begins to look at it, where it is in memory of a device; the end comes with what this returns.
+    pub(crate) fn look(&self) -> Option<Turn> {
+        match &self.memory {
+            Memory::Mapped { device: Some(pool), .. } => Turn::begin(pool, Access::Read),
+            Memory::Mapped { .. } | Memory::Owned { .. } | Memory::Fetched(_) => None,
+        }
     }
 
     /// A picture of our own: rows without gaps, each of whole words. `None` when there are too few.
@@ -124,6 +171,7 @@ impl Pixels {
                 .range(self.layout.offset(), self.layout.byte_len())
                 .unwrap_or_else(std::ptr::null),
             Memory::Owned { words, .. } => words.as_ptr().cast(),
+            Memory::Fetched(fetched) => fetched.start(&self.layout),
         }
     }
 
@@ -146,6 +194,7 @@ impl Pixels {
     pub(crate) fn rows(&self, mut look: impl FnMut(&[u8])) {
         let (row_bytes, stride) = (self.layout.row_bytes() as usize, self.layout.stride() as usize);
         let mut row = vec![0_u8; row_bytes];
+        let _turn = self.look();
         let start = self.start();
         if start.is_null() {
             return;

@@ -3,12 +3,14 @@
 //! A memfd that is sealed against shrinking is mapped: any thread may then read it freely. Any other
 //! file is read with `pread` and written with `pwrite`, which answer a file that was cut short with
 //! fewer bytes where a mapping would answer with SIGBUS. So no signal handler is needed at all.
-//! A dma-buf keeps its size for life and is mapped as a sealed memfd is.
+//! A dma-buf keeps its size for life and is mapped as well, but read by address only where its exporter
+//! pins its pages ([`device`](super::device)).
 
 use std::{
     io,
-    os::fd::OwnedFd,
-    sync::{Arc, Mutex, PoisonError},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    sync::{Arc, Mutex, Once, PoisonError},
+    time::Duration,
 };
 
 use porthole_core::account::Counter;
@@ -17,6 +19,7 @@ use rustix::fs::SealFlags;
 
 use super::{
     account::{Account, Charge, Kind, OverLimit},
+    device::{self, Exporter, Turn},
     mapping::{Access, Mapping},
 };
 
@@ -33,8 +36,20 @@ const DMA_BUF_MAGIC: u64 = 0x444d_4142;
 #[derive(Debug)]
 pub(crate) struct Pool {
     fd: OwnedFd,
-    mappable: bool,
+    memory: Memory,
     maps: Mutex<Maps>,
+    told: Once,
+}
+
+/// What a pool's file is.
+#[derive(Debug)]
+enum Memory {
+    /// Every page of a mapping stays there.
+    Sealed,
+    /// A dma-buf.
+    Device(Exporter),
+    /// It may be cut short.
+    Other,
 }
 
 #[derive(Debug)]
@@ -54,6 +69,12 @@ pub(crate) enum GrowError {
     Over(#[from] OverLimit),
 }
 
+impl AsFd for Pool {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
 impl Pool {
     /// Takes a pool of `len` bytes.
     pub(crate) fn new(fd: OwnedFd, len: u64, account: &Arc<Account>) -> Result<Self, OverLimit> {
@@ -62,13 +83,56 @@ impl Pool {
         let sealed = || {
             rustix::fs::fcntl_get_seals(&fd).is_ok_and(|seals| seals.contains(SealFlags::SHRINK))
         };
-        let mappable = match kind {
-            Some(DMA_BUF_MAGIC) => true,
-            Some(TMPFS_MAGIC) => sealed(),
-            _ => false,
+        let memory = match kind {
+            Some(DMA_BUF_MAGIC) => Memory::Device(Exporter::of(&fd)),
+            Some(TMPFS_MAGIC) if sealed() => Memory::Sealed,
+            _ => Memory::Other,
         };
         let maps = Mutex::new(Maps { len, charge, read: None, write: None });
-        Ok(Self { fd, mappable, maps })
+        Ok(Self { fd, memory, maps, told: Once::new() })
+    }
+
+    /// Writes into the log why it cannot be read, once.
+    pub(super) fn tell_once(&self, error: &io::Error) {
+        self.told.call_once(|| {
+            let account = self.account();
+            let socket = account.socket_name();
+            tracing::warn!(socket, "a picture in memory of a device cannot be read: {error}");
+        });
+    }
+
+    /// Who made it, if it is a dma-buf.
+    pub(crate) const fn exporter(&self) -> Option<&Exporter> {
+        match &self.memory {
+            Memory::Device(exporter) => Some(exporter),
+            Memory::Sealed | Memory::Other => None,
+        }
+    }
+
+    /// Writes into the log that its device takes too long, once.
+    pub(crate) fn tell_late(&self, limit: Duration) {
+        self.told.call_once(|| {
+            let account = self.account();
+            let socket = account.socket_name();
+            tracing::warn!(
+                socket,
+                "a picture that its device has not finished after {limit:?} is shown as it is"
+            );
+        });
+    }
+
+    /// Whether it is a dma-buf that a device still writes.
+    pub(super) fn is_written(&self) -> bool {
+        self.exporter().is_some() && !device::is_ready(&self.fd)
+    }
+
+    /// Whether each page of a mapping is there for as long as the mapping.
+    pub(super) fn is_steady(&self) -> bool {
+        match &self.memory {
+            Memory::Sealed => true,
+            Memory::Device(exporter) => exporter.is_steady(),
+            Memory::Other => false,
+        }
     }
 
     /// Bytes that the client gave to the pool.
@@ -94,14 +158,14 @@ impl Pool {
         self.maps.lock().unwrap_or_else(PoisonError::into_inner).charge.account().clone()
     }
 
-    /// Whether it can be mapped.
-    pub(crate) const fn is_mappable(&self) -> bool {
-        self.mappable
+    /// Whether it can be written by address, and no device takes turns at it.
+    pub(crate) const fn is_plain(&self) -> bool {
+        matches!(self.memory, Memory::Sealed)
     }
 
     /// The mapping, or nothing for a pool that must be copied.
     pub(crate) fn mapping(&self, access: Access) -> io::Result<Option<Arc<Mapping>>> {
-        if !self.mappable {
+        if matches!(self.memory, Memory::Other) {
             return Ok(None);
         }
         let mut maps = self.maps.lock().unwrap_or_else(PoisonError::into_inner);
@@ -167,13 +231,20 @@ impl Pool {
     /// Writes a picture given as rows of `from_stride` bytes into `rect` of the client's buffer, as
     /// far as that is inside. Both have four bytes for each pixel. Returns the bytes written.
     pub(crate) fn copy_in(
-        &self,
+        self: &Arc<Self>,
         layout: &Layout,
         rect: Rect,
         from: &[u8],
         from_stride: usize,
     ) -> io::Result<u64> {
         let Some(inside) = rect.intersect(Rect::from_size(layout.size())) else { return Ok(0) };
+        let mut _turn = None;
+        if self.exporter().is_some() {
+            if !self.is_steady() {
+                return Err(io::Error::other("captures are not written to memory of this device"));
+            }
+            _turn = Turn::begin(self, Access::Write);
+        }
         let map = self.mapping(Access::Write)?;
         let (left, width) = (inside.x.unsigned_abs(), inside.size().width);
         let column = inside.x.abs_diff(rect.x);
@@ -216,8 +287,8 @@ mod tests {
 
     use super::*;
 
-    fn pool(fd: OwnedFd, len: u64) -> Pool {
-        Pool::new(fd, len, &Arc::new(Account::new(1 << 20, 1 << 20, None))).unwrap()
+    fn pool(fd: OwnedFd, len: u64) -> Arc<Pool> {
+        Arc::new(Pool::new(fd, len, &Arc::new(Account::new(1 << 20, 1 << 20, None))).unwrap())
     }
 
     fn memfd(len: u64, seals: SealFlags) -> OwnedFd {

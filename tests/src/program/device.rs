@@ -1,0 +1,194 @@
+//! Pictures in memory of devices (dma-bufs), where the kernel has some that needs no hardware: vgem's, or
+//! plain memory that `/dev/udmabuf` makes one of.
+//!
+//! What no library calls, a line of perl does on a descriptor that it inherits.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use drm::buffer::{Buffer as _, DrmFourcc, Handle};
+use drm::control::{Device as _, dumbbuffer::DumbBuffer};
+use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
+use wayland_client::protocol::wl_buffer::WlBuffer;
+use wayland_protocols::wp::linux_dmabuf::zv1::client::{
+    zwp_linux_buffer_params_v1::Flags, zwp_linux_dmabuf_v1::ZwpLinuxDmabufV1,
+};
+
+use super::{PoolMemory, Program};
+use crate::failure::{Failure, OrFail, Result};
+
+/// `UDMABUF_CREATE` of linux/udmabuf.h, on the memory that is standard input; tells the descriptor.
+const UDMABUF: &str = "open(my $u, '+<', '/dev/udmabuf') or die $!; my $a = pack('LLQQ', 0, 1, 0, LEN); \
+                       my $d = ioctl($u, 0x40187542, $a) or die $!; $| = 1; print 0 + $d, \"\\n\"; sleep";
+/// `DRM_IOCTL_VGEM_FENCE_ATTACH` of drm/vgem_drm.h, for writing; tells the fence.
+const ATTACH: &str = "my $a = pack('L4', WHICH, 1, 0, 0); ioctl(STDIN, 0xc0106441, $a) or die $!; \
+                      print unpack('x8L', $a), \"\\n\"";
+/// `DRM_IOCTL_VGEM_FENCE_SIGNAL`.
+const SIGNAL: &str = "my $a = pack('L2', WHICH, 0); ioctl(STDIN, 0x40086442, $a) or die $!";
+
+/// An open card.
+#[derive(Debug)]
+struct Card(File);
+
+impl AsFd for Card {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl drm::Device for Card {}
+impl drm::control::Device for Card {}
+
+#[derive(Debug)]
+enum Maker {
+    Card(Card, DumbBuffer),
+    /// The process that made it, and holds it too.
+    Plain(PoolMemory, Child),
+}
+
+/// A picture of four bytes a pixel in memory of a device.
+#[derive(Debug)]
+pub struct DeviceMemory {
+    maker: Maker,
+    fd: OwnedFd,
+    size: (u32, u32),
+    stride: u32,
+}
+
+impl DeviceMemory {
+    /// Memory of a card, or of `/dev/udmabuf`.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn new(device: &Path, size: (u32, u32)) -> Result<Self> {
+        if device.ends_with("udmabuf") { Self::plain(size) } else { Self::of_card(device, size) }
+    }
+
+    fn of_card(device: &Path, size: (u32, u32)) -> Result<Self> {
+        let card = OpenOptions::new().read(true).write(true).open(device);
+        let card = Card(card.or_fail("open the card")?);
+        let dumb =
+            card.create_dumb_buffer(size, DrmFourcc::Xrgb8888, 32).or_fail("make a picture")?;
+        let flags = drm::CLOEXEC | drm::RDWR;
+        let fd = card.buffer_to_prime_fd(dumb.handle(), flags).or_fail("export a picture")?;
+        Ok(Self { fd, size, stride: dumb.pitch(), maker: Maker::Card(card, dumb) })
+    }
+
+    fn plain(size: (u32, u32)) -> Result<Self> {
+        let stride = size.0 * 4;
+        let len = (u64::from(stride) * u64::from(size.1)).next_multiple_of(4096);
+        let memory = PoolMemory::new(len, true)?;
+        let own = memory.fd().try_clone_to_owned().or_fail("copy a descriptor")?;
+        let mut perl = Command::new("perl");
+        perl.args(["-e", &UDMABUF.replace("LEN", &len.to_string())]).stdin(own);
+        let mut perl = perl.stdout(Stdio::piped()).spawn().or_fail("start perl")?;
+        let mut told = String::new();
+        let out = perl.stdout.take().ok_or_else(|| Failure::new("perl says nothing"))?;
+        BufReader::new(out).read_line(&mut told).or_fail("hear perl")?;
+        let number = told.trim().parse().or_fail("make a dma-buf of plain memory")?;
+        let pidfd =
+            pidfd_open(Pid::from_child(&perl), PidfdFlags::empty()).or_fail("reach perl")?;
+        let fd =
+            pidfd_getfd(pidfd, number, PidfdGetfdFlags::empty()).or_fail("take the dma-buf")?;
+        Ok(Self { fd, size, stride, maker: Maker::Plain(memory, perl) })
+    }
+
+    /// Paints every pixel as a word.
+    ///
+    /// # Errors
+    /// When the memory cannot be written.
+    pub fn paint(&mut self, word: impl Fn(u32, u32) -> u32) -> Result<()> {
+        let stride = usize::try_from(self.stride).or_fail("count")?;
+        let (width, height) = self.size;
+        let mut rows = (0..height).map(|y| {
+            let mut row: Vec<u8> = (0..width).flat_map(|x| word(x, y).to_le_bytes()).collect();
+            row.resize(stride, 0);
+            row
+        });
+        match &mut self.maker {
+            Maker::Card(card, dumb) => {
+                let mut map = card.map_dumb_buffer(dumb).or_fail("map a picture")?;
+                map.as_mut().chunks_mut(stride).zip(&mut rows).for_each(|(to, row)| {
+                    to.copy_from_slice(&row);
+                });
+                Ok(())
+            }
+            Maker::Plain(memory, _) => memory.write(&rows.flatten().collect::<Vec<u8>>()),
+        }
+    }
+
+    /// The dma-buf.
+    #[must_use]
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    /// Bytes from a row to the next.
+    #[must_use]
+    pub const fn stride(&self) -> u32 {
+        self.stride
+    }
+
+    /// Has a device write the picture until the fence that this names is over, or ten seconds have gone.
+    ///
+    /// # Errors
+    /// When it is no memory of vgem.
+    pub fn begin_write(&self) -> Result<u32> {
+        let Maker::Card(card, dumb) = &self.maker else { return Err(Failure::new("no card")) };
+        let handle: Handle = dumb.handle();
+        let told = perl(card, &ATTACH.replace("WHICH", &u32::from(handle).to_string()))?;
+        told.trim().parse().or_fail("attach a fence")
+    }
+
+    /// The device has done.
+    ///
+    /// # Errors
+    /// When there is no such fence.
+    pub fn end_write(&self, fence: u32) -> Result<()> {
+        let Maker::Card(card, _) = &self.maker else { return Err(Failure::new("no card")) };
+        perl(card, &SIGNAL.replace("WHICH", &fence.to_string())).map(drop)
+    }
+}
+
+impl Drop for DeviceMemory {
+    fn drop(&mut self) {
+        if let Maker::Plain(_, perl) = &mut self.maker {
+            // It may have ended by itself.
+            let _ = perl.kill();
+            let _ = perl.wait();
+        }
+    }
+}
+
+/// Runs a line of perl that has the card as its standard input.
+fn perl(card: &Card, line: &str) -> Result<String> {
+    let card = card.0.try_clone().or_fail("copy a descriptor")?;
+    let output = Command::new("perl").args(["-e", line]).stdin(card).output();
+    let output = output.or_fail("start perl")?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        return Err(Failure::new(format!("perl: {said}")));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+impl Program {
+    /// A buffer in memory of a device.
+    ///
+    /// # Errors
+    /// When the service offers none.
+    pub fn device_buffer(&self, memory: &DeviceMemory) -> Result<WlBuffer> {
+        let dmabuf: ZwpLinuxDmabufV1 = self.bind_at(3)?;
+        let params = dmabuf.create_params(&self.handle, ());
+        params.add(memory.fd(), 0, 0, memory.stride, 0, 0);
+        let side = |side: u32| i32::try_from(side).or_fail("count");
+        let (width, height) = (side(memory.size.0)?, side(memory.size.1)?);
+        let format = DrmFourcc::Xrgb8888 as u32;
+        let buffer = params.create_immed(width, height, format, Flags::empty(), &self.handle, ());
+        params.destroy();
+        Ok(buffer)
+    }
+}
