@@ -40,6 +40,16 @@ pub(crate) struct Cli {
     #[arg(long)]
     pub(crate) fresh: bool,
 
+    /// Take screens and sockets over from the service that runs in the same folder of sockets, which then
+    /// ends; the screens go on showing its last picture meanwhile. Without one it is an ordinary start.
+    #[arg(long)]
+    pub(crate) take_over: bool,
+
+    /// Start in an initramfs, and outlive it: cards may come later, and the real root file system's service
+    /// goes on from there by --take-over.
+    #[arg(long)]
+    pub(crate) early: bool,
+
     /// Only check the configuration: prints what is wrong with it, each with file, line and remedy.
     #[arg(long)]
     pub(crate) check: bool,

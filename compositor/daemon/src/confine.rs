@@ -11,9 +11,11 @@ use porthole_program::sandbox::{Calls, Sandbox, warn_of_no_sandbox};
 
 use crate::cli::Cli;
 
+/// Where cards are.
+const CARDS: &str = "/dev/dri";
 /// GPUs, and what their drivers open.
 const DEVICES: [&str; 5] =
-    ["/dev/dri", "/dev/nvidiactl", "/dev/nvidia0", "/dev/nvidia-modeset", "/dev/null"];
+    [CARDS, "/dev/nvidiactl", "/dev/nvidia0", "/dev/nvidia-modeset", "/dev/null"];
 
 /// Gives up what is not needed, before any thread is started; whether programs can be started still. They inherit what their parent
 /// gave up, so that with some in the configuration nothing is given up.
@@ -52,6 +54,10 @@ pub(crate) fn confine(cli: &Cli, config: &Config, runtime: &Path, state: &Path) 
     }
     if config.seat.is_some() {
         sandbox = crate::machine::udev::needed().into_iter().fold(sandbox, Sandbox::write);
+    }
+    // Their folder is made with the first card.
+    if cli.early && !Path::new(CARDS).exists() {
+        sandbox = sandbox.write(Path::new("/dev"));
     }
     // Service managers and lookups of users are behind sockets, wherever those are.
     sandbox.connecting().read(Path::new("/")).write(runtime).write(state).enter();

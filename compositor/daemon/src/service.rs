@@ -2,7 +2,11 @@
 //!
 //! The order matters: the splash is on every port before the first socket exists.
 
-use std::{os::fd::OwnedFd, path::PathBuf, time::Duration};
+use std::{
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use porthole_core::model::{Device, PortId};
 use porthole_program::InheritError;
@@ -62,7 +66,8 @@ pub(crate) enum ServiceError {
 /// Runs the service until it is told to end.
 pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
     let ready_fd = cli.ready_fd.map(porthole_program::ready_fd).transpose()?;
-    let mut handed = HandedOver::take()?;
+    let runtime = runtime_dir(cli);
+    let mut handed = handed(cli, &runtime)?;
     let mut cards = Cards::new(handed.take_cards());
     // Before the sandbox changes the environment.
     let parents = Parents::of_session();
@@ -77,11 +82,10 @@ pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
     let mut pictures = Pictures::default();
     pictures.files = Files::load(&config).map_err(ApplyError::from)?;
     let images = pictures.files.sizes();
-    let runtime = runtime_dir(cli);
     let sockets = Sockets::new(&runtime, handed).map_err(ApplyError::from)?;
     let digest = Digest::of(&text, &images);
-    let state_dir = cli.state_dir.clone().unwrap_or_else(|| runtime.join(".state"));
-    let mut memory = Memory::open(state_dir.clone());
+    let state_dir = cli.state_dir.clone().unwrap_or_else(|| default_state_dir(&runtime));
+    let mut memory = Memory::open(state_dir.clone(), default_state_dir(&runtime));
     let start =
         memory.recall(&config, (digest, &mut pictures), cli.fresh).map_err(ApplyError::from)?;
     let Start { device, viewer_sizes } = start;
@@ -120,6 +124,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
         layers: Layers::default(),
         pictures,
         sockets,
+        successor: None,
         programs: Programs::new(starts_programs),
         statistics: Statistics::default(),
         released: Releases::new(wake),
@@ -128,6 +133,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
     };
     insert_sources(&event_loop, signals, drawn, released)?;
     state.watch_uevents(uevents);
+    state.offer_handover();
     let mut turn =
         Turn::new(display, event_loop.handle()).map_err(|e| ServiceError::Loop(e.into()))?;
 
@@ -140,10 +146,39 @@ pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
     open(&mut state, ready_fd)?;
 
     event_loop.run(None, &mut state, |state| turn.run(state))?;
+    end(state);
+    Ok(())
+}
+
+fn end(mut state: State) {
     tracing::info!("ending");
     let handle = state.handle.clone();
     state.programs.stop_all(&handle);
-    Ok(())
+    // Last of all: the next run then begins.
+    let successor = state.successor.take();
+    drop(state);
+    drop(successor);
+}
+
+/// What the service manager kept, and what the run before this one has.
+fn handed(cli: &Cli, runtime: &Path) -> Result<HandedOver, HandedError> {
+    let mut handed = HandedOver::take()?;
+    if cli.early && is_ended_with_initramfs() {
+        tracing::warn!(
+            "systemd ends this service together with the initramfs: its name must begin with '@' (ExecStart=@/usr/bin/porthole @porthole --early)"
+        );
+    }
+    if cli.take_over && handed.take_over(runtime)? {
+        tracing::info!("what the service before this one had is taken over");
+    }
+    Ok(handed)
+}
+
+/// Whether we are in an initramfs of systemd's, and it does not know that we are to outlive that.
+fn is_ended_with_initramfs() -> bool {
+    let named =
+        std::env::args_os().next().is_some_and(|name| name.as_encoded_bytes().starts_with(b"@"));
+    !named && Path::new("/etc/initrd-release").exists() && Path::new("/run/systemd/system").exists()
 }
 
 fn runtime_dir(cli: &Cli) -> PathBuf {
@@ -152,6 +187,10 @@ fn runtime_dir(cli: &Cli) -> PathBuf {
             .map_or_else(|| PathBuf::from("/run"), PathBuf::from)
             .join("porthole")
     })
+}
+
+fn default_state_dir(runtime: &Path) -> PathBuf {
+    runtime.join(".state")
 }
 
 /// Has the first frame of every port drawn, makes the seats meanwhile, and waits for the frames.

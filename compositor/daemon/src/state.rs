@@ -46,7 +46,7 @@ use crate::{
     remember::Memory,
     screens::Cards,
     seats::Seats,
-    sockets::{Sockets, socket_of},
+    sockets::{Sockets, Successor, socket_of},
     windows::Windows,
 };
 
@@ -80,6 +80,8 @@ pub(crate) struct State {
     /// Images and masks.
     pub(crate) pictures: Pictures,
     pub(crate) sockets: Sockets,
+    /// The next run of the service, which waits for the end of this one.
+    pub(crate) successor: Option<Successor>,
     pub(crate) programs: Programs,
     pub(crate) statistics: Statistics,
     /// Where buffers go that nobody reads any more.

@@ -106,6 +106,8 @@ mod stock_programs;
 #[cfg(test)]
 mod strict_viewer;
 #[cfg(test)]
+mod takeover;
+#[cfg(test)]
 mod trace;
 #[cfg(test)]
 mod trace_vga;

@@ -6,6 +6,7 @@ mod compositor;
 mod cursor_shape;
 pub(crate) mod devices;
 pub(crate) mod foreign_toplevel;
+mod handover;
 pub(crate) mod idle;
 mod input;
 pub(crate) mod machine;

@@ -85,6 +85,8 @@ pub(crate) struct Start {
 #[derive(Debug)]
 pub(crate) struct Memory {
     folder: Folder,
+    /// Where a run may have kept things that had no better place yet, as in the initial file system.
+    early: Folder,
     digest: Digest,
     changed: bool,
     writer: Option<Writer>,
@@ -92,8 +94,9 @@ pub(crate) struct Memory {
 
 impl Memory {
     /// Keeps things in this folder, which is made when it is first needed.
-    pub(crate) fn open(folder: PathBuf) -> Self {
-        Self { folder: Folder::new(folder), digest: Digest(0), changed: false, writer: None }
+    pub(crate) fn open(folder: PathBuf, early: PathBuf) -> Self {
+        let (folder, early) = (Folder::new(folder), Folder::new(early));
+        Self { folder, early, digest: Digest(0), changed: false, writer: None }
     }
 
     /// What to start with.
@@ -108,11 +111,12 @@ impl Memory {
     ) -> Result<Start, CommitError> {
         self.digest = digest;
         let images = &pictures.files.sizes();
-        let remembered = match self.folder.read() {
+        let folder = if self.folder.file().exists() { &self.folder } else { &self.early };
+        let remembered = match folder.read() {
             Ok(Some(remembered)) => remembered,
             Ok(None) => return configured(Device::new(), config, images),
             Err(why) => {
-                let path = self.folder.file();
+                let path = folder.file();
                 tracing::warn!(
                     "what was changed before this start is lost, all is as configured: {}: {why}",
                     path.display()
@@ -131,7 +135,7 @@ impl Memory {
                 device
             }
             Err(why) => {
-                let path = self.folder.file();
+                let path = folder.file();
                 tracing::warn!(
                     "what was changed before this start is lost, all is as configured: {}: {why}",
                     path.display()
@@ -141,7 +145,7 @@ impl Memory {
         };
         let viewer_sizes = kept(&remembered.sizes(&device), config);
         if remembered.configuration == format!("{:016x}", digest.0) && has_ports(&device, config) {
-            if pictures::read(&self.folder, &device, pictures) {
+            if pictures::read(folder, &device, pictures) {
                 tracing::info!("going on as before");
                 return Ok(Start { device, viewer_sizes });
             }

@@ -37,6 +37,11 @@ impl Cards {
         Self { handed, ..Self::default() }
     }
 
+    /// All that are open.
+    pub(crate) fn open(&self) -> &[Arc<Card>] {
+        &self.open
+    }
+
     /// Those that were opened since it was last asked.
     pub(crate) fn take_unwatched(&mut self) -> Vec<Arc<Card>> {
         let seen = std::mem::replace(&mut self.watched, self.open.len());

@@ -7,7 +7,7 @@ use porthole_core::{
 };
 use smithay::{
     backend::input::KeyState,
-    input::keyboard::{FilterResult, Keycode, XkbConfig},
+    input::keyboard::{FilterResult, Keycode, XkbConfig, xkb},
     reexports::wayland_server::{Resource, protocol::wl_surface::WlSurface},
     utils::SERIAL_COUNTER,
 };
@@ -21,6 +21,12 @@ fn xkb_config(keymap: &Keymap) -> XkbConfig<'_> {
         variant: keymap.variant.as_deref().unwrap_or(""),
         ..XkbConfig::default()
     }
+}
+
+/// Whether there are keyboard layouts at all, as in an initramfs there may not be. Without any of its
+/// folders xkbcommon makes no context, and whoever uses that without asking ends.
+pub(super) fn knows_layouts() -> bool {
+    !xkb::Context::new(xkb::CONTEXT_NO_FLAGS).get_raw_ptr().is_null()
 }
 
 /// Rate and delay in Wayland's numbers.
@@ -51,6 +57,10 @@ impl Seats {
         let Some(seat) = self.get_mut(id).filter(|s| s.seat.get_keyboard().is_none()) else {
             return;
         };
+        if !knows_layouts() {
+            let name = seat.seat.name();
+            return tracing::warn!("seat '{name}' has no keyboard: is xkb-data installed?");
+        }
         let config = xkb_config(&seat.keymap);
         if let Err(error) = seat.seat.add_keyboard(config, delay, rate) {
             let name = seat.seat.name();

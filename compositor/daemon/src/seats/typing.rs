@@ -16,7 +16,7 @@ use smithay::{
     utils::SERIAL_COUNTER,
 };
 
-use super::Seats;
+use super::{Seats, keyboard::knows_layouts};
 use crate::{
     clock,
     protocols::virtual_keyboard::{DeviceKeymap, Modifiers, Typed},
@@ -52,6 +52,9 @@ impl Seats {
 }
 
 fn text(keymap: &Keymap) -> Option<String> {
+    if !knows_layouts() {
+        return None;
+    }
     let context = xkb::Context::new(xkb::CONTEXT_NO_FLAGS);
     let (layout, variant) = (keymap.layout.as_str(), keymap.variant.as_deref().unwrap_or(""));
     let flags = xkb::KEYMAP_COMPILE_NO_FLAGS;

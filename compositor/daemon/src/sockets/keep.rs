@@ -21,7 +21,7 @@ use rustix::net::{
     sockopt::{socket_acceptconn, socket_type},
 };
 
-use super::place::UNFINISHED;
+use super::{handover, place::UNFINISHED};
 
 /// Why what the service manager handed over cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +35,10 @@ pub(crate) enum HandedError {
          unit needs ListenStream= with a path"
     )]
     Kind(String),
+    #[error(
+        "the service that runs in {0} does not hand over: {1}; end it, or leave --take-over out"
+    )]
+    Earlier(String, io::Error),
 }
 
 /// A listener that was there before the service.
@@ -44,6 +48,8 @@ pub(super) struct Handed {
     pub(super) listener: UnixListener,
     /// Where it listens.
     pub(super) path: PathBuf,
+    /// The service manager has it, and keeps it.
+    pub(super) is_kept: bool,
 }
 
 impl Handed {
@@ -69,23 +75,42 @@ pub(crate) struct HandedOver(Vec<Handed>, Vec<OwnedFd>);
 impl HandedOver {
     /// Takes what `LISTEN_FDS` announces. Call it before anything else is opened.
     pub(crate) fn take() -> Result<Self, HandedError> {
-        let (mut handed, mut cards) = (Vec::new(), Vec::new());
+        let mut handed = Self::default();
         for (number, name) in sd_notify::listen_fds_with_names().map_err(HandedError::Variables)? {
             let fd = inherit(number).map_err(|e| HandedError::Descriptor(name.clone(), e))?;
-            if name.starts_with(CARD) {
-                cards.push(fd);
-                continue;
-            }
-            let listens = socket_type(&fd) == Ok(SocketType::STREAM)
-                && socket_acceptconn(&fd).unwrap_or(false);
-            let listener = UnixListener::from(fd);
-            // Of another family it has no such address.
-            let address = listener.local_addr().ok().filter(|_| listens);
-            let path = address.as_ref().and_then(SocketAddr::as_pathname).map(Path::to_owned);
-            let Some(path) = path else { return Err(HandedError::Kind(name)) };
-            handed.push(Handed { name, listener, path });
+            handed.add(name, fd, true)?;
         }
-        Ok(Self(handed, cards))
+        Ok(handed)
+    }
+
+    /// Takes what the service that runs in this folder has, and waits for its end; whether one ran.
+    pub(crate) fn take_over(&mut self, dir: &Path) -> Result<bool, HandedError> {
+        let folder = dir.display().to_string();
+        let taken = handover::take_over(dir).map_err(|e| HandedError::Earlier(folder, e))?;
+        let ran = !taken.is_empty();
+        for (name, fd) in taken {
+            // The service manager may keep the same one.
+            if self.0.iter().all(|handed| handed.name != name) {
+                self.add(name, fd, false)?;
+            }
+        }
+        Ok(ran)
+    }
+
+    fn add(&mut self, name: String, fd: OwnedFd, is_kept: bool) -> Result<(), HandedError> {
+        if name.starts_with(CARD) {
+            self.1.push(fd);
+            return Ok(());
+        }
+        let listens =
+            socket_type(&fd) == Ok(SocketType::STREAM) && socket_acceptconn(&fd).unwrap_or(false);
+        let listener = UnixListener::from(fd);
+        // Of another family it has no such address.
+        let address = listener.local_addr().ok().filter(|_| listens);
+        let path = address.as_ref().and_then(SocketAddr::as_pathname).map(Path::to_owned);
+        let Some(path) = path else { return Err(HandedError::Kind(name)) };
+        self.0.push(Handed { name, listener, path, is_kept });
+        Ok(())
     }
 
     /// The graphics cards, once.
@@ -122,11 +147,15 @@ pub(super) fn forget(name: &str) {
     tell(&format!("FDSTOREREMOVE=1\nFDNAME={name}\n"), None);
 }
 
+/// What a graphics card is kept as.
+pub(super) fn card_name(path: &Path) -> String {
+    format!("{CARD}{}", path.file_name().unwrap_or_default().to_string_lossy())
+}
+
 /// Asks the service manager to keep a graphics card, so that its screens keep their pictures until the
 /// next start.
 pub(crate) fn store_card(path: &Path, card: impl AsFd) -> bool {
-    let file = path.file_name().unwrap_or_default().to_string_lossy();
-    tell(&format!("FDSTORE=1\nFDNAME={CARD}{file}\nFDPOLL=0\n"), Some(card.as_fd()))
+    tell(&format!("FDSTORE=1\nFDNAME={}\nFDPOLL=0\n", card_name(path)), Some(card.as_fd()))
 }
 
 fn tell(text: &str, descriptor: Option<BorrowedFd<'_>>) -> bool {

@@ -2,6 +2,7 @@
 
 mod access;
 mod client;
+mod handover;
 mod keep;
 mod place;
 mod sandbox;
@@ -9,7 +10,7 @@ mod sandbox;
 use std::{
     io,
     os::{
-        fd::OwnedFd,
+        fd::{AsFd, OwnedFd},
         unix::net::{UnixListener, UnixStream},
     },
     path::{Path, PathBuf},
@@ -33,10 +34,13 @@ use smithay::reexports::{
 
 use crate::{
     accounts::{Memory, SocketAccount},
+    screens::drm::Card,
     state::State,
 };
 use access::Access;
 pub(crate) use client::{ClientState, SocketInfo, SocketKind, socket_of};
+use handover::Offer;
+pub(crate) use handover::Successor;
 pub(crate) use keep::{HandedError, HandedOver, store_card};
 
 /// Why sockets cannot be had. Each says what to do.
@@ -62,6 +66,8 @@ struct Listening {
     path: PathBuf,
     origin: Origin,
     token: RegistrationToken,
+    /// The event loop has it as well.
+    listener: Arc<UnixListener>,
 }
 
 /// Who made a listener.
@@ -246,6 +252,27 @@ impl Sockets {
         self.listening.iter().any(|l| Arc::ptr_eq(&l.info, info))
     }
 
+    /// Waits for the next run of the service.
+    pub(crate) fn offer(&self) -> io::Result<Offer> {
+        Offer::make(&self.dir)
+    }
+
+    /// Gives the next run all listeners and these graphics cards. Their files stay from then on.
+    pub(crate) fn hand_over(
+        &mut self,
+        successor: &Successor,
+        cards: &[Arc<Card>],
+    ) -> io::Result<()> {
+        let listeners =
+            self.listening.iter().map(|l| (l.info.name.to_string(), l.listener.as_fd()));
+        let cards = cards.iter().map(|card| (keep::card_name(card.path()), card.as_fd()));
+        successor.give(&cards.chain(listeners).collect::<Vec<_>>())?;
+        for l in self.listening.iter_mut().filter(|l| l.origin == Origin::Own) {
+            l.origin = Origin::Kept;
+        }
+        Ok(())
+    }
+
     /// Takes a connection in; it is served from the next turn on.
     pub(crate) fn admit(&mut self, stream: UnixStream, data: ClientState) {
         self.arrivals.push((stream, data));
@@ -281,7 +308,8 @@ fn listen(
     let (listener, path, origin) = match there {
         Some(handed) if handed.is_own(&own) => {
             place::give(&own, &want.access).map_err(error)?;
-            (handed.listener, own.clone(), Origin::Kept)
+            let kept = handed.is_kept || keep::store(name, &handed.listener);
+            (handed.listener, own.clone(), if kept { Origin::Kept } else { Origin::Own })
         }
         Some(handed) => (handed.listener, handed.path, Origin::Unit),
         None => {
@@ -302,14 +330,15 @@ fn listen(
     let info = SocketInfo::new(&account, want.kind, want.access, want.rights.clone());
     let info = Arc::new(info);
     let of_clients = info.clone();
-    let source = Generic::new(listener, Interest::READ, Mode::Level);
+    let listener = Arc::new(listener);
+    let source = Generic::new(listener.clone(), Interest::READ, Mode::Level);
     let token = handle
         .insert_source(source, move |_, listener, state| {
             accept(listener, &of_clients, state);
             Ok(PostAction::Continue)
         })
         .map_err(|e| error(e.error.into()))?;
-    Ok(Listening { info, path, origin, token })
+    Ok(Listening { info, path, origin, token, listener })
 }
 
 /// Gives a socket that listens another owner and mode, where that is ours to do.

@@ -360,7 +360,8 @@ impl Output {
 
 impl Drop for Output {
     fn drop(&mut self) {
-        let front = self.visible.filter(|_| self.stays);
+        // One on its way is what the card will show.
+        let front = self.sent.or(self.visible).filter(|_| self.stays);
         for buffer in self.buffers.drain(..) {
             if Some(buffer.id) != front {
                 buffer.free(&self.card);
