@@ -27,6 +27,8 @@ pub struct Wish {
     pub kernel: &'static str,
     /// More options for QEMU, for the judge's as well.
     pub machine: Vec<String>,
+    /// Megabytes of memory.
+    pub memory: u32,
     /// Whether it has a keyboard and a tablet of `porthole-vga`.
     pub input: bool,
 }
@@ -41,6 +43,7 @@ impl Wish {
             reboots: false,
             kernel: "",
             machine: Vec::new(),
+            memory: 256,
             input: false,
         }
     }
@@ -70,8 +73,9 @@ fn machine(wish: &Wish, card: &str) -> Options {
     options.machine.reboots = wish.reboots;
     options.machine.kernel = wish.kernel.to_owned();
     // The firmware's ROM is the same: the image must be too.
-    let memory = "memory-backend-memfd,id=ram,size=256M,share=on";
-    options.machine.boot.extend(["-object", memory].map(str::to_owned));
+    options.machine.memory = wish.memory;
+    let memory = format!("memory-backend-memfd,id=ram,size={}M,share=on", wish.memory);
+    options.machine.boot.extend(["-object".to_owned(), memory]);
     options.machine.boot.extend(wish.machine.iter().cloned());
     options
 }

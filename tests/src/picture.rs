@@ -137,6 +137,14 @@ impl Picture {
         self.0.pixels().map(|pixel| pixel.0).collect::<HashSet<_>>().len()
     }
 
+    /// Whether it is nothing but one colour, as a screen that shows nothing.
+    #[must_use]
+    pub fn is_of_one_colour(&self) -> bool {
+        let mut pixels = self.0.pixels();
+        let first = pixels.next();
+        pixels.all(|pixel| Some(pixel) == first)
+    }
+
     /// Copies a rectangle inside the picture; source and destination may overlap.
     pub fn copy(&mut self, from: (u32, u32), to: (u32, u32), (width, height): (u32, u32)) {
         let before = self.clone();

@@ -38,6 +38,12 @@ pub enum Boot {
     Guest(Option<&'static str>),
     /// The test guest without a driver for its display.
     Vesa,
+    /// The same with a second kernel for when the first one has crashed.
+    Twice,
+    /// The program that is not Linux.
+    Program,
+    /// Whatever else the firmware starts as if it were a kernel.
+    Kernel(PathBuf),
 }
 
 /// How a machine is built.
@@ -123,13 +129,20 @@ pub fn image() -> Result<&'static Image> {
     once(&IMAGE, Image::prepare_plain)
 }
 
+fn image_twice() -> Result<&'static Image> {
+    static IMAGE: OnceLock<std::result::Result<Image, String>> = OnceLock::new();
+    once(&IMAGE, Image::prepare_twice)
+}
+
 fn disk(boot: &Boot) -> Result<Option<&'static PathBuf>> {
     static MODES: OnceLock<std::result::Result<PathBuf, String>> = OnceLock::new();
     static MENU: OnceLock<std::result::Result<PathBuf, String>> = OnceLock::new();
+    static PROGRAM: OnceLock<std::result::Result<PathBuf, String>> = OnceLock::new();
     match boot {
         Boot::Modes => once(&MODES, disks::modes).map(Some),
         Boot::Menu => once(&MENU, disks::menu).map(Some),
-        Boot::Firmware | Boot::Guest(_) | Boot::Vesa => Ok(None),
+        Boot::Program => once(&PROGRAM, disks::program).map(Some),
+        Boot::Firmware | Boot::Guest(_) | Boot::Vesa | Boot::Twice | Boot::Kernel(_) => Ok(None),
     }
 }
 
@@ -166,6 +179,9 @@ impl Machine {
         plain = match options.boot {
             Boot::Guest(draw) => plain.guest(image()?, draw),
             Boot::Vesa => plain.guest_on_vesa(crate::guest::image()?),
+            Boot::Twice => plain.guest_on_vesa(image_twice()?),
+            Boot::Kernel(ref file) => plain.kernel(file),
+            Boot::Program => Plain { line_first: true, ..plain },
             Boot::Firmware | Boot::Modes | Boot::Menu => plain,
         };
         let qemu = match options.release {
@@ -239,8 +255,16 @@ impl Machine {
     /// # Errors
     /// When it does not.
     pub fn draw(&mut self, letter: char) -> Result<()> {
+        self.ask(letter, &format!("DONE {letter}")).map(drop)
+    }
+
+    /// Sends a letter, and waits for an answer that begins so.
+    ///
+    /// # Errors
+    /// When it does not come.
+    pub fn ask(&mut self, letter: char, answer: &str) -> Result<String> {
         self.line.say(&letter.to_string())?;
-        self.line.wait_for(&format!("DONE {letter}")).map(drop)
+        self.line.wait_for(answer)
     }
 }
 

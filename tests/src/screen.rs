@@ -18,6 +18,8 @@ struct State {
     ended: Option<String>,
     /// All pictures that came since somebody asked for them.
     film: Option<Vec<Picture>>,
+    /// How many pictures came since somebody asked, and how many of them were of one colour.
+    tally: (u64, u64),
 }
 
 /// More pictures are not kept: those that are equal to the one before count once.
@@ -49,8 +51,16 @@ impl Screen {
         {
             film.push(picture.clone());
         }
+        state.tally.0 += 1;
+        state.tally.1 += u64::from(picture.is_of_one_colour());
         state.picture = Some(picture);
         state.updates += 1;
+    }
+
+    /// How many pictures have come since this was last asked, and how many of them were of one colour.
+    #[must_use]
+    pub fn take_tally(&self) -> (u64, u64) {
+        std::mem::take(&mut self.lock().tally)
     }
 
     /// Keeps all pictures that are put here from now on.

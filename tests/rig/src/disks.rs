@@ -44,6 +44,14 @@ pub fn modes() -> Result<PathBuf> {
     })
 }
 
+/// A disk with the program that is not Linux ([`crate::program`]).
+///
+/// # Errors
+/// When it cannot be written.
+pub fn program() -> Result<PathBuf> {
+    made("program", |_, disk| fs::write(disk, crate::program::disk()?).at("write", disk))
+}
+
 /// A disk from which the firmware starts GRUB, which shows a menu of three entries and waits.
 ///
 /// # Errors

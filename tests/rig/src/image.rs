@@ -28,6 +28,8 @@ const PLAIN_MODULES: &[&str] = &[
     "hid_generic",
     "evdev",
 ];
+/// The source of [`reserve`].
+const RESERVE: &str = include_str!("../boot/reserve.S");
 const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 
 /// A guest that is ready to boot.
@@ -61,20 +63,54 @@ impl Image {
         Image::with("initramfs-plain", PLAIN_MODULES)
     }
 
+    /// The same without a driver for its display, and with a second kernel that takes over when the first
+    /// one crashes. `/bin/reserve` puts it in place.
+    ///
+    /// # Errors
+    /// As [`Image::prepare`], and when the assembler or the linker fails.
+    pub fn prepare_twice() -> Result<Image> {
+        let kernel = kernel::of_this_release()?;
+        let wrapped = fs::read(&kernel.wrapped).at("read", &kernel.wrapped)?;
+        let second = Image::with("initramfs-second", &[])?;
+        let second = fs::read(&second.archive).at("read", &second.archive)?;
+        let mut archive = basic()?;
+        archive.file("bin/reserve", &reserve()?);
+        archive.file("second-kernel", &wrapped);
+        archive.file("second-archive", &second);
+        pack(archive, "initramfs-twice", kernel, MODULES)
+    }
+
     /// The same with other modules, as an archive of another name.
     ///
     /// # Errors
     /// As [`Image::prepare`].
     pub fn with(name: &str, modules: &[&str]) -> Result<Image> {
-        let kernel = kernel::of_this_release()?;
-        let init = build_init()?;
-        let mut archive = Archive::new();
-        for folder in ["bin", "dev", "proc", "sys", "tmp", "modules"] {
-            archive.folder(folder);
-        }
-        archive.file("init", &fs::read(&init).at("read", &init)?);
-        pack(archive, name, kernel, modules)
+        pack(basic()?, name, kernel::of_this_release()?, modules)
     }
+}
+
+/// What every guest has: its folders, and the first process.
+fn basic() -> Result<Archive> {
+    let init = build_init()?;
+    let mut archive = Archive::new();
+    for folder in ["bin", "dev", "proc", "sys", "tmp", "modules"] {
+        archive.folder(folder);
+    }
+    archive.file("init", &fs::read(&init).at("read", &init)?);
+    Ok(archive)
+}
+
+/// The program in `boot/reserve.S`, whose comments say what it does.
+fn reserve() -> Result<Vec<u8>> {
+    let folder = cache::target().join(format!("guest/reserve-{}.partial", std::process::id()));
+    fs::create_dir_all(&folder).at("make", &folder)?;
+    let [source, object, program] = ["S", "o", "elf"].map(|name| folder.join(name));
+    fs::write(&source, RESERVE).at("write", &source)?;
+    output(Command::new("as").arg("--64").arg(&source).arg("-o").arg(&object))?;
+    output(Command::new("ld").arg("-o").arg(&program).arg(&object))?;
+    let bytes = fs::read(&program).at("read", &program)?;
+    fs::remove_dir_all(&folder).at("remove", &folder)?;
+    Ok(bytes)
 }
 
 /// Adds busybox and modules to an archive, and writes it.

@@ -34,6 +34,8 @@ pub struct Plain {
     /// The file that gets the first serial port's output, and the socket where QEMU listens for the
     /// second one.
     pub serial: Option<(PathBuf, PathBuf)>,
+    /// Whether the two serial ports change places.
+    pub line_first: bool,
     /// Whether QEMU goes on after a reset; otherwise it ends.
     pub reboots: bool,
     /// More words for the guest kernel's command line.
@@ -55,6 +57,7 @@ impl Plain {
             devices: Vec::new(),
             qmp: Vec::new(),
             serial: None,
+            line_first: false,
             reboots: false,
             kernel: String::new(),
             boot: Vec::new(),
@@ -84,10 +87,19 @@ impl Plain {
     }
 
     /// Boots the test guest without a driver for its display: its console is on the firmware's
-    /// framebuffer, 800 by 600 pixels of 16 bits.
+    /// framebuffer, 800 by 600 pixels of 16 bits where the kernel is told no other mode.
     #[must_use]
     pub fn guest_on_vesa(mut self, image: &Image) -> Self {
-        self.start(&image.wrapped, &image.archive, format!("{KERNEL_LINE} vga=0x314"));
+        // QEMU takes the first mode that it is told.
+        let line = format!("{KERNEL_LINE} {} vga=0x314", self.kernel);
+        self.start(&image.wrapped, &image.archive, line);
+        self
+    }
+
+    /// Boots something that looks like a kernel.
+    #[must_use]
+    pub fn kernel(mut self, file: &Path) -> Self {
+        self.boot.extend(["-kernel".to_owned(), file.display().to_string()]);
         self
     }
 
@@ -144,8 +156,14 @@ impl Qemu {
         if let Some((log, control)) = &machine.serial {
             let chardev =
                 format!("socket,id=control,path={},server=on,wait=off", control.display());
-            command.arg("-serial").arg(format!("file:{}", log.display()));
-            command.args(["-chardev", &chardev, "-serial", "chardev:control"]);
+            let mut ports = [format!("file:{}", log.display()), "chardev:control".to_owned()];
+            if machine.line_first {
+                ports.reverse();
+            }
+            command.args(["-chardev", &chardev]);
+            for port in &ports {
+                command.args(["-serial", port]);
+            }
         }
         for socket in &machine.qmp {
             command.arg("-qmp").arg(format!("unix:{},server=on,wait=off", socket.display()));

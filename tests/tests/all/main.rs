@@ -122,7 +122,11 @@ mod vga_bios;
 #[cfg(test)]
 mod vga_firmware;
 #[cfg(test)]
+mod vga_foreign;
+#[cfg(test)]
 mod vga_guest;
+#[cfg(test)]
+mod vga_linux;
 #[cfg(test)]
 mod viewer_sizes;
 #[cfg(test)]

@@ -1,0 +1,76 @@
+//! Guests that are not Linux on `porthole-vga`: a program of our own that a BIOS boots from a disk, and iPXE.
+
+use porthole_guest::Pattern;
+use porthole_rig::program::{PICTURES, Picture as Known};
+use porthole_rig::{packages, roots};
+use porthole_tests::adapter::{Wish, judge};
+use porthole_tests::plain::Boot;
+use porthole_tests::{AdapterGuest, Capture, Picture, Result, Scene, Service};
+
+const SIZE: (u32, u32) = (1024, 768);
+/// QEMU's adapter that firmware drives by the same ROM.
+const JUDGE: &str = "bochs-display,xres=1024,yres=768,edid=on";
+
+fn start(wish: &Wish) -> Result<(Service, Capture, AdapterGuest)> {
+    let scene = Scene::new("main", SIZE.0, SIZE.1);
+    let service = Service::start(&[scene.layer("ivi", (0, 0, SIZE.0, SIZE.1), Pattern::Noise, 1)])?;
+    let capture = Capture::start(&service.socket("viewer")?, "main")?;
+    let guest = AdapterGuest::power_on(&service, "ivi", wish)?;
+    Ok((service, capture, guest))
+}
+
+/// With the ROM of the newest QEMU, which the judge has too.
+fn wish(boot: Boot) -> Result<Wish> {
+    let rom = roots::qemu(roots::NEWEST)?.join("usr/share/seabios/vgabios-bochs-display.bin");
+    Ok(Wish::new(boot).device(&["--size", "1024x768", "--rom", &rom.display().to_string()]))
+}
+
+#[test]
+#[ignore = "needs the newest QEMU"]
+fn a_program_that_is_not_linux_draws_through_the_bios() -> Result<()> {
+    let wish = wish(Boot::Program)?;
+    let (service, capture, mut guest) = start(&wish)?;
+    let mut judge = judge(service.folder(), &wish, JUDGE)?;
+    for machine in [&mut guest.machine, &mut judge] {
+        machine.line().wait_for("up")?;
+    }
+    for name in ['t', 'v', 'h'] {
+        for machine in [&mut guest.machine, &mut judge] {
+            machine.ask(name, &format!("drawn {name}"))?;
+        }
+        let known = PICTURES.iter().find(|known| known.name == name && is_whole(known));
+        guest.shows(&format!("vga-program-{name}"), &capture.screen, |seen| {
+            let is_it = known.is_none_or(|known| *seen == picture_of(known));
+            Ok(is_it && *seen == judge.screen()? && !seen.is_of_one_colour())
+        })?;
+    }
+    guest.end()
+}
+
+/// Whether a state of the program fills the screen: the BIOS shows smaller ones with lines of the screen's
+/// length, and the program knows nothing of that.
+fn is_whole(known: &Known) -> bool {
+    (known.width, known.height) == SIZE
+}
+
+fn picture_of(known: &Known) -> Picture {
+    let mut picture = Picture::new(known.width, known.height, [0; 3]);
+    for (x, y) in (0..known.height).flat_map(|y| (0..known.width).map(move |x| (x, y))) {
+        let [_, red, green, blue] = known.pixel(x, y).to_be_bytes();
+        picture.set(x, y, [red, green, blue]);
+    }
+    picture
+}
+
+#[test]
+#[ignore = "needs the newest QEMU and iPXE, which are downloaded"]
+fn ipxe_is_shown_as_on_qemus_adapter() -> Result<()> {
+    let kernel = packages::unpacked("ipxe")?.join("boot/ipxe.lkrn");
+    let wish = wish(Boot::Kernel(kernel))?;
+    let (service, capture, mut guest) = start(&wish)?;
+    let mut judge = judge(service.folder(), &wish, JUDGE)?;
+    // Without a network it gives up, and the BIOS says so in the eighteenth line.
+    let last = |seen: &Picture| (0..100).any(|x| seen.pixel(x, 279) != seen.pixel(900, 279));
+    guest.shows("vga-ipxe", &capture.screen, |seen| Ok(last(seen) && *seen == judge.screen()?))?;
+    guest.end()
+}
