@@ -31,6 +31,8 @@ pub struct Wish {
     pub memory: u32,
     /// Whether it has a keyboard and a tablet of `porthole-vga`.
     pub input: bool,
+    /// Whether `porthole-vga` types and points by QEMU's monitor.
+    pub monitor: bool,
 }
 
 impl Wish {
@@ -45,6 +47,7 @@ impl Wish {
             machine: Vec::new(),
             memory: 256,
             input: false,
+            monitor: false,
         }
     }
 
@@ -109,6 +112,13 @@ impl AdapterGuest {
                 format!("socket,id={part},path={}", socket.display()),
             ]);
             inputs.extend(["-device".to_owned(), format!("vhost-user-input-pci,chardev={part}")]);
+        }
+        if wish.monitor {
+            let socket = folder.join("typist.sock");
+            command.arg("--qmp").arg(&socket);
+            let path = socket.display();
+            inputs.extend(["-chardev".to_owned(), format!("socket,id=typist,path={path}")]);
+            inputs.extend(["-mon", "chardev=typist,mode=control"].map(str::to_owned));
         }
         let (device, _) = Process::start_ready("porthole-vga", &folder, &mut command)?;
         let card = json!({

@@ -5,9 +5,10 @@
 //! connect at all: a process that was forked while this one was new does it, to the one place that it
 //! was told then. It reads single bytes from this process and nothing from anybody else.
 
+use std::ffi::CStr;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -54,22 +55,9 @@ impl Connector {
     }
 
     fn with(allowed: Sandbox, serve: impl FnMut(u8) -> io::Result<OwnedFd>) -> io::Result<Self> {
-        let (ours, theirs) =
-            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
-        // SAFETY: This process has one thread (see above), so that the copy may go on as if it were
-        // this process; it leaves through `end` and never returns into its caller.
-        match unsafe { fork() }.map_err(io::Error::from)? {
-            ForkResult::Parent { .. } => {
-                Ok(Self { socket: Mutex::new(ours), gone: AtomicBool::new(false) })
-            }
-            ForkResult::Child => {
-                let _ = rustix::thread::set_name(c"connector");
-                close_all_but(&theirs);
-                allowed.descriptors(64).apply();
-                answer(&theirs, serve);
-                end()
-            }
-        }
+        let work = move |socket: &OwnedFd| answer(socket, serve);
+        let socket = beside(c"connector", allowed.descriptors(64), &[], work)?;
+        Ok(Self { socket: Mutex::new(socket), gone: AtomicBool::new(false) })
     }
 
     /// Asks for a descriptor.
@@ -112,6 +100,37 @@ impl Connector {
     }
 }
 
+/// Starts a process beside this one that may do no more than it is allowed, and returns the other end of
+/// its socket, on which messages stay whole. All descriptors but standard error and those that are kept
+/// are closed in it. It does its work, which ends when the socket does, and ends.
+///
+/// Call it while this process has one thread: of others the copy would have the locks only.
+///
+/// # Errors
+/// When the system has no process or descriptor left.
+pub fn beside(
+    name: &CStr,
+    allowed: Sandbox,
+    kept: &[BorrowedFd<'_>],
+    work: impl FnOnce(&OwnedFd),
+) -> io::Result<OwnedFd> {
+    let (ours, theirs) =
+        socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+    // SAFETY: This process has one thread (see above), so that the copy may go on as if it were
+    // this process; it leaves through `end` and never returns into its caller.
+    match unsafe { fork() }.map_err(io::Error::from)? {
+        ForkResult::Parent { .. } => Ok(ours),
+        ForkResult::Child => {
+            let _ = rustix::thread::set_name(name);
+            let kept = kept.iter().map(AsRawFd::as_raw_fd).chain([2, theirs.as_raw_fd()]);
+            close_all_but(kept.collect());
+            allowed.apply();
+            work(&theirs);
+            end()
+        }
+    }
+}
+
 /// Answers until the other side is gone.
 fn answer(socket: &OwnedFd, mut serve: impl FnMut(u8) -> io::Result<OwnedFd>) {
     let mut request = [0];
@@ -139,11 +158,14 @@ fn answer(socket: &OwnedFd, mut serve: impl FnMut(u8) -> io::Result<OwnedFd>) {
 
 /// What was inherited belongs to the other process: a socket that stays open here would not be seen to
 /// close.
-fn close_all_but(kept: &OwnedFd) {
-    let kept = kept.as_raw_fd();
-    close_range(0, 1);
-    close_range(3, kept - 1);
-    close_range(kept + 1, RawFd::MAX);
+fn close_all_but(mut kept: Vec<RawFd>) {
+    kept.sort_unstable();
+    let mut next = 0;
+    for fd in kept {
+        close_range(next, fd - 1);
+        next = fd + 1;
+    }
+    close_range(next, RawFd::MAX);
 }
 
 fn close_range(first: RawFd, last: RawFd) {

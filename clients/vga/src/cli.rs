@@ -48,6 +48,12 @@ pub struct Cli {
     #[arg(long, value_name = "MIB", default_value_t = 16, value_parser = vram)]
     pub vram: u32,
 
+    /// Where QEMU's monitor (QMP) is heard, to type and point by it where no driver of the guest reads the
+    /// devices above: in firmware, in boot loaders, in guests without such drivers. Give QEMU
+    /// -chardev socket,id=mon,path=PATH -mon chardev=mon,mode=control
+    #[arg(long, value_name = "PATH|fd:N")]
+    pub qmp: Option<Address>,
+
     /// What the guest has beside.
     #[command(flatten)]
     pub devices: Devices,
@@ -107,7 +113,9 @@ impl Cli {
 
     /// The sockets by the names of the ready line, the adapter's first.
     pub(crate) fn sockets(&self) -> Vec<(&'static str, &Address)> {
-        self.devices.sockets(("vga", self.address()))
+        let mut sockets = self.devices.sockets(("vga", self.address()));
+        sockets.extend(self.qmp.as_ref().map(|address| ("qmp", address)));
+        sockets
     }
 }
 

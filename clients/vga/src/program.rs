@@ -11,6 +11,7 @@ use porthole_client::program::{Events, Program, watch};
 use porthole_client::resizes::Resizes;
 use porthole_device::confine::confine;
 use porthole_device::{Inputs, OpenError, Presenter, input_of, ready, trace};
+use porthole_input_device::Kind;
 use porthole_pixel::Size;
 use porthole_program::InheritError;
 use porthole_vfio_device::{Endpoint, EndpointError, Fault, Server, Turn};
@@ -21,9 +22,11 @@ use crate::cli::{Cli, Task};
 use crate::config::ids;
 use crate::engine::Engine;
 use crate::function::Adapter;
+use crate::hands::Hands;
 use crate::monitor::{Look, Monitor};
 use crate::replay;
 use crate::rom::{Rom, RomError};
+use crate::typist;
 use crate::vram::Video;
 use crate::worker::{Shared, Worker};
 
@@ -33,6 +36,9 @@ pub enum Failure {
     /// A socket cannot be opened.
     #[error("cannot wait for QEMU")]
     Endpoint(#[source] EndpointError),
+    /// The socket for QEMU's monitor cannot be opened.
+    #[error("--qmp")]
+    Monitor(#[source] EndpointError),
     /// An input device's socket cannot be opened.
     #[error(transparent)]
     Input(#[from] OpenError),
@@ -68,6 +74,7 @@ struct State {
     adapter: Adapter,
     shared: Arc<Shared>,
     inputs: Inputs,
+    hands: Option<Hands>,
     resizes: Resizes,
     /// Somebody sees the first display.
     visible: bool,
@@ -138,6 +145,9 @@ impl State {
         };
         let endpoint = Endpoint::open(address).map_err(Failure::Endpoint)?;
         let server = Server::new(endpoint, description).map_err(system("epoll"))?;
+        let typist = cli.qmp.as_ref().map(Endpoint::open).transpose().map_err(Failure::Monitor)?;
+        let typist =
+            typist.map(typist::start).transpose().map_err(system("starting the typist"))?;
         let inputs = Inputs::open(&cli.guest, cli.devices.inputs())?;
         let devices = devices.into_iter().chain(inputs.infos(&cli.guest)).collect();
         let trace = cli.recording.open("porthole-vga", &cli.guest, devices);
@@ -146,6 +156,7 @@ impl State {
             adapter,
             shared,
             inputs,
+            hands: typist.map(Hands::new),
             resizes: Resizes::new(usize::from(cli.devices.scanouts)),
             visible: false,
             was_vga: true,
@@ -204,8 +215,7 @@ impl State {
     fn input_turn(&mut self, index: usize) -> PostAction {
         match self.inputs.turn(index) {
             Ok(true) => {
-                let (lamps, relative) = (self.inputs.lamps(), self.inputs.uses_mouse());
-                self.shared.engine().set_inputs(lamps, relative);
+                self.tell_of_inputs();
                 PostAction::Continue
             }
             Ok(false) => PostAction::Remove,
@@ -214,6 +224,26 @@ impl State {
                 PostAction::Remove
             }
         }
+    }
+
+    /// The process that types has news, or is gone.
+    fn hands_turn(&mut self) -> PostAction {
+        if self.hands.as_mut().is_some_and(Hands::hear) {
+            self.tell_of_inputs();
+            return PostAction::Continue;
+        }
+        tracing::error!(
+            "the process that types is gone: the guest has the devices of this one only"
+        );
+        self.hands = None;
+        PostAction::Remove
+    }
+
+    fn tell_of_inputs(&self) {
+        let points = self.inputs.is_listening(Kind::Tablet);
+        let moves = self.hands.as_ref().is_some_and(Hands::is_relative) && !points;
+        let relative = self.inputs.uses_mouse() || moves;
+        self.shared.engine().set_inputs(self.inputs.lamps(), relative);
     }
 
     fn look(&mut self, now: Instant) {
@@ -280,6 +310,9 @@ impl Program for State {
                 let input = input_of(&told, &self.shared.engine().desk);
                 if let Some(input) = input {
                     self.inputs.input(input);
+                    if let Some(hands) = &mut self.hands {
+                        hands.input(input, &self.inputs);
+                    }
                 }
                 // Who types wants to see it.
                 self.adapter.monitor.poke();
@@ -295,6 +328,9 @@ impl Program for State {
 
     fn unseen(&mut self) {
         self.inputs.release_all();
+        if let Some(hands) = &mut self.hands {
+            hands.release_all();
+        }
     }
 
     fn statistics(&mut self) -> Option<serde_json::Value> {
@@ -339,6 +375,10 @@ fn watch_devices(handle: &LoopHandle<'static, State>, state: &State) -> Result<(
     for index in state.inputs.present() {
         let fd = state.inputs.fd(index).map_err(failed)?;
         watch(handle, fd, Interest::READ, move |state: &mut State| state.input_turn(index))?;
+    }
+    if let Some(hands) = &state.hands {
+        let fd = hands.fd().try_clone().map_err(failed)?;
+        watch(handle, fd, Interest::READ, State::hands_turn)?;
     }
     Ok(())
 }

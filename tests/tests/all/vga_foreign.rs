@@ -5,7 +5,7 @@ use porthole_rig::program::{PICTURES, Picture as Known};
 use porthole_rig::{packages, roots};
 use porthole_tests::adapter::{Wish, judge};
 use porthole_tests::plain::Boot;
-use porthole_tests::{AdapterGuest, Capture, Picture, Result, Scene, Service};
+use porthole_tests::{AdapterGuest, Capture, Picture, Result, Scene, Service, Viewer};
 
 const SIZE: (u32, u32) = (1024, 768);
 /// QEMU's adapter that firmware drives by the same ROM.
@@ -60,6 +60,25 @@ fn picture_of(known: &Known) -> Picture {
         picture.set(x, y, [red, green, blue]);
     }
     picture
+}
+
+/// It has no driver for any device of ours: what is typed goes by QEMU's monitor to the machine's own
+/// keyboard.
+#[test]
+#[ignore = "needs the newest QEMU"]
+fn who_has_no_driver_is_typed_at_by_the_monitor() -> Result<()> {
+    let wish = Wish { monitor: true, input: true, ..wish(Boot::Program)? };
+    let (service, _capture, mut guest) = start(&wish)?;
+    let server = service.vnc("main")?;
+    let viewer = Viewer::connect(&server.address)?;
+    guest.machine.line().wait_for("up")?;
+    for (keysym, told) in [('a', "key 1e61"), ('7', "key 0837")] {
+        guest.machine.line().say("k")?;
+        viewer.key(u32::from(keysym), true)?;
+        viewer.key(u32::from(keysym), false)?;
+        guest.machine.line().wait_for(told)?;
+    }
+    guest.end()
 }
 
 #[test]

@@ -5,8 +5,8 @@ use porthole_guest::commands::Command as Order;
 use porthole_tests::adapter::Wish;
 use porthole_tests::plain::Boot;
 use porthole_tests::service::configuration;
-use porthole_tests::wait::{GUEST, SHORT};
-use porthole_tests::{AdapterGuest, Capture, Picture, Result, Scene, Service};
+use porthole_tests::wait::{GUEST, SHORT, wait_until};
+use porthole_tests::{AdapterGuest, Capture, Picture, Result, Scene, Service, Viewer};
 
 fn scene(width: u32, height: u32, pattern: Pattern, seed: u32) -> Scene {
     Scene::new("main", 1280, 720).layer("ivi", (0, 0, width, height), pattern, seed)
@@ -111,6 +111,59 @@ fn a_guest_follows_its_layer_and_comes_back_after_a_reboot() -> Result<()> {
     let last = scene(640, 480, Pattern::Noise, 5);
     capture.expect("vga-second-boot", &last.picture(), GUEST)?;
     guest.end()
+}
+
+/// Drivers of the guest's own PS/2 mouse and USB tablet hear what goes by QEMU's monitor.
+#[test]
+#[ignore = "needs the newest QEMU"]
+fn a_guests_own_devices_are_moved_by_the_monitor() -> Result<()> {
+    const EV_ABS: u16 = 3;
+    const EV_KEY: u16 = 1;
+    const BTN_LEFT: u16 = 272;
+    for (devices, absolute) in
+        [(&[][..], false), (&["-device", "qemu-xhci", "-device", "usb-tablet"], true)]
+    {
+        let machine = devices.iter().map(|word| (*word).to_owned()).collect();
+        let wish = Wish { monitor: true, machine, ..Wish::new(Boot::Guest(Some("0:noise:1"))) };
+        let (service, capture, mut guest) = start(&wish)?;
+        let server = service.vnc("main")?;
+        let viewer = Viewer::connect(&server.address)?;
+        capture.expect("vga-pointed-at", &is_pattern(Pattern::Noise, 1), GUEST)?;
+        let name = if absolute {
+            "INPUT QEMU_QEMU_USB_Tablet"
+        } else {
+            "INPUT ImExPS/2_Generic_Explorer_Mouse"
+        };
+        guest.machine.line().wait_for(name)?;
+        // Which of its devices a guest uses is asked while somebody points, once in a second.
+        let wanted = if absolute { " 3 0 " } else { " 2 0 " };
+        let mut x: u16 = 100;
+        wait_until("the pointer", GUEST, || {
+            x += 8;
+            viewer.pointer(x, 360, 0)?;
+            guest.machine.order(&Order::Shell("true".to_owned()))?;
+            Ok(guest
+                .machine
+                .line()
+                .events()
+                .iter()
+                .any(|event| event.contains(wanted))
+                .then_some(()))
+        })?;
+        let line = guest.machine.line();
+        line.forget_events();
+        // A PS/2 mouse that goes far has much to say, and forgets what is pressed meanwhile.
+        viewer.pointer(x + 8, 360, 0)?;
+        if absolute {
+            line.wait_event_near(EV_ABS, 0, i32::from(x + 8) * 0x7fff / 1280, 40)?;
+        }
+        viewer.pointer(x + 8, 360, 1)?;
+        line.wait_event(EV_KEY, BTN_LEFT, 1)?;
+        viewer.pointer(x + 8, 360, 0)?;
+        line.wait_event(EV_KEY, BTN_LEFT, 0)?;
+        guest.end()?;
+    }
+    Ok(())
 }
 
 /// A guest whose driver is silent and that writes to the VGA's memory has crashed and tells of it.
