@@ -12,12 +12,15 @@ use porthole_input_device::{Event as Word, Input};
 use porthole_pixel::Rect;
 use porthole_trace::{DeviceInfo, Event, Input as Done, Limits, Start, Tap, Tracer};
 use porthole_virtio_device::{Chain, GuestRam};
+use rustix::fs::OFlags;
 use serde_json::json;
 
 /// The file of a trace and what it begins with.
 #[derive(Debug)]
 pub struct Opened {
     file: File,
+    /// The same file past the system's cache.
+    direct: Option<File>,
     start: Start,
     limits: Limits,
 }
@@ -35,6 +38,9 @@ pub fn open(
     devices: Vec<DeviceInfo>,
 ) -> io::Result<Opened> {
     let file = create(path)?;
+    let flags = i32::try_from(OFlags::DIRECT.bits()).unwrap_or(0);
+    // Not every file system has it.
+    let direct = OpenOptions::new().write(true).custom_flags(flags).open(path).ok();
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let start = Start {
         program: program.to_owned(),
@@ -45,7 +51,7 @@ pub fn open(
     };
     let limits = Limits { file: u64::from(limit_mib) << 20, ..Limits::default() };
     tracing::info!(path = %path.display(), "everything that the guest does and shows is recorded");
-    Ok(Opened { file, start, limits })
+    Ok(Opened { file, direct, start, limits })
 }
 
 /// Begins the trace, with a thread that writes it.
@@ -53,8 +59,8 @@ pub fn open(
 /// # Errors
 /// When the system has no thread left.
 pub fn start(opened: Opened) -> io::Result<Tracer> {
-    let Opened { file, start, limits } = opened;
-    Tracer::start(file, &start, limits)
+    let Opened { file, direct, start, limits } = opened;
+    Tracer::start_on_disk(file, direct, &start, limits)
 }
 
 /// A new file that only this user reads: it holds the guest's pictures and what is typed.

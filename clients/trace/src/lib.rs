@@ -12,6 +12,7 @@
 //! [`Event::Access`], those with queues [`Event::Request`] and [`Event::Answer`].
 #![forbid(unsafe_code)]
 
+mod disk;
 mod event;
 mod format;
 mod reader;

@@ -201,15 +201,16 @@ fn a_slow_disk_loses_records_and_says_how_many() {
 #[test]
 fn a_trace_ends_at_its_limit() {
     let sink = Sink::default();
-    let limits = Limits { file: 8192, ..Limits::default() };
+    let most = 1 << 20;
+    let limits = Limits { file: most, ..Limits::default() };
     let tracer = Tracer::start_with(sink.clone(), &start(), limits).unwrap();
-    for _ in 0..100 {
-        tracer.tap(0).record(|| Event::ConfigRead { offset: 0, bytes: &[7; 1000] });
+    for _ in 0..1000 {
+        tracer.tap(0).record(|| Event::ConfigRead { offset: 0, bytes: &[7; 4000] });
         tracer.flush();
     }
     drop(tracer);
     let bytes = sink.0.lock().unwrap();
-    assert!(bytes.len() <= 8192);
+    assert!(bytes.len() as u64 <= most);
     let (_, mut reader) = Reader::open(&bytes[..]).unwrap();
     let (mut count, mut limit) = (0, None);
     while let Some((_, _, event)) = reader.next().unwrap() {
@@ -218,8 +219,9 @@ fn a_trace_ends_at_its_limit() {
             _ => count += 1,
         }
     }
-    assert_eq!(limit, Some(8192));
-    assert!((6..8).contains(&count), "{count}");
+    assert_eq!(limit, Some(most));
+    // What was on its way at once is left out as a whole.
+    assert!((150..263).contains(&count), "{count}");
 }
 
 #[test]

@@ -1,12 +1,15 @@
 //! The thread that writes.
 
-use std::io::Write;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
 
+use crate::disk::Sink;
 use crate::event::Event;
 use crate::format::{Record, append, begin_chunk, finish_chunk};
+use crate::tracer::Pool;
 
 /// Room that the last chunk takes, which says that the limit was reached.
 const LAST: u64 = 64;
@@ -20,49 +23,105 @@ pub(crate) struct Shared {
     pub(crate) full: AtomicBool,
 }
 
+/// How long records wait until they are written, so that those of many turns are written at once.
+const SOON: Duration = Duration::from_millis(20);
+
+/// Bytes in front of the disk with which it is too slow.
+const BEHIND: usize = 16 << 20;
+
+/// What the writer is told.
+#[derive(Debug)]
+pub(crate) enum Job {
+    /// To write this.
+    Chunk(Vec<u8>),
+    /// That there is something to be written soon.
+    Soon,
+}
+
 /// Writes chunks until there are no more, or no more may be written.
 pub(crate) struct Writer<W> {
     pub(crate) file: W,
-    pub(crate) chunks: Receiver<Vec<u8>>,
+    pub(crate) jobs: Receiver<Job>,
     /// Buffers go back this way.
     pub(crate) spent: Sender<Vec<u8>>,
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) pool: Arc<Pool>,
     /// Bytes that the file has.
     pub(crate) written: u64,
     pub(crate) limit: u64,
 }
 
-impl<W: Write> Writer<W> {
+impl<W: Sink> Writer<W> {
     pub(crate) fn run(mut self) {
-        while let Ok(mut chunk) = self.chunks.recv() {
-            let length = chunk.len();
-            // Its checksum is made here, where no guest waits for it.
-            if !self.shared.full.load(Ordering::Relaxed) && finish_chunk(&mut chunk) {
-                self.write(&chunk);
+        let mut due: Option<Instant> = None;
+        loop {
+            let job = match due {
+                None => self.jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(due) => self.jobs.recv_timeout(due.saturating_duration_since(Instant::now())),
+            };
+            match job {
+                Ok(Job::Chunk(chunk)) => self.take(chunk),
+                Ok(Job::Soon) => due = Some(Instant::now() + SOON),
+                // It comes back behind what was handed over before.
+                Err(RecvTimeoutError::Timeout) => {
+                    self.pool.hand_over();
+                    due = self.take_all();
+                    self.settle();
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
             }
-            self.shared.queued.fetch_sub(length, Ordering::Relaxed);
-            // The device's end may be gone; then nobody needs the buffer.
-            let _ = self.spent.send(chunk);
         }
-        if let Err(error) = self.file.flush() {
-            tracing::warn!(%error, "the end of the trace cannot be written");
+        self.settle();
+    }
+
+    /// Writes what is there to be written; tells when there will be more.
+    fn take_all(&mut self) -> Option<Instant> {
+        let mut due = None;
+        while let Ok(job) = self.jobs.try_recv() {
+            match job {
+                Job::Chunk(chunk) => self.take(chunk),
+                Job::Soon => due = Some(Instant::now() + SOON),
+            }
         }
+        due
+    }
+
+    fn settle(&mut self) {
+        if !self.pool.shared().full.load(Ordering::Relaxed)
+            && let Err(error) = self.file.settle()
+        {
+            self.fail(&error);
+        }
+    }
+
+    fn fail(&self, error: &io::Error) {
+        tracing::warn!(%error, bytes = self.written, "the trace cannot be written and ends here");
+        self.pool.shared().full.store(true, Ordering::Relaxed);
+    }
+
+    fn take(&mut self, mut chunk: Vec<u8>) {
+        let length = chunk.len();
+        // Its checksum is made here, where no guest waits for it.
+        if !self.pool.shared().full.load(Ordering::Relaxed) && finish_chunk(&mut chunk) {
+            self.write(&chunk);
+        }
+        self.pool.shared().queued.fetch_sub(length, Ordering::Relaxed);
+        // The device's end may be gone; then nobody needs the buffer.
+        let _ = self.spent.send(chunk);
     }
 
     fn write(&mut self, chunk: &[u8]) {
         let after = self.written.saturating_add(chunk.len() as u64);
         if after.saturating_add(LAST) > self.limit {
             tracing::warn!(bytes = self.written, "the trace has reached its limit and ends here");
-            self.shared.full.store(true, Ordering::Relaxed);
+            self.pool.shared().full.store(true, Ordering::Relaxed);
             self.say_limit();
             return;
         }
-        match self.file.write_all(chunk) {
+        // A disk that is slower than the guest is helped by the system's cache.
+        let hurry = self.pool.shared().queued.load(Ordering::Relaxed) > BEHIND;
+        match self.file.put(chunk, hurry) {
             Ok(()) => self.written = after,
-            Err(error) => {
-                tracing::warn!(%error, bytes = self.written, "the trace cannot be written and ends here");
-                self.shared.full.store(true, Ordering::Relaxed);
-            }
+            Err(error) => self.fail(&error),
         }
     }
 
@@ -73,7 +132,7 @@ impl<W: Write> Writer<W> {
         append(&Record { after_us: 0, device: 0, event }, &mut chunk);
         if finish_chunk(&mut chunk) {
             // The disk may be full; what was written before counts.
-            let _ = self.file.write_all(&chunk);
+            let _ = self.file.put(&chunk, true).and_then(|()| self.file.settle());
         }
     }
 }
