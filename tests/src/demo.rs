@@ -44,14 +44,19 @@ fn scene() -> Scene {
 }
 
 impl Demo {
-    /// Starts everything; `say` is told each step.
+    /// Starts everything; `say` is told each step. With `window` the port is in a window of this session.
     ///
     /// # Errors
     /// When a part does not come up.
-    pub fn start(listen: &str, say: impl Fn(&str)) -> Result<Demo> {
+    pub fn start(listen: &str, window: bool, say: impl Fn(&str)) -> Result<Demo> {
         // Made before the clock starts: it is part of the set-up.
         image()?;
-        let (start, scene) = (Instant::now(), scene());
+        let (start, mut scene) = (Instant::now(), scene());
+        if window {
+            // The guests do not follow another size.
+            "kind = \"window\"\ntitle = \"Porthole\"\nresize = \"config\"\n"
+                .clone_into(&mut scene.keys);
+        }
         say("starting the display service");
         let service = Service::start(std::slice::from_ref(&scene))?;
         // The splash is on every port before the first socket exists, so at the latest now.

@@ -26,6 +26,8 @@ pub struct Scene {
     pub size: (u32, u32),
     /// The colour where no layer is.
     pub background: [u8; 3],
+    /// More keys of the port.
+    pub keys: String,
     /// From bottom to top.
     pub layers: Vec<Layer>,
 }
@@ -35,7 +37,8 @@ impl Scene {
     #[must_use]
     pub fn new(port: &str, width: u32, height: u32) -> Self {
         let background = [0x10, 0x14, 0x18];
-        Scene { port: port.to_owned(), size: (width, height), background, layers: Vec::new() }
+        let (keys, layers) = (String::new(), Vec::new());
+        Scene { port: port.to_owned(), size: (width, height), background, keys, layers }
     }
 
     /// Adds a layer on top.
@@ -69,8 +72,8 @@ impl Scene {
         let (width, height) = self.size;
         let mut text = format!(
             "[[port]]\nname = \"{}\"\nsize = [{width}, {height}]\n\
-             background = \"#{red:02x}{green:02x}{blue:02x}\"\n\n",
-            self.port
+             background = \"#{red:02x}{green:02x}{blue:02x}\"\n{}\n",
+            self.port, self.keys
         );
         for (order, layer) in (1..).zip(&self.layers) {
             let (x, y, width, height) = layer.rect;

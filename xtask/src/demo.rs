@@ -17,6 +17,9 @@ pub(crate) struct Options {
     /// this folder, and end
     #[arg(long, value_name = "DIR")]
     once: Option<PathBuf>,
+    /// Show it in a window of this Wayland session too
+    #[arg(long, conflicts_with_all = ["once", "disk", "cdrom", "kernel"])]
+    window: bool,
     /// Where VNC viewers connect
     #[arg(long, default_value = "127.0.0.1:5900")]
     listen: String,
@@ -33,7 +36,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         Some(folder) => once(folder),
         None => {
             prepare()?;
-            visible(program().args(["--listen", &options.listen]))
+            let window = options.window.then_some("--window");
+            visible(program().args(["--listen", &options.listen]).args(window))
         }
     }
 }

@@ -31,7 +31,7 @@ pub(crate) enum Task {
     /// Run a program of this machine in a guest with a graphics card; `shot NAME` in it takes a picture
     /// of its screen
     Kms {
-        /// The card: virtio or bochs
+        /// The card: virtio, bochs or cirrus
         #[arg(long, default_value = "virtio", value_parser = card)]
         card: Card,
         /// The folder that gets pictures and logs; in the guest it is /rig
@@ -140,7 +140,8 @@ fn card(name: &str) -> std::result::Result<Card, String> {
     match name {
         "virtio" => Ok(Card::Virtio(2)),
         "bochs" => Ok(Card::Bochs),
-        _ => Err("use virtio or bochs".to_owned()),
+        "cirrus" => Ok(Card::Cirrus),
+        _ => Err("use virtio, bochs or cirrus".to_owned()),
     }
 }
 

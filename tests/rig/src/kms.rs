@@ -23,6 +23,7 @@ const MODULES: &[&str] = &[
     "virtio_pci",
     "virtio_gpu",
     "bochs",
+    "cirrus",
     "virtio_input",
     "evdev",
     "9p",
@@ -46,6 +47,8 @@ pub enum Card {
     Virtio(u32),
     /// Bochs' display, which has little memory and no clock.
     Bochs,
+    /// Cirrus' card of 1996, whose pixels have three bytes at most.
+    Cirrus,
 }
 
 impl Card {
@@ -55,13 +58,14 @@ impl Card {
         match self {
             Card::Virtio(_) => "virtio_gpu",
             Card::Bochs => "bochs-drm",
+            Card::Cirrus => "cirrus",
         }
     }
 
     const fn last_head(self) -> u32 {
         match self {
             Card::Virtio(heads) => heads.saturating_sub(1),
-            Card::Bochs => 0,
+            Card::Bochs | Card::Cirrus => 0,
         }
     }
 
@@ -71,6 +75,7 @@ impl Card {
                 format!("virtio-gpu-pci,id={CARD},xres=1024,yres=768,max_outputs={heads}")
             }
             Card::Bochs => format!("bochs-display,id={CARD},edid=on,xres=1024,yres=768"),
+            Card::Cirrus => format!("cirrus-vga,id={CARD}"),
         }
     }
 }

@@ -130,7 +130,9 @@ impl Parent {
             words.map(|word| format!("'{}'", word.to_string_lossy())).collect();
         let (folder, socket) = (self.folder.display(), self.socket());
         let script = format!(
-            "#!/bin/sh\ncd '{folder}' && {} && mv -- seen.png wayland-screenshot*.png \"$1.png\" 2>/dev/null; test -e \"$1.png\"\n",
+            "#!/bin/sh\ncd '{folder}' && rm -f -- \"$1.png\" && {} || exit 1\n\
+             for seen in seen.png wayland-screenshot*.png; do\n\
+             if [ -e \"$seen\" ]; then mv -- \"$seen\" \"$1.png\"; fi\ndone\ntest -e \"$1.png\"\n",
             quoted.join(" ")
         );
         let file = self.folder.join("shot");

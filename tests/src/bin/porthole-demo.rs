@@ -29,6 +29,9 @@ struct Arguments {
     /// With --once and a guest of your own: how long it runs before that
     #[arg(long, value_name = "SECONDS", requires = "once", default_value_t = 20)]
     after: u64,
+    /// Show it in a window of this Wayland session too
+    #[arg(long, conflicts_with_all = ["disk", "cdrom", "kernel"])]
+    window: bool,
     /// Where VNC viewers connect
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: String,
@@ -40,8 +43,8 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match &arguments.once {
         _ if arguments.own.is_wanted() => own(&arguments),
-        Some(folder) => once(folder, &arguments.listen),
-        None => stay(&arguments.listen),
+        Some(folder) => once(folder, &arguments.listen, arguments.window),
+        None => stay(&arguments.listen, arguments.window),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -52,8 +55,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn once(folder: &Path, listen: &str) -> Result<()> {
-    let mut demo = Demo::start(listen, |step| say(&format!("* {step}")))?;
+fn once(folder: &Path, listen: &str, window: bool) -> Result<()> {
+    let mut demo = Demo::start(listen, window, |step| say(&format!("* {step}")))?;
     demo.check(folder)?;
     tell_files(folder);
     Ok(())
@@ -118,11 +121,11 @@ struct Stay {
     end: Result<()>,
 }
 
-fn stay(listen: &str) -> Result<()> {
+fn stay(listen: &str, window: bool) -> Result<()> {
     // Before any thread is started: signals must be blocked in all of them.
     let signals = Signals::new(&[Signal::SIGINT, Signal::SIGTERM]).or_fail("catch signals")?;
     let mut events: EventLoop<'_, Stay> = EventLoop::try_new().or_fail("make a loop")?;
-    let mut demo = Demo::start(listen, |step| say(&format!("* {step}")))?;
+    let mut demo = Demo::start(listen, window, |step| say(&format!("* {step}")))?;
     let folder = cache::target().join("demo");
     demo.check(&folder)?;
     say("");

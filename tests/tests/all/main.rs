@@ -192,6 +192,8 @@ mod wfd_commits;
 #[cfg(test)]
 mod wfd_control;
 #[cfg(test)]
+mod wfd_everywhere;
+#[cfg(test)]
 mod wfd_guests;
 #[cfg(test)]
 mod wfd_holes;

@@ -15,7 +15,7 @@ fn lower(x: u32, y: u32) -> u32 {
 }
 
 /// Premultiplied colours of the alphas that matter, one in each column.
-fn alphas(x: u32, y: u32) -> u32 {
+pub(crate) fn alphas(x: u32, y: u32) -> u32 {
     let alpha = [0, 1, 2, 64, 127, 128, 254, 255][(x % 8) as usize];
     let part = |v: u32| v * alpha / 255;
     alpha << 24 | part(x * 6) << 16 | part(y * 8) << 8 | part(255 - x)
@@ -57,10 +57,10 @@ fn a_format_without_alpha_is_opaque_whatever_is_in_its_unused_byte() -> Result<(
     check(&layers, UPRIGHT, 1.0, "unused byte and global alpha")
 }
 
-const KEY: u32 = 0xff_00ff;
+pub(crate) const KEY: u32 = 0xff_00ff;
 
 /// The key, and all that is one step away from it.
-fn near_key(x: u32, y: u32) -> u32 {
+pub(crate) fn near_key(x: u32, y: u32) -> u32 {
     let word =
         [KEY, KEY ^ 1, KEY ^ 0x100, KEY ^ 0x1_0000, 0x20_a040, KEY][((x / 3 + y) % 6) as usize];
     // As opaque pixels, where the format has alpha.

@@ -7,15 +7,15 @@ use crate::wfd_reference::{
     BACK, Layer, PORT, Stage, Turn, UPRIGHT, check, configuration, expect_near, reference,
 };
 
-fn lower(x: u32, y: u32) -> u32 {
+pub(crate) fn lower(x: u32, y: u32) -> u32 {
     0x80_0000 | (x * 3) << 8 | (y * 5)
 }
 
-fn upper(x: u32, y: u32) -> u32 {
+pub(crate) fn upper(x: u32, y: u32) -> u32 {
     (x * 3) << 16 | (y * 5) << 8 | 0x80 | ((x ^ y) & 0x7f)
 }
 
-fn two(hole: &[[i32; 4]]) -> [Layer; 2] {
+pub(crate) fn two(hole: &[[i32; 4]]) -> [Layer; 2] {
     let below = Layer::new([4, 2, 52, 40], lower);
     let mut above = Layer::new([12, 6, 40, 30], upper);
     above.hole = hole.to_vec();
@@ -45,7 +45,7 @@ fn the_background_shows_through_holes_in_all_layers() -> Result<()> {
 }
 
 /// Every way that a picture can be turned.
-fn turns() -> impl Iterator<Item = Turn> {
+pub(crate) fn turns() -> impl Iterator<Item = Turn> {
     [0, 90, 180, 270].into_iter().flat_map(|rotation| {
         [(false, false), (true, false), (false, true), (true, true)]
             .into_iter()

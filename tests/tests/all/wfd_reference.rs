@@ -142,8 +142,13 @@ fn source((u, v): (i32, i32), to: (i32, i32), from: (u32, u32), turn: Turn) -> (
 
 /// The port's picture, not rounded.
 pub(crate) fn reference(layers: &[Layer], port: Turn) -> Vec<[f64; 3]> {
-    let (width, height) = (64, 48);
-    let area = if port.2.is_multiple_of(180) { PORT } else { (PORT.1, PORT.0) };
+    reference_of(PORT, layers, port)
+}
+
+/// The same for a port of any size.
+pub(crate) fn reference_of(size: (u32, u32), layers: &[Layer], port: Turn) -> Vec<[f64; 3]> {
+    let (width, height) = (size.0.cast_signed(), size.1.cast_signed());
+    let area = if port.2.is_multiple_of(180) { size } else { (size.1, size.0) };
     let background: [f64; 3] = [16.0, 32.0, 48.0];
     let mut picture = Vec::new();
     for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
@@ -176,9 +181,19 @@ pub(crate) struct Stage {
 }
 
 pub(crate) fn configuration(layers: &[Layer], port: Turn) -> String {
+    configuration_of(PORT, "", layers, port)
+}
+
+/// The same for a port of any size and kind.
+pub(crate) fn configuration_of(
+    (width, height): (u32, u32),
+    kind: &str,
+    layers: &[Layer],
+    port: Turn,
+) -> String {
     let (mirror, flip, rotation) = port;
     let mut text = format!(
-        "version = 1\n[[port]]\nname = \"main\"\nsize = [64, 48]\nbackground = \"#{BACK:06x}\"\n\
+        "version = 1\n[[port]]\nname = \"main\"\n{kind}size = [{width}, {height}]\npipelines = 64\nbackground = \"#{BACK:06x}\"\n\
          mirror = {mirror}\nflip = {flip}\nrotation = {rotation}\n\
          [[socket]]\nname = \"viewer\"\nrights = [\"capture:main\", \"input:main\"]\n"
     );

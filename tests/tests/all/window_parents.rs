@@ -8,6 +8,7 @@ use porthole_tests::{
 };
 use tempfile::TempDir;
 use wayland_client::protocol::{wl_pointer::ButtonState, wl_seat::WlSeat, wl_shm::Format};
+use wayland_protocols::wp::pointer_constraints::zv1::client::zwp_pointer_constraints_v1::Lifetime;
 
 use crate::wayland_scene::{APP, pattern};
 
@@ -24,12 +25,10 @@ struct Desk {
     folder: TempDir,
 }
 
-impl Desk {
-    fn new(kind: Kind, port: &str) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("parent-").tempdir()?;
-        let parent = Parent::start(kind, folder.path(), SIZE)?;
-        let service = Service::start_with(&format!(
-            r##"
+/// A port in a window of a parent, with a layer that fills it.
+fn configuration(parent: &Parent, port: &str) -> String {
+    format!(
+        r##"
 version = 1
 [[port]]
 name = "main"
@@ -46,8 +45,15 @@ socket = "viewer"
 app_id = "{APP}"
 order = 1
 "##,
-            parent.socket().display()
-        ))?;
+        parent.socket().display()
+    )
+}
+
+impl Desk {
+    fn new(kind: Kind, port: &str) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("parent-").tempdir()?;
+        let parent = Parent::start(kind, folder.path(), SIZE)?;
+        let service = Service::start_with(&configuration(&parent, port))?;
         let mut program = Program::connect(&service.socket("viewer")?)?;
         program.seat("main")?;
         let toplevel = program.toplevel(APP)?;
@@ -144,6 +150,75 @@ fn sway_shows_a_port_and_its_person_uses_it() -> Result<()> {
     desk.seen("no window", |_, _| 0)?;
     let log = desk.service.process.log();
     assert!(log.contains("its window is closed: it is off"), "{log}");
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs sway, which is downloaded"]
+fn sway_names_locks_scales_and_closes_a_window() -> Result<()> {
+    let port = "title = \"A cockpit\"\napp_id = \"org.example.cockpit\"\nfullscreen = true";
+    let mut desk = Desk::new(Kind::Sway, port)?;
+    let tree: String = desk.parent.tell(&["-t", "get_tree"])?.split_whitespace().collect();
+    for told in
+        ["\"name\":\"Acockpit\"", "\"app_id\":\"org.example.cockpit\"", "\"fullscreen_mode\":1"]
+    {
+        assert!(tree.contains(told), "no {told} in {tree}");
+    }
+
+    // As `cargo xtask rig window` takes pictures.
+    desk.parent.run("shot named")?;
+    let named = Picture::read(&desk.folder.path().join("named.png"))?;
+    assert_eq!((named.width(), named.height()), SIZE);
+
+    // A lock of the port's pointer is one of sway's.
+    let mut hands = Program::connect(&desk.parent.socket())?;
+    let output = hands.output("HEADLESS-1")?;
+    let device = hands.virtual_pointer(&output)?;
+    device.motion_absolute(0, 80, 60, SIZE.0, SIZE.1);
+    device.frame();
+    hands.roundtrip()?;
+    desk.program.wait_for("the pointer", 0, |line| line.starts_with("pointer enter 80.0 60.0"))?;
+    let pointer = desk.program.relative_pointer("main")?;
+    let lock = desk.program.lock(&pointer, &desk.toplevel.surface, Lifetime::Persistent)?;
+    desk.program.wait_for("the lock", 0, |line| line == "locked")?;
+    let mut moved = |what: &str, told: &str| {
+        wait_until(what, GUEST, || {
+            let mark = desk.program.log.len();
+            device.motion(0, 50.0, 0.0);
+            device.frame();
+            hands.roundtrip()?;
+            desk.program.roundtrip()?;
+            let since = desk.program.log.since(mark);
+            Ok(since.iter().any(|line| line.starts_with(told)).then_some(()))
+        })
+    };
+    moved("motion out of the window", "relative 50.0")?;
+    // Without a device there is no pointer in the picture.
+    lock.destroy();
+    hands.die();
+
+    // By a fraction: the port has the pixels of the screen.
+    let mark = desk.program.log.len();
+    desk.parent.tell(&["output", "HEADLESS-1", "mode", "240x180@60Hz", "scale", "1.5"])?;
+    desk.program.wait_for("the screen's size", mark, |line| line == "toplevel 240x180")?;
+    desk.show((240, 180))?;
+    desk.seen("what a scaled screen shows", pattern)?;
+
+    // A person's wish to close it: nothing, and the end.
+    desk.parent.tell(&["kill"])?;
+    wait_until("the wish", GUEST, || {
+        let log = desk.service.process.log();
+        Ok(log.contains("its window stays: on_close is \"ignore\"").then_some(()))
+    })?;
+    desk.show((240, 180))?;
+    desk.seen("the window that stays", pattern)?;
+    desk.service.reload(&configuration(&desk.parent, &format!("{port}\non_close = \"end\"")))?;
+    let ended = wait_until("the end of the service", GUEST, || {
+        // It may be asked before the reload.
+        desk.parent.tell(&["kill"])?;
+        desk.service.process.ended()
+    })?;
+    assert!(ended.success(), "{ended}");
     Ok(())
 }
 
