@@ -55,8 +55,9 @@ pub(crate) fn confine(cli: &Cli, config: &Config, runtime: &Path, state: &Path) 
     if config.seat.is_some() {
         sandbox = crate::machine::udev::needed().into_iter().fold(sandbox, Sandbox::write);
     }
-    // Their folder is made with the first card.
-    if cli.early && !Path::new(CARDS).exists() {
+    // Their folder comes with the first card and goes with the last, as that of the firmware's picture does
+    // for the real one.
+    if cli.early {
         sandbox = sandbox.write(Path::new("/dev"));
     }
     // Service managers and lookups of users are behind sockets, wherever those are.

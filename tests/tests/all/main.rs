@@ -56,6 +56,8 @@ mod kms_boot;
 #[cfg(test)]
 mod kms_dmabuf;
 #[cfg(test)]
+mod kms_gone;
+#[cfg(test)]
 mod kms_input;
 #[cfg(test)]
 mod layers_gone;

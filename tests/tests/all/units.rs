@@ -11,8 +11,9 @@ use porthole_tests::{Failure, Result};
 
 /// Units as they are named with an instance, and the most exposure that they may have in tenths, by
 /// `systemd-analyze security`: from 0 for none to 100. Newer releases look at more.
-const UNITS: [(&str, &str, Option<u32>); 8] = [
+const UNITS: [(&str, &str, Option<u32>); 9] = [
     ("porthole.service", "porthole.service", Some(20)),
+    ("porthole-early.service", "porthole-early.service", None),
     ("porthole-gpu@.service", "porthole-gpu@ivi.service", Some(12)),
     ("porthole-gpu@.socket", "porthole-gpu@ivi.socket", None),
     ("porthole-vga@.service", "porthole-vga@ivi.service", Some(12)),

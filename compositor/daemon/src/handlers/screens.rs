@@ -15,7 +15,7 @@ use crate::{
         Screen, Uevents,
         drm::{Card, Output},
     },
-    sockets::store_card,
+    sockets::{forget_card, store_card},
     state::State,
 };
 
@@ -47,6 +47,9 @@ impl State {
 
     /// Something happened to a card: asks all screens anew.
     fn rescan(&mut self) {
+        for card in self.cards.gone() {
+            self.card_gone(&card);
+        }
         let config = self.cards.ask(true);
         let ports: Vec<PortId> = self.ports.iter().map(|(id, _)| id).collect();
         let replaced: Vec<PortId> =
@@ -171,8 +174,7 @@ impl State {
 
     /// Hears of the frames that cards show, and has them kept over a restart.
     fn watch_cards(&mut self) {
-        let cards: Vec<Arc<Card>> = self.cards.take_unwatched();
-        for card in cards {
+        for card in self.cards.unwatched() {
             store_card(card.path(), &*card);
             let source = Generic::new(card.clone(), Interest::READ, Trigger::Level);
             let inserted =
@@ -186,15 +188,15 @@ impl State {
                         Ok(PostAction::Continue)
                     }
                     Err(error) => {
-                        let path = card.path().display();
-                        tracing::error!("{path} is gone: {error}; its ports go on unseen");
+                        tracing::debug!("a card is not heard any more: {error}");
                         let card: Arc<Card> = Arc::clone(card);
                         state.card_gone(&card);
-                        Ok(PostAction::Remove)
+                        Ok(PostAction::Continue)
                     }
                 });
-            if let Err(error) = inserted {
-                tracing::error!("a card is not heard: {error}");
+            match inserted {
+                Ok(token) => self.cards.watch(card, token),
+                Err(error) => tracing::error!("a card is not heard: {error}"),
             }
         }
     }
@@ -208,7 +210,11 @@ impl State {
     }
 
     fn card_gone(&mut self, card: &Arc<Card>) {
-        self.cards.close(card);
+        tracing::warn!("{} is gone", card.path().display());
+        if let Some(token) = self.cards.close(card) {
+            self.handle.remove(token);
+        }
+        forget_card(card.path());
         let on = |screen: &Screen| matches!(screen, Screen::Drm(o) if Arc::ptr_eq(o.card(), card));
         let ports: Vec<PortId> =
             self.ports.iter().filter(|(_, port)| on(&port.screen)).map(|(id, _)| id).collect();

@@ -12,6 +12,7 @@ use porthole_core::{
     config::{self, Config, Connector, PortKind, limits},
 };
 use rustix::fs::fstat;
+use smithay::reexports::calloop::RegistrationToken;
 
 use super::drm::{Card, Chosen, DrmError, Found, Monitor, Wanted, chosen, is_connected};
 
@@ -19,8 +20,8 @@ use super::drm::{Card, Chosen, DrmError, Found, Monitor, Wanted, chosen, is_conn
 #[derive(Debug, Default)]
 pub(crate) struct Cards {
     open: Vec<Arc<Card>>,
-    /// How many of them somebody listens to.
-    watched: usize,
+    /// Those that somebody listens to.
+    watched: Vec<(Arc<Card>, RegistrationToken)>,
     /// Cards that an earlier run had, whose pictures are still shown.
     handed: Vec<OwnedFd>,
     /// What the file says, before screens had their say.
@@ -42,16 +43,28 @@ impl Cards {
         &self.open
     }
 
-    /// Those that were opened since it was last asked.
-    pub(crate) fn take_unwatched(&mut self) -> Vec<Arc<Card>> {
-        let seen = std::mem::replace(&mut self.watched, self.open.len());
-        self.open.get(seen..).unwrap_or_default().to_vec()
+    /// Those that nobody listens to.
+    pub(crate) fn unwatched(&self) -> Vec<Arc<Card>> {
+        let is_watched =
+            |card: &Arc<Card>| self.watched.iter().any(|(watched, _)| Arc::ptr_eq(watched, card));
+        self.open.iter().filter(|card| !is_watched(card)).cloned().collect()
     }
 
-    /// Forgets a card that is gone.
-    pub(crate) fn close(&mut self, card: &Arc<Card>) {
+    /// Somebody listens to a card.
+    pub(crate) fn watch(&mut self, card: Arc<Card>, token: RegistrationToken) {
+        self.watched.push((card, token));
+    }
+
+    /// Those that are open and can show nothing any more.
+    pub(crate) fn gone(&self) -> Vec<Arc<Card>> {
+        self.open.iter().filter(|card| card.is_gone()).cloned().collect()
+    }
+
+    /// Forgets a card; who listened to it is to stop that.
+    pub(crate) fn close(&mut self, card: &Arc<Card>) -> Option<RegistrationToken> {
         self.open.retain(|open| !Arc::ptr_eq(open, card));
-        self.watched = self.open.len();
+        let at = self.watched.iter().position(|(watched, _)| Arc::ptr_eq(watched, card))?;
+        Some(self.watched.swap_remove(at).1)
     }
 
     /// A configuration with the sizes and rates that its ports take from their screens. It is what the
@@ -172,7 +185,9 @@ impl Cards {
         let same = |fd: &OwnedFd| fstat(fd.as_fd()).ok().map(|stat| stat.st_rdev) == device;
         let handed = self.handed.iter().position(same).filter(|_| device.is_some());
         let handed = handed.map(|index| self.handed.swap_remove(index));
-        let card = Arc::new(Card::open(path, handed)?);
+        // One that was kept may be of a card that is gone.
+        let handed = handed.and_then(|handed| Card::open(path, Some(handed)).ok());
+        let card = Arc::new(handed.map_or_else(|| Card::open(path, None), Ok)?);
         self.open.push(card.clone());
         Ok(card)
     }

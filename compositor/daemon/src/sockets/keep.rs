@@ -158,6 +158,11 @@ pub(crate) fn store_card(path: &Path, card: impl AsFd) -> bool {
     tell(&format!("FDSTORE=1\nFDNAME={}\nFDPOLL=0\n", card_name(path)), Some(card.as_fd()))
 }
 
+/// Has the service manager give up a graphics card that is gone.
+pub(crate) fn forget_card(path: &Path) {
+    forget(&card_name(path));
+}
+
 fn tell(text: &str, descriptor: Option<BorrowedFd<'_>>) -> bool {
     let Some(manager) = env::var_os("NOTIFY_SOCKET") else { return false };
     let address = match manager.as_bytes() {

@@ -41,7 +41,7 @@ use access::Access;
 pub(crate) use client::{ClientState, SocketInfo, SocketKind, socket_of};
 use handover::Offer;
 pub(crate) use handover::Successor;
-pub(crate) use keep::{HandedError, HandedOver, store_card};
+pub(crate) use keep::{HandedError, HandedOver, forget_card, store_card};
 
 /// Why sockets cannot be had. Each says what to do.
 #[derive(Debug, thiserror::Error)]

@@ -155,6 +155,11 @@ impl Card {
         }
     }
 
+    /// Whether the card itself is no more: it was pulled out, or its driver unloaded.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.resource_handles().is_err_and(|error| error.raw_os_error() == Some(libc::ENODEV))
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }

@@ -1,0 +1,40 @@
+//! Cards that go while they are used, and come back.
+
+use porthole_rig::kms::Card;
+use porthole_tests::{KmsGuest, Result};
+
+/// What unbinds the card's driver, and binds it again.
+const DRIVER: &str = "/sys/bus/pci/drivers/virtio-pci";
+
+const CONFIGURATION: &str = "version = 1\n[render]\nrenderer = \"cpu\"\n\
+     [[port]]\nname = \"main\"\nkind = \"drm\"\nconnector = \"Virtual-1\"\n\
+     [[layer]]\nname = \"app\"\nport = \"main\"\nsocket = \"viewer\"\napp_id = \"*\"\norder = 1\n\
+     rect = [200, 100, 320, 240]\n\
+     [[socket]]\nname = \"viewer\"\nrights = [\"capture:main\", \"input:main\"]\n";
+
+#[test]
+#[ignore = "another boot"]
+fn a_card_that_goes_and_comes_back_shows_the_same_layers() -> Result<()> {
+    let mut guest = KmsGuest::boot(Card::Virtio(1))?;
+    guest.configure(CONFIGURATION)?;
+    guest.start("")?;
+    guest.pattern((320, 240), 3)?;
+    let before = guest.same("kms-gone-before", "main", 0)?;
+    // Another card would keep the folder there, in which alone the service may open files.
+    guest.sh("touch /dev/dri/other")?;
+    for times in 1..=2 {
+        // Its driver goes, as when the card is pulled out, while it shows the port.
+        guest.sh(&format!(
+            "basename $(readlink -f /sys/class/drm/card?/device) >/tmp/card; \
+             cat /tmp/card >{DRIVER}/unbind"
+        ))?;
+        guest.logs("is gone", times)?;
+        guest.logs("the port goes on unseen", times)?;
+        let unseen = guest.capture("main")?;
+        assert!(unseen.difference(&before).is_none(), "programs and viewers notice nothing");
+        guest.sh(&format!("cat /tmp/card >{DRIVER}/bind"))?;
+        guest.logs("a screen is taken over", times + 1)?;
+        guest.shows("kms-gone-again", 0, &before)?;
+    }
+    Ok(())
+}
