@@ -13,6 +13,7 @@
 mod buffers;
 mod commit;
 mod cursor;
+mod device;
 mod dispatch;
 mod hands;
 mod link;
@@ -59,7 +60,7 @@ pub struct Frame {
     pub serial: u64,
     /// Names the memory. The device must not reuse the number for another one.
     pub buffer: u64,
-    /// The memory, which becomes a `wl_shm` pool as it is.
+    /// The memory, which becomes a `wl_shm` pool as it is, or a buffer of a device's memory.
     pub memory: Shared,
     /// Where the pixels lie.
     pub layout: Layout,

@@ -14,6 +14,16 @@ pub struct Foreign {
     file: File,
     len: u64,
     sealed: bool,
+    device: Option<Device>,
+}
+
+/// How a picture lies in the memory of a device (a dma-buf).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Device {
+    /// The order of its pixels: a `DRM_FORMAT_MOD_*` of drm/drm_fourcc.h.
+    pub modifier: u64,
+    /// The lowest row comes first.
+    pub bottom_up: bool,
 }
 
 impl Foreign {
@@ -34,7 +44,39 @@ impl Foreign {
         // It may have been cut short between the first look and the seal.
         let now = u64::try_from(rustix::fs::fstat(&fd)?.st_size).unwrap_or(0);
         let sealed = seals.contains(SealFlags::SHRINK) && now >= len;
-        Ok(Self { file: File::from(fd), len, sealed })
+        Ok(Self { file: File::from(fd), len, sealed, device: None })
+    }
+
+    /// Takes memory of a device, to be handed on: nobody here can read it.
+    ///
+    /// # Errors
+    /// When it is no memory, or an empty one.
+    pub fn of_device(fd: OwnedFd, device: Device) -> io::Result<Self> {
+        let stat = rustix::fs::fstat(&fd)?;
+        // A dma-buf has no type of file in older kernels.
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        if !matches!(kind, FileType::RegularFile | FileType::Unknown) {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no memory"));
+        }
+        let len = u64::try_from(stat.st_size).ok().filter(|len| *len > 0);
+        let len = len.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "it is empty"))?;
+        Ok(Self { file: File::from(fd), len, sealed: false, device: Some(device) })
+    }
+
+    /// How the picture lies in it, where it is memory of a device.
+    #[must_use]
+    pub const fn device(&self) -> Option<Device> {
+        self.device
+    }
+
+    /// Whether both are one memory. It is no other one's as long as either is held.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let which = |memory: &Self| {
+            let stat = rustix::fs::fstat(&memory.file).ok()?;
+            Some((stat.st_dev, stat.st_ino))
+        };
+        self.device == other.device && which(self).is_some_and(|one| Some(one) == which(other))
     }
 
     /// Whether it cannot become shorter, so that others may map it.
@@ -98,6 +140,22 @@ mod tests {
         assert_eq!(bytes, [0; 16]);
         ftruncate(&theirs, 100).unwrap();
         memory.read_at(4080, &mut bytes).unwrap_err();
+    }
+
+    #[test]
+    fn memory_of_a_device_is_known_again() {
+        let device = Device { modifier: 0, bottom_up: false };
+        let (one, two) = (memfd(MemfdFlags::empty(), 8192), memfd(MemfdFlags::empty(), 8192));
+        let take =
+            |fd: &OwnedFd, device| Foreign::of_device(fd.try_clone().unwrap(), device).unwrap();
+        let first = take(&one, device);
+        assert_eq!((first.len(), first.is_sealed(), first.device()), (8192, false, Some(device)));
+        assert!(first.is_same(&take(&one, device)));
+        assert!(!first.is_same(&take(&two, device)));
+        assert!(!first.is_same(&take(&one, Device { bottom_up: true, ..device })));
+        Foreign::of_device(memfd(MemfdFlags::empty(), 0), device).unwrap_err();
+        let (socket, _) = std::os::unix::net::UnixStream::pair().unwrap();
+        Foreign::of_device(socket.into(), device).unwrap_err();
     }
 
     #[test]

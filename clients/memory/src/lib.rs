@@ -16,7 +16,7 @@ mod shared;
 
 pub use changes::{Changes, PIECE};
 pub use copies::Copies;
-pub use foreign::Foreign;
+pub use foreign::{Device, Foreign};
 pub use mapped::Mapped;
 pub use memory::{Memory, OutOfRange, Rows};
 pub use shared::Shared;

@@ -4,9 +4,9 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
-use crate::{Foreign, Memory};
+use crate::{Device, Foreign, Memory};
 
-/// Memory for a `wl_shm` pool.
+/// Memory for a `wl_shm` pool, or for a buffer of a device's.
 #[derive(Clone, Debug)]
 pub enum Shared {
     /// Ours: it changes when we change it.
@@ -39,6 +39,15 @@ impl Shared {
     #[must_use]
     pub const fn is_ours(&self) -> bool {
         matches!(self, Self::Ours(_))
+    }
+
+    /// How the picture lies in it, where it is memory of a device.
+    #[must_use]
+    pub fn device(&self) -> Option<Device> {
+        match self {
+            Self::Ours(_) => None,
+            Self::Theirs(memory) => memory.device(),
+        }
     }
 
     /// Copies the bytes at `offset` out of the memory.

@@ -9,7 +9,7 @@ use porthole_pixel::Size;
 use crate::calls::{About, cut};
 use crate::connection::{Connection, Fault};
 use crate::cursor::Cursor;
-use crate::listener::{self, Asked, DmaBuf, Refused, Shown};
+use crate::listener::{self, Asked, Refused, Shown};
 use crate::screen::{Next, Screen};
 use crate::statistics::Statistics;
 
@@ -27,6 +27,8 @@ pub(crate) struct Console {
     /// It was asked how large it is.
     pub(crate) asked: bool,
     cursor: Cursor,
+    /// Why something was refused last: it is told once, however often it comes again.
+    told: Option<(String, Refused)>,
     /// How QEMU shows what is there.
     pub(crate) listener: Option<Connection>,
 }
@@ -35,7 +37,7 @@ impl Console {
     pub(crate) fn new(id: u32, index: usize, about: About) -> Self {
         let (screen, cursor) = (Screen::new(index), Cursor::default());
         let size = about.size;
-        Self { id, index, about, screen, size, asked: false, cursor, listener: None }
+        Self { id, index, about, screen, size, asked: false, cursor, told: None, listener: None }
     }
 
     /// Takes what QEMU has sent; `room` bytes are left for pictures beside its own. True when there may be
@@ -83,9 +85,13 @@ impl Console {
         more
     }
 
-    fn refused(&self, guest: &str, member: &str, why: &Refused, statistics: &mut Statistics) {
+    fn refused(&mut self, guest: &str, what: &str, why: &Refused, statistics: &mut Statistics) {
         statistics.refused += 1;
-        tracing::warn!(socket = guest, "console {}: {member} is refused: {why}", self.id);
+        let known = |(last, because): &(String, Refused)| last == what && because == why;
+        if !self.told.as_ref().is_some_and(known) {
+            tracing::warn!(socket = guest, "console {}: {what} is refused: {why}", self.id);
+            self.told = Some((what.to_owned(), why.clone()));
+        }
     }
 
     fn show(
@@ -103,8 +109,8 @@ impl Console {
                 self.screen.map(memory, offset, pixels, room, statistics)
             }
             Shown::MapUpdate(rect) => self.screen.map_update(rect, statistics),
-            Shown::DmaBuf(buffer) => Err(no_dma_buf(&buffer)),
-            Shown::DmaBufUpdate => Err(Refused("a part of a dma-buf that is not shown".to_owned())),
+            Shown::DmaBuf(buffer) => self.screen.device(buffer, statistics),
+            Shown::DmaBufUpdate(rect) => self.screen.device_update(rect, statistics),
             Shown::Disabled => {
                 self.screen.disable();
                 Ok(())
@@ -158,17 +164,4 @@ impl Console {
         news.extend(self.cursor.news(self.index));
         news
     }
-}
-
-fn no_dma_buf(buffer: &DmaBuf) -> Refused {
-    let fourcc: String = buffer.fourcc.to_le_bytes().into_iter().map(char::from).collect();
-    Refused(format!(
-        "a dma-buf of {} ({} planes, format {}, modifier {:#x}, {}) cannot be shown; start QEMU without \
-         gl=on",
-        buffer.size,
-        buffer.planes.len(),
-        cut(&fourcc),
-        buffer.modifier,
-        if buffer.top_down { "top row first" } else { "bottom row first" },
-    ))
 }

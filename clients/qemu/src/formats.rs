@@ -25,9 +25,30 @@ pub(crate) fn from_pixman(code: u32) -> Option<Known> {
     Some(Known { format, shown })
 }
 
+/// The format of DRM's code; what is see-through is not, on a display.
+pub(crate) fn from_fourcc(code: u32) -> Option<Format> {
+    Some(match Format::from_fourcc(code)? {
+        Format::Argb8888 => Format::Xrgb8888,
+        Format::Abgr8888 => Format::Xbgr8888,
+        Format::Rgba8888 => Format::Rgbx8888,
+        Format::Bgra8888 => Format::Bgrx8888,
+        opaque => opaque,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn displays_are_not_seen_through() {
+        for (code, format) in [(*b"AR24", Format::Xrgb8888), (*b"RG16", Format::Rgb565)] {
+            assert_eq!(from_fourcc(u32::from_le_bytes(code)), Some(format));
+        }
+        let codes = Format::ALL.map(Format::fourcc);
+        assert!(codes.into_iter().all(|code| from_fourcc(code).is_some_and(|f| !f.has_alpha())));
+        assert_eq!(from_fourcc(u32::from_le_bytes(*b"NV12")), None);
+    }
 
     /// `PIXMAN_FORMAT(bpp, type, a, r, g, b)` of pixman.h.
     fn code(bpp: u32, kind: u32, [a, r, g, b]: [u32; 4]) -> u32 {

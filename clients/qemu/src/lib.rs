@@ -18,6 +18,7 @@ mod confine;
 mod connection;
 mod console;
 mod cursor;
+mod device;
 mod failure;
 mod formats;
 mod input;

@@ -42,8 +42,11 @@ pub(crate) struct DmaBuf {
     /// DRM's code.
     pub(crate) fourcc: u32,
     pub(crate) modifier: u64,
-    /// Whether the first row is the top one.
-    pub(crate) top_down: bool,
+    /// Where the picture begins in it.
+    pub(crate) place: (u32, u32),
+    /// `y0_top` of QEMU, by whose own displays it means that the first row is the lowest one: that of a
+    /// picture which GL drew.
+    pub(crate) bottom_up: bool,
 }
 
 /// What a console shows.
@@ -60,7 +63,7 @@ pub(crate) enum Shown<'a> {
     /// A picture in a dma-buf.
     DmaBuf(DmaBuf),
     /// A part of the dma-buf has changed.
-    DmaBufUpdate,
+    DmaBufUpdate(Rect),
     /// Nothing.
     Disabled,
     /// The cursor is here, and seen or not.
@@ -107,10 +110,7 @@ pub(crate) fn read<'a>(
             Asked::Show(Shown::Map(memory, offset, pixels))
         }
         (MAP | "", "UpdateMap") => Asked::Show(Shown::MapUpdate(only_rect(message)?)),
-        (LISTENER | "", "UpdateDMABUF") => {
-            only_rect(message)?;
-            Asked::Show(Shown::DmaBufUpdate)
-        }
+        (LISTENER | "", "UpdateDMABUF") => Asked::Show(Shown::DmaBufUpdate(only_rect(message)?)),
         (LISTENER | "", "ScanoutDMABUF") => {
             Asked::Show(Shown::DmaBuf(one_plane(message, descriptors)?))
         }
@@ -192,22 +192,19 @@ fn one_plane(message: &Message<'_>, descriptors: Vec<OwnedFd>) -> Result<DmaBuf,
     let size = Size::new(from.u32()?, from.u32()?);
     let planes = vec![(memory, 0, from.u32()?)];
     let (fourcc, modifier) = (from.u32()?, from.u64()?);
-    Ok(DmaBuf { planes, size, fourcc, modifier, top_down: from.bool()? })
+    Ok(DmaBuf { planes, size, fourcc, modifier, place: (0, 0), bottom_up: from.bool()? })
 }
 
 fn planes(message: &Message<'_>, descriptors: Vec<OwnedFd>) -> Result<DmaBuf, Refused> {
     let mut from = message.arguments("ahuuuuauauuuuutb")?;
     let indices = from.u32s()?;
-    let (x, y) = (from.u32()?, from.u32()?);
+    let place = (from.u32()?, from.u32()?);
     let size = Size::new(from.u32()?, from.u32()?);
     let (offsets, strides) = (from.u32s()?, from.u32s()?);
     let count = usize::try_from(from.u32()?).unwrap_or(usize::MAX);
     let fourcc = from.u32()?;
     let _backing = (from.u32()?, from.u32()?);
-    let (modifier, top_down) = (from.u64()?, from.bool()?);
-    if (x, y) != (0, 0) {
-        return Err(Refused(format!("a part of a dma-buf at {x},{y}")));
-    }
+    let (modifier, bottom_up) = (from.u64()?, from.bool()?);
     let same = [indices.len(), offsets.len(), strides.len()].iter().all(|length| *length >= count);
     if count == 0 || count > 4 || !same || descriptors.len() < count {
         return Err(Refused(format!(
@@ -221,5 +218,5 @@ fn planes(message: &Message<'_>, descriptors: Vec<OwnedFd>) -> Result<DmaBuf, Re
     }
     let planes = descriptors.into_iter().zip(offsets).zip(strides).take(count);
     let planes = planes.map(|((memory, offset), stride)| (memory, offset, stride)).collect();
-    Ok(DmaBuf { planes, size, fourcc, modifier, top_down })
+    Ok(DmaBuf { planes, size, fourcc, modifier, place, bottom_up })
 }

@@ -10,8 +10,9 @@ use porthole_memory::{Foreign, Shared};
 use porthole_picture::{BufferId, Holds, Ledger, PIXEL_BYTES, Picture};
 use porthole_pixel::{Format, Layout, Rect, Region, Size, words};
 
+use crate::device::{Given, Lately};
 use crate::formats::{Known, from_pixman};
-use crate::listener::{Pixels, Refused};
+use crate::listener::{DmaBuf, Pixels, Refused};
 use crate::statistics::Statistics;
 
 /// Rectangles of damage that are told apart.
@@ -30,7 +31,7 @@ enum Origin {
     /// QEMU's memory, copied into a picture because it could be taken away.
     Copied(Theirs, Picture),
     /// QEMU's memory itself.
-    Memory(Arc<Foreign>, Layout, BufferId),
+    Memory(Given),
 }
 
 /// A picture in QEMU's memory.
@@ -49,6 +50,8 @@ pub(crate) struct Screen {
     damage: Region,
     holds: Holds,
     serial: u64,
+    /// Memory of devices that may come again.
+    lately: Lately,
     /// Buffers that will not come again.
     retired: Vec<BufferId>,
     disabled: bool,
@@ -74,6 +77,7 @@ impl Screen {
             damage: Region::new(),
             holds: Holds::default(),
             serial: 0,
+            lately: Lately::default(),
             retired: Vec::new(),
             disabled: false,
             unsure: false,
@@ -86,7 +90,7 @@ impl Screen {
         match &self.origin {
             Origin::Nothing => None,
             Origin::Messages(_, picture) | Origin::Copied(_, picture) => Some(picture.size()),
-            Origin::Memory(_, layout, _) => Some(layout.size()),
+            Origin::Memory(given) => Some(given.layout.size()),
         }
     }
 
@@ -132,8 +136,14 @@ impl Screen {
         let old: Vec<BufferId> = match &self.origin {
             Origin::Nothing => Vec::new(),
             Origin::Messages(_, picture) | Origin::Copied(_, picture) => picture.ids().collect(),
-            Origin::Memory(_, _, id) => vec![*id],
+            Origin::Memory(given) => vec![given.id],
         };
+        let again = matches!(&origin, Origin::Memory(given) if self.lately.has(given.id));
+        let kept = |id: &BufferId| self.lately.has(*id);
+        let mut old: Vec<BufferId> = old.into_iter().filter(|id| !kept(id)).collect();
+        if !again {
+            old.extend(self.lately.clear());
+        }
         for id in &old {
             self.holds.forget(*id);
         }
@@ -251,7 +261,7 @@ impl Screen {
         // Readers of words want them at their places.
         let aligned = lies.stride().is_multiple_of(4) && lies.offset().is_multiple_of(4);
         let origin = if memory.is_sealed() && known.format == known.shown && aligned {
-            Origin::Memory(Arc::new(memory), lies, BufferId::fresh())
+            Origin::Memory(Given { memory: Arc::new(memory), layout: lies, id: BufferId::fresh() })
         } else {
             Origin::Copied(Theirs { memory, known, lies }, picture(known, pixels.size, room)?)
         };
@@ -267,6 +277,43 @@ impl Screen {
         Ok(())
     }
 
+    /// The picture lies in memory of a device.
+    pub(crate) fn device(
+        &mut self,
+        buffer: DmaBuf,
+        statistics: &mut Statistics,
+    ) -> Result<(), Refused> {
+        let (given, old) = self.lately.take(Given::new(buffer)?);
+        if let Some(old) = old {
+            self.holds.forget(old);
+            self.retired.push(old);
+        }
+        let size = given.layout.size();
+        tracing::debug!("console {}: a picture of {size} in memory of a device", self.index);
+        self.replace(Origin::Memory(given));
+        statistics.scanouts += 1;
+        self.damage(Rect::from_size(size));
+        Ok(())
+    }
+
+    /// A part of a device's memory has changed.
+    pub(crate) fn device_update(
+        &mut self,
+        rect: Rect,
+        statistics: &mut Statistics,
+    ) -> Result<(), Refused> {
+        let is_device =
+            matches!(&self.origin, Origin::Memory(given) if given.memory.device().is_some());
+        if is_device {
+            return self.map_update(rect, statistics);
+        }
+        Err(Refused(
+            "a part of a dma-buf that was not handed over; a driver that cannot hand its pictures over, \
+             as Mesa's software driver, needs QEMU without gl=on"
+                .to_owned(),
+        ))
+    }
+
     /// A part of QEMU's memory has changed.
     pub(crate) fn map_update(
         &mut self,
@@ -275,7 +322,7 @@ impl Screen {
     ) -> Result<(), Refused> {
         let size = match &self.origin {
             Origin::Copied(theirs, _) => theirs.lies.size(),
-            Origin::Memory(_, lies, _) => lies.size(),
+            Origin::Memory(given) => given.layout.size(),
             Origin::Nothing | Origin::Messages(..) => {
                 return Err(Refused("a part of memory that did not come".to_owned()));
             }
@@ -340,9 +387,9 @@ impl Screen {
                 let buffer = picture.current().map_err(|error| Refused(error.to_string()))?;
                 (Shared::from(Arc::clone(&buffer.memory)), layout, buffer.id)
             }
-            Origin::Memory(memory, layout, id) => {
+            Origin::Memory(given) => {
                 statistics.shared_frames += 1;
-                (Shared::Theirs(Arc::clone(memory)), *layout, *id)
+                (Shared::Theirs(Arc::clone(&given.memory)), given.layout, given.id)
             }
         };
         self.serial += 1;

@@ -89,35 +89,6 @@ fn pictures_that_cannot_be_are_refused_and_the_last_good_one_stays() -> Result<(
     Ok(())
 }
 
-#[test]
-fn gpu_memory_is_refused_with_what_it_was() -> Result<()> {
-    let service = service()?;
-    let mut display = Display::start(&service, &Machine::default(), &[])?;
-    display.scanout(0, word(1))?;
-    let file = memfd_create("gpu", MemfdFlags::CLOEXEC).map_err(std::io::Error::from)?;
-    rustix::fs::ftruncate(&file, 64 * 48 * 4).map_err(std::io::Error::from)?;
-    let xr24 = u32::from_le_bytes(*b"XR24");
-    let tiled = 0x0100_0000_0000_0001;
-    let one = Writer::new().descriptor(0).u32(64).u32(48).u32(256).u32(xr24).u64(tiled).bool(true);
-    let said = display.call(0, ("", "ScanoutDMABUF"), &one, &[fd(&file)])?.unwrap_err();
-    assert!(said.contains("XR24") && said.contains("gl=on"), "{said}");
-    let two = |planes: u32, descriptors: &[u32], strides: &[u32]| {
-        let body = Writer::new().descriptors(descriptors).u32(0).u32(0).u32(64).u32(48);
-        let body = body.u32s(strides).u32s(strides).u32(planes).u32(xr24).u32(64).u32(48);
-        body.u64(0).bool(false)
-    };
-    const TWO: (&str, &str) = (".Unix.ScanoutDMABUF2", "ScanoutDMABUF2");
-    display.call(0, TWO, &two(1, &[0], &[256]), &[fd(&file)])?.unwrap_err();
-    for body in [two(9, &[0], &[256]), two(2, &[0], &[256]), two(1, &[5], &[256]), two(0, &[], &[])]
-    {
-        display.call(0, TWO, &body, &[fd(&file)])?.unwrap_err();
-    }
-    let rect = Writer::new().i32(0).i32(0).i32(64).i32(48);
-    display.call(0, ("", "UpdateDMABUF"), &rect, &[])?.unwrap_err();
-    let capture = Capture::start(&service.socket("viewer")?, "main")?;
-    capture.expect("still", &picture(word(1)), SHORT)
-}
-
 /// Bytes that are no D-Bus end the bridge with a line; its layer goes, nothing else does.
 #[test]
 fn bytes_that_are_no_message_end_the_bridge_with_a_line() -> Result<()> {

@@ -13,6 +13,8 @@ mod bridge;
 #[cfg(test)]
 mod bridge_death;
 #[cfg(test)]
+mod bridge_device;
+#[cfg(test)]
 mod bridge_firmware;
 #[cfg(test)]
 mod bridge_hostile;

@@ -14,7 +14,7 @@ use wayland_client::protocol::wl_shm;
 use wayland_client::{Proxy, WEnum};
 
 use super::link::Link;
-use super::{Frame, Told};
+use super::{Frame, Told, device};
 
 /// Names the buffer that a `wl_buffer` shows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,6 +43,30 @@ struct Buffer {
     free: bool,
     /// The device will not use it again.
     retired: bool,
+    /// Where it is memory of a device: what came of asking for it.
+    asked: Asked,
+}
+
+/// What came of asking the compositor for a buffer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum Asked {
+    #[default]
+    Not,
+    /// It has not answered.
+    Waiting,
+    /// It cannot read it.
+    Refused,
+}
+
+/// What a frame is attached as.
+#[derive(Debug)]
+pub(super) enum Attach {
+    /// This, which the compositor holds from now on; not again where it holds it already.
+    Now(WlBuffer, bool),
+    /// What the compositor has yet to make.
+    Later,
+    /// Nothing.
+    Never,
 }
 
 impl Buffer {
@@ -86,21 +110,46 @@ impl Buffers {
         }
     }
 
-    /// The `wl_buffer` for a frame, and whether it must be attached: not if the compositor holds it
-    /// already. From now on it does.
-    pub(super) fn attach(&mut self, frame: &Frame, link: &Link) -> Option<(WlBuffer, bool)> {
-        let known = self.known.get_mut(&frame.buffer)?;
+    /// The `wl_buffer` for a frame.
+    pub(super) fn attach(&mut self, frame: &Frame, link: &Link) -> Attach {
+        let Some(known) = self.known.get_mut(&frame.buffer) else { return Attach::Never };
         if let Some(view) = known.views.iter_mut().find(|view| view.layout == frame.layout) {
             // What another program writes is looked at again each time it is attached.
             let held = std::mem::replace(&mut view.busy, true);
-            let attach = !held || !frame.memory.is_ours();
-            return Some((view.object.clone(), attach));
+            return Attach::Now(view.object.clone(), !held || !frame.memory.is_ours());
         }
         let names = BufferOf { scanout: self.scanout, buffer: frame.buffer };
-        let object = wl_buffer(&frame.memory, frame.layout, names, link)?;
+        if let Some(device) = frame.memory.device() {
+            if known.asked == Asked::Not {
+                let asked = device::ask(frame, device, names, link);
+                known.asked = if asked { Asked::Waiting } else { Asked::Refused };
+            }
+            return if known.asked == Asked::Waiting { Attach::Later } else { Attach::Never };
+        }
+        let Some(object) = wl_buffer(&frame.memory, frame.layout, names, link) else {
+            tracing::error!("a frame of {} cannot be shown", frame.layout.size());
+            return Attach::Never;
+        };
         let view = View { layout: frame.layout, object: object.clone(), busy: true };
         known.views.push(view);
-        Some((object, true))
+        Attach::Now(object, true)
+    }
+
+    /// The compositor has made the buffer that it was asked for, or cannot. False when nobody wants it any
+    /// more.
+    pub(super) fn made(&mut self, buffer: u64, layout: Layout, object: Option<WlBuffer>) -> bool {
+        let Some(known) = self.known.get_mut(&buffer).filter(|b| b.asked == Asked::Waiting) else {
+            return false;
+        };
+        known.asked = if object.is_some() { Asked::Not } else { Asked::Refused };
+        known.views.extend(object.map(|object| View { layout, object, busy: false }));
+        true
+    }
+
+    /// The buffer with this object.
+    pub(super) fn number_of(&self, object: &WlBuffer) -> Option<u64> {
+        let has = |known: &Buffer| known.views.iter().any(|view| view.object == *object);
+        self.known.iter().find(|(_, known)| has(known)).map(|(buffer, _)| *buffer)
     }
 
     /// The compositor has released a `wl_buffer`.
@@ -127,6 +176,7 @@ impl Buffers {
         for buffer in all {
             if let Some(known) = self.known.get_mut(&buffer) {
                 known.views.clear();
+                known.asked = Asked::Not;
             }
             self.check(buffer, told);
         }

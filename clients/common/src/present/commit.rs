@@ -5,8 +5,9 @@ use std::sync::Arc;
 use porthole_memory::{Memory, Shared};
 use porthole_pixel::{Format, Layout, Region};
 use wayland_client::protocol::wl_buffer::WlBuffer;
+use wayland_client::protocol::wl_output::Transform;
 
-use super::buffers::{BufferOf, takes, wl_buffer};
+use super::buffers::{Attach, BufferOf, takes, wl_buffer};
 use super::dispatch::{CallbackOf, FeedbackOf};
 use super::link::Link;
 use super::window::{Toplevel, Window};
@@ -26,17 +27,30 @@ impl Window {
         self.waiting = false;
         let size = frame.layout.size();
         let whole = top.attached != Some(size);
-        let attached = if takes(link, frame.layout.format()) {
-            self.buffers.attach(frame, link)
+        let bottom_up = frame.memory.device().is_some_and(|device| device.bottom_up);
+        let is_shared = frame.memory.device().is_none();
+        let attached = if is_shared && !takes(link, frame.layout.format()) {
+            let converted = self.shadow.convert(frame, link);
+            converted.map_or(Attach::Never, |buffer| Attach::Now(buffer, true))
         } else {
-            self.shadow.convert(frame, link).map(|buffer| (buffer, true))
+            self.buffers.attach(frame, link)
         };
-        let Some((buffer, attach)) = attached else {
-            tracing::error!("a frame of {size} cannot be shown");
-            told.push(Told::Discarded { scanout: frame.scanout, serial: frame.serial });
-            self.buffers.settled(frame.buffer, told);
-            return;
+        let (buffer, attach) = match attached {
+            Attach::Now(buffer, attach) => (buffer, attach),
+            Attach::Later => {
+                self.waiting = true;
+                return;
+            }
+            Attach::Never => {
+                told.push(Told::Discarded { scanout: frame.scanout, serial: frame.serial });
+                self.buffers.settled(frame.buffer, told);
+                return;
+            }
         };
+        if std::mem::replace(&mut top.bottom_up, bottom_up) != bottom_up {
+            let turn = if bottom_up { Transform::Flipped180 } else { Transform::Normal };
+            top.surface.set_buffer_transform(turn);
+        }
         if attach {
             top.surface.attach(Some(&buffer), 0, 0);
         }

@@ -14,6 +14,7 @@ use wayland_client::protocol::wl_seat::WlSeat;
 use wayland_client::protocol::wl_shm::WlShm;
 use wayland_client::protocol::wl_subcompositor::WlSubcompositor;
 use wayland_client::{Connection, QueueHandle};
+use wayland_protocols::wp::linux_dmabuf::zv1::client::zwp_linux_dmabuf_v1::ZwpLinuxDmabufV1;
 use wayland_protocols::wp::pointer_constraints::zv1::client::zwp_pointer_constraints_v1::ZwpPointerConstraintsV1;
 use wayland_protocols::wp::presentation_time::client::wp_presentation::WpPresentation;
 use wayland_protocols::wp::relative_pointer::zv1::client::zwp_relative_pointer_manager_v1::ZwpRelativePointerManagerV1;
@@ -44,6 +45,10 @@ pub(super) struct Link {
     pub(super) relative: Option<ZwpRelativePointerManagerV1>,
     /// Formats that the compositor's `wl_shm` takes, by its numbers.
     pub(super) formats: Vec<u32>,
+    /// Takes memory of devices.
+    pub(super) dmabuf: Option<ZwpLinuxDmabufV1>,
+    /// In these formats, by DRM's codes, with these modifiers.
+    pub(super) device_formats: Vec<(u32, u64)>,
     /// The compositor has not seen the last change yet that a guest may make without end.
     pub(super) unseen: bool,
     ready: bool,
@@ -97,6 +102,8 @@ impl Link {
             constraints: None,
             relative: None,
             formats: Vec::new(),
+            dmabuf: None,
+            device_formats: Vec::new(),
             unseen: false,
             ready: false,
         })
@@ -116,6 +123,10 @@ impl Link {
             "wp_presentation" => self.presentation = Some(registry.bind(name, 1, queue, ())),
             "wfd_stream_manager_v1" => self.streams = Some(registry.bind(name, 1, queue, ())),
             "porthole_process_v1" => self.process = Some(registry.bind(name, 1, queue, ())),
+            // Modifiers came with version 3; from 4 on formats are told by a table.
+            "zwp_linux_dmabuf_v1" if version >= 3 => {
+                self.dmabuf = Some(registry.bind(name, 3, queue, ()));
+            }
             "zwp_pointer_constraints_v1" => {
                 self.constraints = Some(registry.bind(name, 1, queue, ()));
             }

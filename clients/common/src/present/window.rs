@@ -23,6 +23,8 @@ pub(super) struct Toplevel {
     pub(super) visible: bool,
     /// Size of the picture that is attached.
     pub(super) attached: Option<Size>,
+    /// Its lowest row comes first.
+    pub(super) bottom_up: bool,
     /// Commits that the compositor has not asked to follow up.
     pub(super) unanswered: usize,
     /// The last frame that was committed.
@@ -84,6 +86,7 @@ impl Window {
             next: (Size::default(), false),
             visible: false,
             attached: None,
+            bottom_up: false,
             unanswered: 0,
             last_serial: 0,
             overlay: None,

@@ -242,3 +242,63 @@ fn what_is_replaced_is_retired() {
     ));
     assert_eq!(bench.screen.size(), None);
 }
+
+fn dma_buf(memory: &OwnedFd, size: Size, modifier: u64) -> DmaBuf {
+    let fourcc = u32::from_le_bytes(*b"XR24");
+    let planes = vec![(memory.try_clone().unwrap(), 0, size.width * 4)];
+    DmaBuf { planes, size, fourcc, modifier, place: (0, 0), bottom_up: false }
+}
+
+#[test]
+fn memory_of_devices_is_known_when_it_comes_again() {
+    let mut bench = Bench::new();
+    let size = Size::new(8, 4);
+    let memories: Vec<OwnedFd> =
+        (0..5).map(|n| memfd(MemfdFlags::empty(), &plain(8, 4, n))).collect();
+    let show = |bench: &mut Bench, n: usize| {
+        bench.screen.device(dma_buf(&memories[n], size, 0), &mut bench.statistics).unwrap();
+        bench.frame().buffer
+    };
+    let first = show(&mut bench, 0);
+    let second = show(&mut bench, 1);
+    assert!(first != second);
+    assert_eq!((show(&mut bench, 0), show(&mut bench, 1)), (first, second));
+    assert!(bench.screen.take_retired().is_empty());
+    // A fifth is one too many: the one that was shown longest ago goes.
+    for n in 2..5 {
+        show(&mut bench, n);
+    }
+    let retired: Vec<u64> = bench.screen.take_retired().into_iter().map(BufferId::get).collect();
+    assert_eq!(retired, [first]);
+    assert_eq!(bench.statistics.copies.total(), 0);
+    // What comes by message has nothing to do with them.
+    bench.scanout(pixels(8, 4), &plain(8, 4, 1)).unwrap();
+    assert_eq!(bench.screen.take_retired().len(), 4);
+}
+
+#[test]
+fn only_plain_rows_of_devices_are_taken() {
+    let mut bench = Bench::new();
+    let (memory, size) = (memfd(MemfdFlags::empty(), &plain(8, 4, 0)), Size::new(8, 4));
+    let good = || dma_buf(&memory, size, 0);
+    let mut two = good();
+    two.planes.push((memory.try_clone().unwrap(), 0, 32));
+    let wrong = [
+        two,
+        DmaBuf { planes: Vec::new(), ..good() },
+        DmaBuf { modifier: 1, ..good() },
+        DmaBuf { fourcc: 7, ..good() },
+        DmaBuf { place: (0, 1), ..good() },
+        DmaBuf { place: (u32::MAX, u32::MAX), ..good() },
+        DmaBuf { place: (0, 1), bottom_up: true, ..good() },
+        DmaBuf { size: Size::new(u32::MAX, u32::MAX), ..good() },
+    ];
+    for buffer in wrong {
+        bench.screen.device(buffer, &mut bench.statistics).unwrap_err();
+    }
+    let rect = rect(0, 0, 8, 4);
+    bench.screen.device_update(rect, &mut bench.statistics).unwrap_err();
+    bench.screen.device(good(), &mut bench.statistics).unwrap();
+    bench.screen.device_update(rect, &mut bench.statistics).unwrap();
+    assert_eq!(bench.frame().memory.device().map(|device| device.modifier), Some(0));
+}
