@@ -12,7 +12,7 @@ const INTERVAL: Duration = Duration::from_millis(10);
 const STOPPED: Duration = Duration::from_secs(5);
 
 /// How long anything with a guest may take: guests may be emulated on a busy machine.
-pub const GUEST: Duration = Duration::from_secs(60);
+pub const GUEST: Duration = Duration::from_secs(15);
 /// How long anything without a guest may take.
 pub const SHORT: Duration = Duration::from_secs(20);
 

@@ -10,4 +10,5 @@ pub mod program;
 pub mod resizes;
 pub mod seat;
 pub mod sign;
+pub mod texts;
 pub mod virtual_input;

@@ -11,6 +11,7 @@
 //! application ids, `porthole.scanout.0` and so on.
 
 mod buffers;
+mod clipboard;
 mod commit;
 mod cursor;
 mod device;
@@ -37,6 +38,7 @@ use porthole_pixel::{Layout, Region, Size};
 
 use self::quiet::Quiet;
 
+pub use self::clipboard::Ways;
 pub use self::stream::{Display, Guest, GuestState};
 pub use crate::lamps::Lamps;
 
@@ -49,6 +51,8 @@ pub struct Options {
     pub scanouts: usize,
     /// Path of the compositor's socket; else what the environment says.
     pub wayland: Option<PathBuf>,
+    /// Which way copied text goes, where the compositor lets it.
+    pub clipboard: Ways,
 }
 
 /// A picture to be shown.
@@ -114,6 +118,8 @@ pub enum Show {
     Guest(Guest),
     /// How much the device has done; likewise. It should be said at most once in a second.
     Numbers(Numbers),
+    /// What was copied in the guest, or that this is nothing any more.
+    Copied(Option<Arc<str>>),
     /// Fails, as a mistake of ours would.
     #[cfg(test)]
     Fail,
@@ -131,7 +137,7 @@ pub enum Touch {
 }
 
 /// What a presenter tells its device.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub enum Told {
     /// The compositor wants the guest to have such a display.
     Display {
@@ -236,6 +242,8 @@ pub enum Told {
         /// 0 at the top edge, 1 at the bottom one.
         y: f64,
     },
+    /// What a person has copied who has the guest's keyboard; nothing, where that is no text.
+    Copied(Option<Arc<str>>),
     /// No keyboard has its focus on this scanout any more. All of its keys were released before.
     FocusLost {
         /// Which scanout.

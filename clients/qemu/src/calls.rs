@@ -3,6 +3,7 @@
 use porthole_dbus::{Call, Message, Value, Writer};
 use porthole_pixel::Size;
 
+use crate::clipboard;
 use crate::connection::Output;
 
 /// The name that QEMU has on a bus.
@@ -100,6 +101,39 @@ impl Calls<'_> {
     pub(crate) fn touch(&mut self, id: u32, (kind, slot): (u32, u64), (x, y): (f64, f64)) -> u32 {
         let body = Writer::new().u32(kind).u64(slot).f64(x).f64(y);
         self.call(&console(id), (TOUCH, "SendEvent"), &body)
+    }
+}
+
+impl Calls<'_> {
+    fn clipboard(&mut self, member: &str, body: &Writer) -> u32 {
+        self.call(clipboard::PATH, (clipboard::CLIPBOARD, member), body)
+    }
+
+    /// Asks to be told of the guest's clipboard.
+    pub(crate) fn clipboard_register(&mut self) -> u32 {
+        self.clipboard("Register", &Writer::new())
+    }
+
+    /// Lets go of who is told of the guest's clipboard.
+    pub(crate) fn clipboard_unregister(&mut self) -> u32 {
+        self.clipboard("Unregister", &Writer::new())
+    }
+
+    /// There is a text for the guest.
+    pub(crate) fn clipboard_grab(&mut self, serial: u32) -> u32 {
+        let body = Writer::new().u32(clipboard::SELECTION).u32(serial).texts(&[clipboard::TEXT]);
+        self.clipboard("Grab", &body)
+    }
+
+    /// There is none any more.
+    pub(crate) fn clipboard_release(&mut self) -> u32 {
+        self.clipboard("Release", &Writer::new().u32(clipboard::SELECTION))
+    }
+
+    /// Asks for the text that the guest has copied.
+    pub(crate) fn clipboard_request(&mut self) -> u32 {
+        let body = Writer::new().u32(clipboard::SELECTION).texts(&[clipboard::TEXT]);
+        self.clipboard("Request", &body)
     }
 }
 

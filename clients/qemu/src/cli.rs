@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{ArgGroup, CommandFactory, Parser};
+use porthole_client::present::Ways;
 use porthole_client::program::{Options, guest_name};
 
 /// A VM's own display as layers, by QEMU's D-Bus display
@@ -63,9 +64,21 @@ pub struct Cli {
     #[arg(long, value_name = "MIB", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=65536))]
     pub max_memory: u32,
 
+    /// Which way copied text goes, where the compositor lets this guest: in (to the guest), out or both
+    #[arg(long, value_name = "WAY", default_value = "off", value_parser = ["off", "in", "out", "both"])]
+    pub clipboard: String,
+
     /// Where the guest is shown, and how the program runs.
     #[command(flatten)]
     pub common: Options,
+}
+
+impl Cli {
+    /// Which way copied text goes.
+    pub(crate) fn ways(&self) -> Ways {
+        let both = self.clipboard == "both";
+        Ways { into: both || self.clipboard == "in", out: both || self.clipboard == "out" }
+    }
 }
 
 /// A bus, by the path of its socket.

@@ -2,8 +2,9 @@
 
 use std::io;
 
-use porthole_client::program::Options;
-use porthole_program::sandbox::Held;
+use porthole_program::sandbox::{Calls, Held, Sandbox};
+
+use crate::cli::Cli;
 
 /// Pictures, sockets of consoles, and what comes with messages.
 const DESCRIPTORS: u64 = 1024;
@@ -13,6 +14,10 @@ const DESCRIPTORS: u64 = 1024;
 ///
 /// # Errors
 /// When the process that connects to the compositor cannot be started.
-pub(crate) fn confine(options: &Options) -> io::Result<Option<Held>> {
-    Ok(options.sandbox()?.map(|sandbox| sandbox.descriptors(DESCRIPTORS).enter()))
+pub(crate) fn confine(cli: &Cli) -> io::Result<Option<Held>> {
+    let sandbox = cli.common.sandbox()?.map(|sandbox| sandbox.descriptors(DESCRIPTORS));
+    // What is copied comes through pipes.
+    let pipes = cli.ways().any();
+    let sandbox = sandbox.map(|s| if pipes { s.calls(Calls::Pipes) } else { s });
+    Ok(sandbox.map(Sandbox::enter))
 }

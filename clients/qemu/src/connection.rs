@@ -121,6 +121,8 @@ pub(crate) struct Connection {
     words: VecDeque<u8>,
     pub(crate) input: Input,
     pub(crate) output: Output,
+    /// Bytes that the other side may leave unread.
+    unread: usize,
 }
 
 impl Connection {
@@ -133,7 +135,16 @@ impl Connection {
             words: first.into(),
             input: Input { inbox: Inbox::new(most), descriptors: VecDeque::new() },
             output: Output::default(),
+            unread: UNREAD,
         }
+    }
+
+    /// The same for one on which copied text goes as well: larger answers are cut off, and two whole texts
+    /// may lie unread.
+    pub(crate) fn with_texts(self, most: usize) -> Self {
+        let inbox = Inbox::new(most).cutting();
+        let input = Input { inbox, descriptors: VecDeque::new() };
+        Self { input, unread: UNREAD + 2 * most, ..self }
     }
 
     /// Whether messages can be exchanged.
@@ -239,7 +250,7 @@ impl Connection {
     }
 
     fn bounded(&self, done: bool) -> Result<bool, Fault> {
-        if self.output.messages.len() > UNREAD { Err(Fault::Unread) } else { Ok(done) }
+        if self.output.messages.len() > self.unread { Err(Fault::Unread) } else { Ok(done) }
     }
 }
 

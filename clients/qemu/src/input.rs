@@ -79,8 +79,8 @@ impl Inputs {
     }
 
     /// Somebody did something at a console.
-    pub(crate) fn told(&mut self, told: Told, target: Target, calls: &mut Calls<'_>) {
-        match told {
+    pub(crate) fn told(&mut self, told: &Told, target: Target, calls: &mut Calls<'_>) {
+        match *told {
             Told::Key { scanout, code, pressed } => {
                 let press = if code >= BTN_MOUSE {
                     let button = BUTTONS.get(usize::from(code - BTN_MOUSE)).copied();
@@ -268,7 +268,7 @@ mod tests {
     fn heard(inputs: &mut Inputs, target: Target, told: &[Told]) -> Vec<String> {
         let mut output = Output::default();
         for told in told {
-            inputs.told(*told, target, &mut Calls { output: &mut output, destination: None });
+            inputs.told(told, target, &mut Calls { output: &mut output, destination: None });
         }
         calls(&output)
     }

@@ -14,6 +14,7 @@
 
 mod calls;
 mod cli;
+mod clipboard;
 mod confine;
 mod connection;
 mod console;

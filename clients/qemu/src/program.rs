@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use calloop::channel::Sender;
-use porthole_client::present::{Guest, Presenter, Show, Told};
+use porthole_client::present::{Guest, Options as PresenterOptions, Presenter, Show, Told};
 use porthole_client::program::{Events, Program, tell_ready};
 use porthole_client::resizes::Resizes;
 use porthole_program::sandbox::Held;
@@ -84,8 +84,8 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
     let sockets: Result<Vec<_>, _> = (0..=MAX_CONSOLES).map(pair).collect();
     let sockets = sockets.map_err(|error| Failure::System("socketpair", error.into()))?;
     let (events, tell) = Events::new()?;
-    let held = confine::confine(&cli.common)
-        .map_err(|error| Failure::System("starting the connector", error))?;
+    let held =
+        confine::confine(cli).map_err(|error| Failure::System("starting the connector", error))?;
     let watched = events::Watched::new(events.handle());
     let mut state = State::new(cli.clone(), source, sockets, tell, watched);
     state.ready = ready.map(|fd| (fd, held));
@@ -311,6 +311,7 @@ impl Program for State {
 fn start(cli: &Cli, session: &Session, tell: Sender<Told>) -> Result<Stage, Failure> {
     let options = cli.common.presenter(&session.guest, session.consoles.len());
     let Some(options) = options else { return Ok(Stage::Null) };
+    let options = PresenterOptions { clipboard: cli.ways(), ..options };
     let presenter = Presenter::spawn(options, tell)
         .map_err(|error| Failure::System("starting the presenter", error))?;
     // Nothing waits for a frame: what becomes of it is asked for when the next one comes.

@@ -4,6 +4,7 @@ mod setup;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::Instant;
 
 use porthole_client::present::{Display, Guest, GuestState, Lamps, Show, Told};
@@ -12,6 +13,7 @@ use porthole_dbus::Malformed;
 
 use crate::calls::{About, BusCalls, Calls, Vm};
 use crate::cli::Cli;
+use crate::clipboard::{Asked, Clipboard};
 use crate::connection::{Connection, Fault};
 use crate::console::Console;
 use crate::failure::Failure;
@@ -41,6 +43,7 @@ enum Pending {
     Listen(usize),
     Size(usize),
     Resize(usize),
+    Clipboard(Asked),
 }
 
 /// How far it is.
@@ -84,6 +87,7 @@ pub(crate) struct Session {
     pub(crate) consoles: Vec<Console>,
     devices: Vec<Devices>,
     inputs: Inputs,
+    clipboard: Clipboard,
     /// Sockets for listeners: ours, and the one for QEMU.
     sockets: Vec<(OwnedFd, OwnedFd)>,
     pub(crate) statistics: Statistics,
@@ -106,7 +110,11 @@ impl Session {
             uuid: cli.uuid.clone(),
             most: u64::from(cli.max_memory) << 20,
             phase: Phase::Asking,
-            control: Connection::new(socket, MAX_ANSWER),
+            control: if cli.ways().any() {
+                Connection::new(socket, MAX_ANSWER).with_texts(MAX_ANSWER)
+            } else {
+                Connection::new(socket, MAX_ANSWER)
+            },
             owner: None,
             candidates: VecDeque::new(),
             pending: BTreeMap::new(),
@@ -114,6 +122,7 @@ impl Session {
             consoles: Vec::new(),
             devices: Vec::new(),
             inputs: Inputs::default(),
+            clipboard: Clipboard::new(cli.ways()),
             sockets,
             statistics: Statistics::default(),
         };
@@ -229,6 +238,10 @@ impl Session {
     /// Somebody did something at a layer.
     pub(crate) fn told(&mut self, told: Told) {
         let scanout = match told {
+            Told::Copied(text) => {
+                self.copied(text);
+                return;
+            }
             Told::Released { scanout, buffer, serial } => {
                 if let Some(console) = self.consoles.get_mut(scanout) {
                     console.screen.released(buffer, serial);
@@ -251,7 +264,15 @@ impl Session {
         let Some(target) = target(&self.consoles, &self.devices, scanout) else { return };
         let Self { inputs, control, owner, .. } = self;
         let mut calls = Calls { output: &mut control.output, destination: owner.as_deref() };
-        inputs.told(told, target, &mut calls);
+        inputs.told(&told, target, &mut calls);
+    }
+
+    /// A person has copied something.
+    fn copied(&mut self, text: Option<Arc<str>>) {
+        let Self { clipboard, control, owner, pending, .. } = self;
+        let mut calls = Calls { output: &mut control.output, destination: owner.as_deref() };
+        let call = clipboard.set(text, &mut calls);
+        pending.extend(call.map(|call| (call, Pending::Clipboard(Asked::Nothing))));
     }
 
     /// Lets go of everything that is pressed.
@@ -280,10 +301,11 @@ impl Session {
     /// What there is to show since the last time.
     pub(crate) fn news(&mut self, now: Instant) -> Vec<Show> {
         let Self { consoles, guest, statistics, inputs, control, owner, devices, .. } = self;
-        let news =
+        let mut news: Vec<Show> =
             consoles.iter_mut().flat_map(|console| console.news(guest, now, statistics)).collect();
         let mut calls = Calls { output: &mut control.output, destination: owner.as_deref() };
         inputs.settle(|scanout| target(consoles, devices, scanout), &mut calls);
+        news.extend(self.clipboard.take_copied().map(Show::Copied));
         news
     }
 

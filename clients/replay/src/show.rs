@@ -56,6 +56,7 @@ impl Show {
                     guest: guest.to_owned(),
                     scanouts,
                     wayland: Some(path.clone()),
+                    clipboard: present::Ways::default(),
                 };
                 let thread = Presenter::spawn(options, tell);
                 Some(thread.map_err(|error| Failure::System("starting the presenter", error))?)

@@ -49,12 +49,12 @@ impl Input {
     /// Tells the server what a seat did. Returns whether the pointer is elsewhere now.
     pub(crate) fn tell<C: Canvas>(
         &mut self,
-        what: Told,
+        what: &Told,
         keymap: &mut Keymap,
         client: &mut Client<C>,
     ) -> bool {
         let before = self.place;
-        match what {
+        match *what {
             Told::Key { code, pressed, .. } if BUTTONS.contains(&code) => {
                 let bit = BITS.iter().find(|(known, _)| *known == code).map_or(0, |(_, bit)| *bit);
                 self.press(bit, pressed, client);

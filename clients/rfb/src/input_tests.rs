@@ -20,8 +20,9 @@ impl Desk {
         Self { input, keymap: Keymap::of_layout("us").unwrap(), client }
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "reads better where it is called")]
     fn tell(&mut self, what: Told) -> Vec<u8> {
-        self.input.tell(what, &mut self.keymap, &mut self.client);
+        self.input.tell(&what, &mut self.keymap, &mut self.client);
         self.client.take_output()
     }
 

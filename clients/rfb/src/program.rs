@@ -148,7 +148,7 @@ impl Program for State {
             | Told::FocusLost { .. } => {}
             input => {
                 if let Some(session) = self.link.session() {
-                    session.tell(input, &mut self.keymap);
+                    session.tell(&input, &mut self.keymap);
                 }
             }
         }

@@ -205,7 +205,7 @@ impl Session {
     }
 
     /// A seat did something.
-    pub(crate) fn tell(&mut self, what: Told, keymap: &mut Keymap) {
+    pub(crate) fn tell(&mut self, what: &Told, keymap: &mut Keymap) {
         if self.stage == Stage::Running
             && !self.options.view_only
             && self.input.tell(what, keymap, &mut self.client)

@@ -193,8 +193,8 @@ fn who_only_looks_says_nothing() {
     let mut pair = Pair::greeted(&["--view-only"]);
     pair.heard();
     let mut keymap = Keymap::of_layout("us").unwrap();
-    pair.session.tell(Told::Key { scanout: 0, code: 30, pressed: true }, &mut keymap);
-    pair.session.tell(Told::Pointer { scanout: 0, x: 0.5, y: 0.5 }, &mut keymap);
+    pair.session.tell(&Told::Key { scanout: 0, code: 30, pressed: true }, &mut keymap);
+    pair.session.tell(&Told::Pointer { scanout: 0, x: 0.5, y: 0.5 }, &mut keymap);
     pair.session.want_size(Some(Size::new(800, 600)));
     pair.turn().unwrap();
     assert!(pair.heard().is_empty());
@@ -228,7 +228,7 @@ fn a_cursor_is_seen_once_it_is_known_where() {
     pair.say(&[&image[..], &[1, 2, 3, 255, 0, 0, 0, 0]].concat()).unwrap();
     assert!(pair.session.take_shows().is_empty());
     let mut keymap = Keymap::of_layout("us").unwrap();
-    pair.session.tell(Told::Pointer { scanout: 0, x: 0.5, y: 0.5 }, &mut keymap);
+    pair.session.tell(&Told::Pointer { scanout: 0, x: 0.5, y: 0.5 }, &mut keymap);
     let shows = pair.session.take_shows();
     let [Show::CursorImage { hot, pixels, .. }, Show::CursorMoved { x, y, .. }] = &shows[..] else {
         panic!("{shows:?}")

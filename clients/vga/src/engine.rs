@@ -202,7 +202,7 @@ impl Engine {
     /// Takes chains, as many as a turn may.
     pub(crate) fn turn(&mut self, now: Instant) -> Turn {
         for told in self.presenter.news() {
-            self.told(told);
+            self.told(&told);
         }
         if let Some(since) = self.remapping {
             if now.saturating_duration_since(since) < REMAP {
@@ -346,8 +346,8 @@ impl Engine {
     }
 
     /// The presenter has news of a frame or of who sees it.
-    pub(crate) fn told(&mut self, told: Told) {
-        match told {
+    pub(crate) fn told(&mut self, told: &Told) {
+        match *told {
             Told::Visible { scanout, visible } => self.port.set_visible(scanout, visible),
             Told::Released { scanout, buffer, serial } => {
                 if let Some(buffer) = self.presenter.buffer(buffer) {

@@ -300,7 +300,7 @@ impl Program for State {
                     self.visible = visible;
                     self.next_look = self.next_look.min(self.adapter.monitor.next_look(visible));
                 }
-                self.shared.engine().told(told);
+                self.shared.engine().told(&told);
             }
             Told::Key { .. }
             | Told::Pointer { .. }
@@ -320,7 +320,7 @@ impl Program for State {
             }
             other => {
                 let mut engine = self.shared.engine();
-                engine.told(other);
+                engine.told(&other);
                 engine.settle(Instant::now());
             }
         }

@@ -131,6 +131,8 @@ pub struct Guest {
     pub scanouts: u32,
     /// Who the guest's device processes run as; the service's own user when absent.
     pub owner: Option<Owner>,
+    /// Which way copied text may go between the guest and the person who has its keyboard.
+    pub clipboard: Clipboard,
     /// How much it matters, and what it may have.
     pub standing: Standing,
 }

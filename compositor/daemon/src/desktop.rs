@@ -20,7 +20,7 @@ use smithay::{
     },
 };
 
-use porthole_core::rights::SocketRights;
+use porthole_core::{config::Clipboard, input::SeatId, rights::SocketRights};
 
 use crate::{
     cursor_theme::NamedCursors,
@@ -56,6 +56,9 @@ pub(crate) struct Desktop {
     pub(crate) streams: StreamState,
     /// How many types each source of a selection offers.
     pub(crate) offered: HashMap<ObjectId, u32>,
+    /// The source that a client is making a selection of just now, and what is copied on each seat.
+    pub(crate) selecting: Option<ObjectId>,
+    pub(crate) selected: HashMap<SeatId, ObjectId>,
     _alpha: AlphaModifierState,
     _cursor_shape: CursorShapeManagerState,
     _metadata: VirtioGpuMetadataState,
@@ -72,7 +75,8 @@ pub(crate) struct Desktop {
 }
 
 impl Desktop {
-    /// Announces the protocols. The clipboard is for programs, never for the devices of guests.
+    /// Announces the protocols. The clipboard is for programs, and for guests only as far as their
+    /// configuration says.
     pub(crate) fn new(display: &DisplayHandle) -> Self {
         let primary = PrimarySelectionState::new_with_filter::<State, _>(display, is_program);
         Self {
@@ -93,6 +97,8 @@ impl Desktop {
             grabs: Grabs::default(),
             gone: GoneDevices::default(),
             offered: HashMap::new(),
+            selecting: None,
+            selected: HashMap::new(),
             inhibitors: Inhibitors::default(),
             pacing: Pacing::default(),
             named_cursors: NamedCursors::default(),
@@ -117,13 +123,18 @@ impl Desktop {
 }
 
 /// True for the device processes of guests.
-fn is_guest(client: &Client) -> bool {
+pub(crate) fn is_guest(client: &Client) -> bool {
     socket_of(client).is_some_and(|s| s.kind == SocketKind::Guest)
 }
 
 /// True for what comes through a `[[socket]]`.
 pub(crate) fn is_program(client: &Client) -> bool {
     socket_of(client).is_some_and(|s| s.kind == SocketKind::Programs)
+}
+
+/// True for what may copy and paste.
+pub(crate) fn may_copy(client: &Client) -> bool {
+    is_program(client) || socket_of(client).is_some_and(|s| s.clipboard() != Clipboard::Off)
 }
 
 fn may_clipboard_any(client: &Client) -> bool {

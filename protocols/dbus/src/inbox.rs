@@ -20,13 +20,31 @@ pub struct Inbox {
     filled: Range<usize>,
     /// The largest body that is wanted.
     most: usize,
+    /// Larger ones are cut off instead of being a mistake.
+    cuts: bool,
+    /// Bytes that are still to come of a body that was cut off.
+    unwanted: usize,
 }
 
 impl Inbox {
     /// For messages whose arguments have at most so many bytes.
     #[must_use]
     pub const fn new(most: usize) -> Self {
-        Self { bytes: Vec::new(), filled: 0..0, most }
+        Self { bytes: Vec::new(), filled: 0..0, most, cuts: false, unwanted: 0 }
+    }
+
+    /// The same, but of a larger message the arguments are passed over as they come, and it is
+    /// [`Message::cut`].
+    #[must_use]
+    pub fn cutting(self) -> Self {
+        Self { cuts: true, ..self }
+    }
+
+    /// Drops what is there of a body that is not wanted.
+    fn pass_over(&mut self) {
+        let count = self.unwanted.min(self.filled.len());
+        self.filled.start += count;
+        self.unwanted -= count;
     }
 
     /// Bytes that are there and were not taken.
@@ -47,7 +65,7 @@ impl Inbox {
 
     fn lengths(&self) -> Result<Option<Lengths>, Malformed> {
         let fixed = self.held().first_chunk::<FIXED>();
-        fixed.map(|fixed| Lengths::read(fixed, self.most)).transpose()
+        fixed.map(|fixed| Lengths::read(fixed, self.most, self.cuts)).transpose()
     }
 
     /// Where the next bytes are to be put; never empty. Say with [`Self::filled`] how many there are.
@@ -55,6 +73,7 @@ impl Inbox {
     /// # Errors
     /// When what is there already can become no message.
     pub fn space(&mut self) -> Result<&mut [u8], Malformed> {
+        self.pass_over();
         let held = self.filled.len();
         if self.filled.start > 0 {
             self.bytes.copy_within(self.filled.clone(), 0);
@@ -102,6 +121,7 @@ impl Inbox {
     /// When it is none. Nothing that follows can be read then.
     pub fn pop(&mut self) -> Result<Option<Message<'_>>, Malformed> {
         loop {
+            self.pass_over();
             let Some(lengths) = self.lengths()? else { return Ok(None) };
             let start = self.filled.start;
             let end = start + lengths.total();
@@ -109,6 +129,7 @@ impl Inbox {
                 return Ok(None);
             }
             self.filled.start = end;
+            self.unwanted = lengths.cut();
             // Looked at twice, because a borrow that is given back in a loop would last for ever.
             let known = self.bytes.get(start + 1).is_some_and(|kind| (1..=4).contains(kind));
             if known {

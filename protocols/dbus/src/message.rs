@@ -47,6 +47,8 @@ pub struct Message<'a> {
     pub signature: &'a str,
     /// How many descriptors come with it.
     pub descriptors: u32,
+    /// It had more arguments than are wanted, and has none here.
+    pub cut: bool,
     body: &'a [u8],
     big: bool,
 }
@@ -56,12 +58,15 @@ pub struct Message<'a> {
 pub(crate) struct Lengths {
     fields: usize,
     body: usize,
+    /// Bytes of a body that is not wanted.
+    cut: usize,
     big: bool,
 }
 
 impl Lengths {
-    /// Reads the first bytes of a message, of which at most `most` bytes are wanted.
-    pub(crate) fn read(fixed: &[u8; FIXED], most: usize) -> Result<Self, Malformed> {
+    /// Reads the first bytes of a message, of whose body at most `most` bytes are wanted. A larger one is
+    /// a mistake, or cut off.
+    pub(crate) fn read(fixed: &[u8; FIXED], most: usize, cuts: bool) -> Result<Self, Malformed> {
         let [order, kind, _, version, ..] = *fixed;
         let big = match order {
             b'l' => false,
@@ -82,7 +87,8 @@ impl Lengths {
         if serial == 0 {
             return Err(Malformed::Missing("number"));
         }
-        let most = most.min(MAX_MESSAGE);
+        let wanted = most.min(MAX_MESSAGE);
+        let most = if cuts { MAX_MESSAGE } else { wanted };
         let size = |value: u32| usize::try_from(value).unwrap_or(usize::MAX);
         if size(fields) > MAX_HEADER {
             return Err(Malformed::Header(fields.into()));
@@ -90,7 +96,14 @@ impl Lengths {
         if size(body) > most {
             return Err(Malformed::TooLarge { bytes: body.into(), most });
         }
-        Ok(Self { fields: size(fields), body: size(body), big })
+        let body = size(body);
+        let (body, cut) = if body > wanted { (0, body) } else { (body, 0) };
+        Ok(Self { fields: size(fields), body, cut, big })
+    }
+
+    /// Bytes behind the message that are to be passed over.
+    pub(crate) const fn cut(self) -> usize {
+        self.cut
     }
 
     const fn body_at(self) -> usize {
@@ -136,6 +149,7 @@ impl<'a> Message<'a> {
             sender: "",
             signature: "",
             descriptors: 0,
+            cut: lengths.cut > 0,
             body,
             big: lengths.big,
         };
@@ -144,6 +158,9 @@ impl<'a> Message<'a> {
             fields.align(8)?;
             let code = fields.u8()?;
             message.field(code, &mut fields)?;
+        }
+        if message.cut {
+            message.signature = "";
         }
         message.check()?;
         Ok(Some(message))

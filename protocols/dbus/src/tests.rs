@@ -198,3 +198,28 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_message_that_is_too_large_is_passed_over_where_that_is_wanted() {
+    let large = Reply { destination: None, to: 5 };
+    let large = large.bytes(7, &Writer::new().text("a").byte_array(&vec![1; 300_000]));
+    let mut stream = large;
+    stream.extend(call(&Writer::new().u32(9)));
+    let mut inbox = Inbox::new(1000).cutting();
+    let mut heard = Vec::new();
+    for bytes in stream.chunks(7000) {
+        inbox.put(bytes).unwrap();
+        while let Some(message) = inbox.pop().unwrap() {
+            heard.push((message.kind, message.cut, message.reply_to, message.signature.to_owned()));
+        }
+        assert!(inbox.len() <= 7000, "{}", inbox.len());
+    }
+    assert_eq!(
+        heard,
+        [(Kind::Reply, true, 5, String::new()), (Kind::Call, false, 0, "u".to_owned())]
+    );
+    let mut whole = call(&Writer::new().u32(9));
+    whole[4..8].copy_from_slice(&(u32::try_from(MAX_MESSAGE).unwrap() + 1).to_le_bytes());
+    let mut inbox = Inbox::new(1000).cutting();
+    inbox.put(&whole).and_then(|()| inbox.pop().map(drop)).unwrap_err();
+}

@@ -109,6 +109,15 @@ pub enum Command {
         /// Pixels from top to bottom.
         height: u16,
     },
+    /// Has a text copied in the guest, so many times over.
+    Copy {
+        /// How often.
+        times: usize,
+        /// The text, without a line's end.
+        text: String,
+    },
+    /// Has nothing copied any more.
+    Uncopy,
     /// Runs a line in busybox's shell and answers with what it prints.
     Shell(String),
     /// Ends the guest.
@@ -143,6 +152,8 @@ impl fmt::Display for Command {
             Command::WaitSize { head, width, height } => {
                 write!(f, "wait-size {head} {width} {height}")
             }
+            Command::Copy { times, text } => write!(f, "copy {times} {text}"),
+            Command::Uncopy => f.write_str("uncopy"),
             Command::Shell(line) => write!(f, "sh {line}"),
             Command::PowerOff => f.write_str("poweroff"),
         }
@@ -194,10 +205,15 @@ impl FromStr for Command {
         if let Some(script) = line.strip_prefix("sh ") {
             return Ok(Command::Shell(script.to_owned()));
         }
+        if let Some((times, text)) = line.strip_prefix("copy ").and_then(|l| l.split_once(' ')) {
+            let times = times.parse().map_err(|_| BadCommand(line.to_owned()))?;
+            return Ok(Command::Copy { times, text: text.to_owned() });
+        }
         let mut words = Words { line, words: line.split_whitespace() };
         let name: String = words.next()?;
         let command = match name.as_str() {
             "heads" => Command::Heads,
+            "uncopy" => Command::Uncopy,
             "poweroff" => Command::PowerOff,
             "draw" => Command::Draw {
                 head: words.next()?,
@@ -273,6 +289,8 @@ mod tests {
             Command::CursorHide { head },
             Command::Off { head },
             Command::WaitSize { head, width: 800, height: 600 },
+            Command::Copy { times: 3, text: "a text ".trim().to_owned() },
+            Command::Uncopy,
             Command::Shell("cat /proc/uptime | head -1".into()),
             Command::PowerOff,
         ] {

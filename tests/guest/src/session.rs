@@ -10,6 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use porthole_guest::commands::Command;
 use porthole_guest::pattern::Pattern;
 
+use crate::agent::Agent;
 use crate::animate::{self, Pace};
 use crate::boot::parameter;
 use crate::control::{Control, log};
@@ -29,11 +30,13 @@ struct Session {
     control: Control,
     inputs: Inputs,
     card: Option<Card>,
+    agent: Option<Agent>,
 }
 
 /// Runs until told to power off.
 pub(crate) fn run() -> io::Result<()> {
-    let mut session = Session { control: Control::open()?, inputs: Inputs::default(), card: None };
+    let (control, inputs) = (Control::open()?, Inputs::default());
+    let mut session = Session { control, inputs, card: None, agent: None };
     session.rescan()?;
     session.control.send("STATE up")?;
     log("STATE up");
@@ -65,11 +68,19 @@ impl Session {
     /// One round of waiting; true means power off.
     fn turn(&mut self) -> io::Result<bool> {
         let mut fds = vec![PollFd::from_borrowed_fd(self.control.as_fd(), PollFlags::IN)];
+        let agent = self.agent.as_ref().and_then(Agent::as_fd);
+        let agent = agent.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
+        let listens = agent.is_some();
+        fds.extend(agent);
         fds.extend(self.inputs.fds().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         poll(&mut fds, Some(&RESCAN))?;
         let mut ready =
             fds.iter().map(|fd| !fd.revents().is_empty()).collect::<Vec<_>>().into_iter();
         let command = ready.next() == Some(true);
+        if listens && ready.next() == Some(true) {
+            let told = self.agent.as_mut().map(Agent::turn).transpose()?;
+            told.iter().flatten().try_for_each(|line| self.control.send(line))?;
+        }
         for (index, _) in ready.enumerate().filter(|(_, ready)| *ready) {
             for line in self.inputs.read(index)? {
                 self.control.send(&line)?;
@@ -91,6 +102,9 @@ impl Session {
     }
 
     fn rescan(&mut self) -> io::Result<()> {
+        if self.agent.is_none() {
+            self.agent = Agent::find();
+        }
         self.inputs.scan().iter().try_for_each(|line| self.control.send(line))
     }
 
@@ -135,10 +149,17 @@ impl Session {
             Command::WaitSize { head, width, height } => {
                 return self.wait_size(head, (width, height));
             }
+            Command::Copy { times, ref text } => self.copy(Some(text.repeat(times)))?,
+            Command::Uncopy => self.copy(None)?,
             Command::Shell(ref line) => return shell(line),
             Command::PowerOff => boot::power_off(),
         }
         Ok(String::new())
+    }
+
+    fn copy(&mut self, text: Option<String>) -> io::Result<()> {
+        let agent = self.agent.as_mut().ok_or_else(|| io::Error::other("no port for an agent"))?;
+        agent.copy(text)
     }
 
     /// The KMS device, opened when it is first needed.

@@ -27,6 +27,7 @@ const PLAIN_MODULES: &[&str] = &[
     "usbhid",
     "hid_generic",
     "evdev",
+    "virtio_console",
 ];
 /// The source of [`reserve`].
 const RESERVE: &str = include_str!("../boot/reserve.S");

@@ -156,6 +156,23 @@ impl Program {
         self.receive(owner, |fd| offer.receive(TEXT.into(), fd))
     }
 
+    /// The same from somebody who is no program of this test.
+    ///
+    /// # Errors
+    /// When nothing is offered, or nothing comes.
+    pub fn paste_from_afar(&mut self) -> Result<String> {
+        use std::os::fd::AsFd;
+        let offer =
+            self.log.clipboard.control.clone().ok_or_else(|| Failure::new("nothing is offered"))?;
+        let (mut read, write) = std::io::pipe().or_fail("make a pipe")?;
+        offer.receive(TEXT.into(), write.as_fd());
+        self.roundtrip()?;
+        drop(write);
+        let mut text = String::new();
+        read.read_to_string(&mut text).or_fail("read what was copied")?;
+        Ok(text)
+    }
+
     fn receive(
         &mut self,
         owner: &mut Program,

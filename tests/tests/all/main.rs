@@ -11,6 +11,8 @@ mod boot_to_viewer;
 #[cfg(test)]
 mod bridge;
 #[cfg(test)]
+mod bridge_clipboard;
+#[cfg(test)]
 mod bridge_death;
 #[cfg(test)]
 mod bridge_device;
@@ -141,6 +143,8 @@ mod wayland_capture;
 mod wayland_capture_toplevel;
 #[cfg(test)]
 mod wayland_clipboard;
+#[cfg(test)]
+mod wayland_clipboard_guest;
 #[cfg(test)]
 mod wayland_constraints;
 #[cfg(test)]

@@ -80,6 +80,9 @@ impl Dispatch<WlRegistry, ()> for Stage {
                 let Some(link) = stage.link.as_mut() else { return };
                 if let Some(seat) = link.global(name, &interface, version) {
                     stage.seats.add(name, seat);
+                    if link.is_ready() {
+                        stage.seats.connected(link);
+                    }
                 }
             }
             wl_registry::Event::GlobalRemove { name } => {

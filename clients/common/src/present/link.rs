@@ -9,6 +9,7 @@ use porthole_wayland::process::client::porthole_process_v1::PortholeProcessV1;
 use porthole_wayland::stream::client::wfd_stream_manager_v1::WfdStreamManagerV1;
 use wayland_client::backend::WaylandError;
 use wayland_client::protocol::wl_compositor::WlCompositor;
+use wayland_client::protocol::wl_data_device_manager::WlDataDeviceManager;
 use wayland_client::protocol::wl_registry::WlRegistry;
 use wayland_client::protocol::wl_seat::WlSeat;
 use wayland_client::protocol::wl_shm::WlShm;
@@ -43,6 +44,9 @@ pub(super) struct Link {
     said: Option<Numbers>,
     pub(super) constraints: Option<ZwpPointerConstraintsV1>,
     pub(super) relative: Option<ZwpRelativePointerManagerV1>,
+    /// Only where it is wanted.
+    pub(super) clipboard: Option<WlDataDeviceManager>,
+    wants_clipboard: bool,
     /// Formats that the compositor's `wl_shm` takes, by its numbers.
     pub(super) formats: Vec<u32>,
     /// Takes memory of devices.
@@ -75,6 +79,7 @@ impl Link {
     /// Connects and asks for the globals; [`Stage::connected`] follows when all are known.
     pub(super) fn connect(
         path: Option<&Path>,
+        wants_clipboard: bool,
         handle: &LoopHandle<'static, Stage>,
     ) -> Result<Self, LinkError> {
         let connection = open(&connection::socket_path(path)?)?;
@@ -101,6 +106,8 @@ impl Link {
             said: None,
             constraints: None,
             relative: None,
+            clipboard: None,
+            wants_clipboard,
             formats: Vec::new(),
             dmabuf: None,
             device_formats: Vec::new(),
@@ -132,6 +139,9 @@ impl Link {
             }
             "zwp_relative_pointer_manager_v1" => {
                 self.relative = Some(registry.bind(name, 1, queue, ()));
+            }
+            "wl_data_device_manager" if self.wants_clipboard => {
+                self.clipboard = Some(registry.bind(name, version.min(3), queue, ()));
             }
             // Frames of pointer events came with version 5; repeated keys from 10 on are not wanted.
             "wl_seat" if version >= 5 => {

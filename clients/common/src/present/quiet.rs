@@ -54,12 +54,12 @@ mod tests {
     fn only_what_can_wait_is_kept() {
         let quiet = Quiet::default();
         let released = Told::Released { scanout: 0, buffer: 1, serial: 2 };
-        assert_eq!(quiet.keep(released), Some(released));
+        assert_eq!(quiet.keep(released.clone()), Some(released.clone()));
         quiet.set(true);
         let device = quiet.clone();
-        assert_eq!(quiet.keep(released), None);
+        assert_eq!(quiet.keep(released.clone()), None);
         let urgent = Told::Visible { scanout: 0, visible: true };
-        assert_eq!(quiet.keep(urgent), Some(urgent));
+        assert_eq!(quiet.keep(urgent.clone()), Some(urgent));
         assert_eq!(device.take(), [released]);
         assert_eq!(device.take(), []);
     }

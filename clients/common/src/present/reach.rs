@@ -60,7 +60,8 @@ impl Stage {
         if self.link.is_some() {
             return;
         }
-        let error = match Link::connect(self.options.wayland.as_deref(), &self.handle) {
+        let wanted = self.clipboard.is_wanted();
+        let error = match Link::connect(self.options.wayland.as_deref(), wanted, &self.handle) {
             Ok(link) => {
                 self.link = Some(link);
                 self.rest();

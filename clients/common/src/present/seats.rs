@@ -1,6 +1,7 @@
 //! Seats: keyboards, pointers and touch screens whose events go to the guest.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use porthole_pixel::Size;
 use wayland_client::protocol::wl_keyboard::{self, KeyState, WlKeyboard};
@@ -8,6 +9,7 @@ use wayland_client::protocol::wl_seat::{Capability, WlSeat};
 use wayland_client::protocol::wl_touch::{self, WlTouch};
 use wayland_client::{Proxy, QueueHandle, WEnum};
 
+use super::clipboard::Device;
 use super::hands::Hands;
 use super::link::Link;
 use super::pointer::{Pointer, fraction};
@@ -20,6 +22,8 @@ struct Keyboard {
     /// The seat's name.
     seat: u32,
     focus: Option<usize>,
+    /// Of the last that it did.
+    serial: u32,
 }
 
 struct Finger {
@@ -35,6 +39,7 @@ struct Seat {
     pointer: Option<Pointer>,
     touch: Option<WlTouch>,
     fingers: BTreeMap<i32, Finger>,
+    clipboard: Option<Device>,
 }
 
 /// All seats.
@@ -46,15 +51,55 @@ pub(super) struct Seats {
 
 impl Seats {
     pub(super) fn add(&mut self, name: u32, object: WlSeat) {
-        let (keyboard, pointer, touch) = (None, None, None);
+        let (keyboard, pointer, touch, clipboard) = (None, None, None, None);
         let fingers = BTreeMap::new();
-        self.seats.push(Seat { name, object, keyboard, pointer, touch, fingers });
+        self.seats.push(Seat { name, object, keyboard, pointer, touch, fingers, clipboard });
+    }
+
+    /// Everything that the compositor has is known, so what is copied on each seat can be heard.
+    pub(super) fn connected(&mut self, link: &Link) {
+        let Some(manager) = &link.clipboard else { return };
+        for seat in self.seats.iter_mut().filter(|seat| seat.clipboard.is_none()) {
+            seat.clipboard = Some(Device::new(manager, &seat.object, seat.name, &link.queue));
+        }
+    }
+
+    /// The seats whose keyboard the guest has get what it has copied. Whether there are any.
+    pub(super) fn select(&mut self, link: &Link, text: Option<&Arc<str>>) -> bool {
+        let Some(manager) = &link.clipboard else { return false };
+        let mut any = false;
+        for seat in &mut self.seats {
+            let focused = seat.keyboard.as_ref().filter(|keyboard| keyboard.focus.is_some());
+            let serial = focused.map(|keyboard| keyboard.serial);
+            let Some(device) = &mut seat.clipboard else { continue };
+            match (serial, text) {
+                (Some(serial), _) => device.select(manager, text, serial, &link.queue),
+                // What it took back it took back everywhere.
+                (None, None) => device.select(manager, None, 0, &link.queue),
+                (None, Some(_)) => continue,
+            }
+            any = true;
+        }
+        any
+    }
+
+    /// The clipboard of a seat.
+    pub(super) fn device_of(&mut self, name: u32) -> Option<&mut Device> {
+        self.seats.iter_mut().find(|seat| seat.name == name)?.clipboard.as_mut()
+    }
+
+    /// All clipboards.
+    pub(super) fn devices(&mut self) -> impl Iterator<Item = &mut Device> {
+        self.seats.iter_mut().filter_map(|seat| seat.clipboard.as_mut())
     }
 
     pub(super) fn remove(&mut self, name: u32, told: &mut Vec<Told>) {
         let Some(index) = self.seats.iter().position(|seat| seat.name == name) else { return };
         let mut seat = self.seats.swap_remove(index);
         self.let_go(&mut seat, told);
+        if let Some(device) = seat.clipboard {
+            device.release();
+        }
         seat.object.release();
     }
 
@@ -91,7 +136,7 @@ impl Seats {
         let wants = has.contains(Capability::Keyboard);
         if wants && seat.keyboard.is_none() {
             let object = seat.object.get_keyboard(queue, name);
-            seat.keyboard = Some(Keyboard { object, seat: name, focus: None });
+            seat.keyboard = Some(Keyboard { object, seat: name, focus: None, serial: 0 });
         } else if !wants && let Some(mut keyboard) = seat.keyboard.take() {
             keyboard.leave(&mut self.hands, &self.seats, told);
             keyboard.object.release();
@@ -233,12 +278,14 @@ impl Keyboard {
     ) {
         match event {
             // Keys that were pressed elsewhere are not the guest's.
-            wl_keyboard::Event::Enter { surface, .. } => {
+            wl_keyboard::Event::Enter { surface, serial, .. } => {
                 self.leave(hands, others, told);
+                self.serial = serial;
                 self.focus = surface.data::<usize>().copied();
             }
             wl_keyboard::Event::Leave { .. } => self.leave(hands, others, told),
-            wl_keyboard::Event::Key { key, state, .. } => {
+            wl_keyboard::Event::Key { key, state, serial, .. } => {
+                self.serial = serial;
                 let down = match state {
                     WEnum::Value(KeyState::Pressed) => true,
                     WEnum::Value(KeyState::Released) => false,

@@ -6,12 +6,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use calloop::channel::{Channel, Event, Sender};
 use calloop::{EventLoop, LoopHandle};
 
+use super::clipboard::Clipboard;
 use super::link::Link;
 use super::quiet::Quiet;
 use super::reach::Reach;
 use super::seats::Seats;
 use super::window::Window;
 use super::{Guest, Numbers, Options, Show, Told};
+use crate::texts::Transfers;
 
 /// All of the presenter's state.
 pub(super) struct Stage {
@@ -20,6 +22,7 @@ pub(super) struct Stage {
     quiet: Quiet,
     pub(super) windows: Vec<Window>,
     pub(super) seats: Seats,
+    pub(super) clipboard: Clipboard,
     /// How the guest is.
     guest: Guest,
     /// How much the device has done.
@@ -44,6 +47,7 @@ pub(super) fn run(
         Event::Closed => stage.ended = true,
     };
     handle.insert_source(shows, receive).map_err(|error| error.error)?;
+    let clipboard = Clipboard::new(options.clipboard, Transfers::new(handle.clone()));
     let windows = (0..options.scanouts).map(Window::new).collect();
     let mut stage = Stage {
         options,
@@ -51,6 +55,7 @@ pub(super) fn run(
         quiet,
         windows,
         seats: Seats::default(),
+        clipboard,
         guest: Guest::default(),
         numbers: None,
         link: None,
@@ -97,6 +102,10 @@ impl Stage {
             return;
         }
         tracing::info!("connected to the compositor");
+        self.seats.connected(link);
+        if link.clipboard.is_none() {
+            self.clipboard.missing();
+        }
         for window in &mut self.windows {
             window.open(link, &self.options.guest, self.guest);
         }
@@ -109,6 +118,7 @@ impl Stage {
         link.close(&self.handle);
         let mut told = Vec::new();
         self.seats.lost(&mut told);
+        self.clipboard.lost();
         for window in &mut self.windows {
             window.lost(&mut told);
         }
@@ -161,6 +171,7 @@ impl Stage {
             Show::Guest(guest) => {
                 self.guest = guest;
             }
+            Show::Copied(text) => self.clipboard.set(text),
             Show::Numbers(numbers) => self.numbers = Some(numbers),
             Show::CursorHidden { scanout } => {
                 if let Some(window) = self.windows.get_mut(scanout) {
@@ -192,6 +203,11 @@ impl Stage {
                 changed |= window.cursor_settle(link, worn);
                 changed |= self.seats.cursor_settle(link, window);
             }
+        }
+        if !link.unseen
+            && let Some(text) = self.clipboard.take_fresh()
+        {
+            changed |= self.seats.select(link, text.as_ref());
         }
         if let Some(numbers) = self.numbers {
             link.say(numbers);

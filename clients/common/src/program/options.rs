@@ -52,6 +52,7 @@ impl Options {
             guest: guest.to_owned(),
             scanouts,
             wayland: self.wayland.clone(),
+            clipboard: present::Ways::default(),
         })
     }
 

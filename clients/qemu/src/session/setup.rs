@@ -5,7 +5,10 @@ use porthole_client::present::Lamps;
 use porthole_dbus::{Kind as MessageKind, Malformed, Message, Value};
 
 use super::{Devices, MAX_CONSOLES, MAX_LISTED, MAX_VMS, Pending, Phase, Session, name_of};
-use crate::calls::{About, CONSOLE, KEYBOARD, MOUSE, NAME, PROPERTIES, Vm, cut, read_properties};
+use crate::calls::{
+    About, CONSOLE, Calls, KEYBOARD, MOUSE, NAME, PROPERTIES, Vm, cut, read_properties,
+};
+use crate::clipboard::Asked;
 use crate::connection::Connection;
 use crate::console::Console;
 use crate::failure::Failure;
@@ -21,6 +24,15 @@ impl Session {
     pub(super) fn heard(&mut self, message: &Message<'_>) -> Result<Option<Failure>, Malformed> {
         match message.kind {
             MessageKind::Call => {
+                if self.is_from(message, false) {
+                    let Self { clipboard, control, owner, pending, .. } = self;
+                    let heard = clipboard.heard(message, &mut control.output, owner.as_deref());
+                    if let Some(asks) = heard {
+                        let text = |call| (call, Pending::Clipboard(Asked::Text));
+                        pending.extend(asks.map(text));
+                        return Ok(None);
+                    }
+                }
                 let error = "org.freedesktop.DBus.Error.UnknownMethod";
                 self.control.output.refuse(message, error, "nobody is called here");
             }
@@ -111,6 +123,10 @@ impl Session {
             return Ok(None);
         }
         let Some(pending) = self.pending.remove(&message.reply_to) else { return Ok(None) };
+        if let Pending::Clipboard(asked) = pending {
+            self.clipboard_answered(asked, message);
+            return Ok(None);
+        }
         if message.kind == MessageKind::Error {
             return Ok(self.failed(pending, said(message)));
         }
@@ -143,9 +159,42 @@ impl Session {
                 }
                 self.sized(index, (Some(size.width), Some(size.height)));
             }
-            Pending::Rule | Pending::Resize(_) => {}
+            Pending::Rule | Pending::Resize(_) | Pending::Clipboard(_) => {}
         }
         Ok(None)
+    }
+
+    /// A call about the clipboard was answered, or refused.
+    fn clipboard_answered(&mut self, asked: Asked, message: &Message<'_>) {
+        let refused = message.kind == MessageKind::Error;
+        if refused {
+            tracing::debug!("QEMU refuses about its clipboard: {}", said(message));
+        }
+        let (call, asked) = match asked {
+            Asked::Register { again: false } if refused => {
+                // QEMU keeps who came before us over a connection that has no names, though it has gone.
+                (Some(self.calls().clipboard_unregister()), Asked::Unregister)
+            }
+            Asked::Register { again: true } if refused => {
+                let said = said(message);
+                tracing::warn!(socket = self.guest, "QEMU does not share its clipboard: {said}");
+                return;
+            }
+            Asked::Unregister => {
+                (Some(self.calls().clipboard_register()), Asked::Register { again: true })
+            }
+            Asked::Register { .. } => {
+                let Self { clipboard, control, owner, .. } = self;
+                let output = &mut control.output;
+                let mut calls = Calls { output, destination: owner.as_deref() };
+                (clipboard.registered(&mut calls), Asked::Nothing)
+            }
+            Asked::Text if self.clipboard.answered(message, &self.guest) => {
+                (Some(self.calls().clipboard_request()), Asked::Text)
+            }
+            Asked::Text | Asked::Nothing => return,
+        };
+        self.pending.extend(call.map(|call| (call, Pending::Clipboard(asked))));
     }
 
     /// A call failed.
@@ -168,6 +217,7 @@ impl Session {
                 self.sized(index, (None, None));
                 None
             }
+            Pending::Clipboard(_) => None,
             Pending::Resize(_) => {
                 tracing::debug!("the guest's size cannot be changed: {said}");
                 None
@@ -276,6 +326,11 @@ impl Session {
         let waits = |pending: &Pending| matches!(pending, Pending::Listen(_));
         if self.phase == Phase::Known && !self.pending.values().any(waits) {
             self.phase = Phase::Listening;
+            if self.clipboard.is_wanted() {
+                let call = self.calls().clipboard_register();
+                let asked = Asked::Register { again: false };
+                self.pending.insert(call, Pending::Clipboard(asked));
+            }
         }
     }
 }

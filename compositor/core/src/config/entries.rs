@@ -7,7 +7,8 @@ use toml::de::DeValue;
 use super::fields::{Report, Table, integer};
 use super::suggest;
 use super::{
-    Guest, Input, Keymap, Layer, Port, Program, Render, Renderer, Repeat, Restart, Socket, limits,
+    Clipboard, Guest, Input, Keymap, Layer, Port, Program, Render, Renderer, Repeat, Restart,
+    Socket, limits,
 };
 use crate::chord::Chord;
 use crate::color::Color;
@@ -86,9 +87,10 @@ pub(super) fn keys(kind: &str) -> (&'static str, &'static [&'static str]) {
         ),
         "limits" => ("[limits]", quota::LIMITS),
         "budget" => ("[budget]", &["memory", "pixels_per_second"]),
-        "guest" => {
-            ("[[guest]]", &["name", "keymap", "scanouts", "owner", "priority", "reserve", "limits"])
-        }
+        "guest" => (
+            "[[guest]]",
+            &["name", "keymap", "scanouts", "owner", "clipboard", "priority", "reserve", "limits"],
+        ),
         "layer" => (
             "[[layer]]",
             &[
@@ -226,11 +228,19 @@ pub(super) fn guest(report: &mut Report<'_>, table: &Table<'_>) -> Option<Guest>
     let keymap = keymap_at(report, table);
     let scanouts = table.integer(report, "scanouts", &limits::SCANOUTS);
     let owner = owner(report, table);
+    let ways = [
+        ("off", Clipboard::Off),
+        ("in", Clipboard::In),
+        ("out", Clipboard::Out),
+        ("both", Clipboard::Both),
+    ];
+    let clipboard = table.choice(report, "clipboard", &ways).unwrap_or_default();
     Some(Guest {
         name: name?,
         keymap: keymap.unwrap_or_default(),
         scanouts: small(scanouts).unwrap_or(1),
         owner,
+        clipboard,
         standing: standing(report, table),
     })
 }

@@ -89,28 +89,35 @@ pub struct ClipboardPolicy {
     pub types: Vec<String>,
 }
 
-/// Which way what is copied may go between a port and the parent of its window.
+/// Which way what is copied may go: between a port and the parent of its window, or between a guest and
+/// whoever has its keyboard.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Clipboard {
     /// Neither.
     #[default]
     Off,
-    /// What is copied on the parent can be pasted on the port.
+    /// What is copied outside, on the parent or by a person, can be pasted on the port or in the guest.
     In,
-    /// What is copied on the port can be pasted on the parent.
+    /// What is copied on the port or in the guest can be pasted outside.
     Out,
     /// Both.
     Both,
 }
 
 impl Clipboard {
-    /// Whether what is copied on the parent comes to the port.
+    /// Whether everything that `self` lets through `other` does too.
+    #[must_use]
+    pub const fn is_within(self, other: Self) -> bool {
+        (!self.lets_in() || other.lets_in()) && (!self.lets_out() || other.lets_out())
+    }
+
+    /// Whether what is copied outside comes in.
     #[must_use]
     pub const fn lets_in(self) -> bool {
         matches!(self, Self::In | Self::Both)
     }
 
-    /// Whether what is copied on the port goes to the parent.
+    /// Whether what is copied inside goes out.
     #[must_use]
     pub const fn lets_out(self) -> bool {
         matches!(self, Self::Out | Self::Both)

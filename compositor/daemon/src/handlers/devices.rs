@@ -19,7 +19,7 @@ use smithay::{
         },
         wayland_server::{
             Client, DataInit, Dispatch, DisplayHandle, Resource,
-            backend::ClientId,
+            backend::{ClientId, ObjectId},
             protocol::{
                 wl_data_device::{self, WlDataDevice},
                 wl_data_device_manager::{self, WlDataDeviceManager},
@@ -34,7 +34,7 @@ use smithay::{
     },
 };
 
-use crate::state::State;
+use crate::{desktop::is_guest, sockets::socket_of, state::State};
 
 /// Devices whose objects are gone, until smithay has dropped them.
 #[derive(Debug, Default)]
@@ -47,25 +47,53 @@ pub(crate) struct GoneDevices {
 
 /// What a program may not ask of a device; most may ask for all.
 trait Allowed: Resource {
-    fn allowed(_: &State, _: &Self::Request) -> bool {
+    fn allowed(_: &State, _: &Client, _: &Self::Request) -> bool {
         true
+    }
+
+    /// What it makes the selection of its seat.
+    fn selects(_: &Self::Request) -> Option<ObjectId> {
+        None
     }
 }
 
 impl Allowed for WlDataDevice {
-    fn allowed(state: &State, request: &Self::Request) -> bool {
-        // smithay looks at the serial alone, which any client can guess.
+    fn selects(request: &Self::Request) -> Option<ObjectId> {
+        let wl_data_device::Request::SetSelection { source, .. } = request else { return None };
+        source.as_ref().map(Resource::id)
+    }
+
+    fn allowed(state: &State, client: &Client, request: &Self::Request) -> bool {
         match request {
+            // smithay looks at the serial alone, which any client can guess. Guests drag nothing.
             wl_data_device::Request::StartDrag { origin, .. } => {
-                origin.client().is_some_and(|client| state.holds_a_button(&client))
+                let holds = |client| state.holds_a_button(&client);
+                !is_guest(client) && origin.client().is_some_and(holds)
+            }
+            wl_data_device::Request::SetSelection { .. } if is_guest(client) => {
+                socket_of(client).is_some_and(|socket| socket.clipboard().lets_out())
             }
             _ => true,
         }
     }
 }
 impl Allowed for ZwpPrimarySelectionDeviceV1 {}
-impl Allowed for ExtDataControlDeviceV1 {}
-impl Allowed for ZwlrDataControlDeviceV1 {}
+impl Allowed for ExtDataControlDeviceV1 {
+    fn selects(request: &Self::Request) -> Option<ObjectId> {
+        let ext_data_control_device_v1::Request::SetSelection { source } = request else {
+            return None;
+        };
+        source.as_ref().map(Resource::id)
+    }
+}
+impl Allowed for ZwlrDataControlDeviceV1 {
+    fn selects(request: &Self::Request) -> Option<ObjectId> {
+        let zwlr_data_control_device_v1::Request::SetSelection { source } = request else {
+            return None;
+        };
+        source.as_ref().map(Resource::id)
+    }
+}
 
 macro_rules! device {
     ($device:ty, $data:ty, $to:ty, $gone:ident, $forget:ident, $release:expr) => {
@@ -79,7 +107,8 @@ macro_rules! device {
                 display: &DisplayHandle,
                 data_init: &mut DataInit<'_, Self>,
             ) {
-                if <$device as Allowed>::allowed(state, &request) {
+                if <$device as Allowed>::allowed(state, client, &request) {
+                    state.globals.desktop.selecting = <$device as Allowed>::selects(&request);
                     <$to as Dispatch<$device, $data, Self>>::request(
                         state, client, device, request, data, display, data_init,
                     );
@@ -157,6 +186,7 @@ macro_rules! manager {
                 data_init: &mut DataInit<'_, Self>,
             ) {
                 if matches!(request, $get) {
+                    State::promise_clipboard(client);
                     state.$forget(client, display, data_init);
                 }
                 <$to as Dispatch<$manager, (), Self>>::request(

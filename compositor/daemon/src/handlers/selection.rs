@@ -2,6 +2,7 @@
 //! it, and who has the right `clipboard:PORT`.
 
 use std::os::fd::OwnedFd;
+use std::sync::PoisonError;
 
 use smithay::{
     input::Seat,
@@ -19,6 +20,7 @@ use smithay::{
         },
         wayland_server::{
             Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, New, Resource,
+            backend::ObjectId,
             protocol::{
                 wl_data_device_manager::WlDataDeviceManager,
                 wl_data_source::WlDataSource,
@@ -31,7 +33,8 @@ use smithay::{
         SelectionHandler, SelectionSource, SelectionTarget,
         data_device::{
             ClientDndGrabHandler, DataDeviceHandler, DataDeviceState,
-            ServerDndGrabHandler, set_data_device_focus,
+            ServerDndGrabHandler, clear_data_device_selection,
+            current_data_device_selection_userdata, set_data_device_focus,
         },
         ext_data_control,
         primary_selection::{
@@ -43,7 +46,7 @@ use smithay::{
 };
 
 use crate::{
-    desktop::is_program,
+    desktop::{is_guest, may_copy},
     drag::DragIcon,
     sockets::{ClientState, end_clients, socket_of},
     state::State,
@@ -59,9 +62,17 @@ impl SelectionHandler for State {
         source: Option<SelectionSource>,
         seat: Seat<Self>,
     ) {
-        if target == SelectionTarget::Clipboard {
-            self.copied_on_port(&seat, source.map(|source| source.mime_types()));
+        if target != SelectionTarget::Clipboard {
+            return;
         }
+        let desktop = &mut self.globals.desktop;
+        if let Some(id) = self.seats.id_of(&seat) {
+            match desktop.selecting.take() {
+                Some(source) => drop(desktop.selected.insert(id, source)),
+                None => drop(desktop.selected.remove(&id)),
+            }
+        }
+        self.copied_on_port(&seat, source.map(|source| source.mime_types()));
     }
 
     fn send_selection(
@@ -112,6 +123,19 @@ impl wlr_data_control::DataControlHandler for State {
 }
 
 impl State {
+    /// A source is gone. smithay would tell nobody before something else happens on its seat.
+    pub(super) fn source_gone(&mut self, source: &ObjectId) {
+        let mut seats = self.globals.desktop.selected.iter();
+        let Some(id) = seats.find_map(|(id, of)| (of == source).then_some(*id)) else { return };
+        self.globals.desktop.selected.remove(&id);
+        let Some(seat) = self.seats.get(id).map(|seat| seat.seat.clone()) else { return };
+        // A window's parent may have copied something since.
+        if current_data_device_selection_userdata(&seat).is_none() {
+            clear_data_device_selection(&self.display, &seat);
+            self.copied_on_port(&seat, None);
+        }
+    }
+
     fn drags(&mut self, seat: &Seat<Self>, icon: Option<DragIcon>) {
         let Some(id) = self.seats.id_of(seat) else { return };
         if let Some(seat) = self.seats.get_mut(id) {
@@ -123,7 +147,11 @@ impl State {
     /// The clipboard of a seat goes with its keyboard.
     pub(crate) fn selection_focus(&mut self, seat: &Seat<Self>, focused: Option<&WlSurface>) {
         let client = focused.and_then(Resource::client);
-        set_data_device_focus(&self.display, seat, client.clone());
+        // A guest that may only give hears of nothing.
+        let hears = client.clone().filter(|client| {
+            !is_guest(client) || socket_of(client).is_some_and(|s| s.clipboard().lets_in())
+        });
+        set_data_device_focus(&self.display, seat, hears);
         set_primary_focus(&self.display, seat, client);
     }
 
@@ -149,6 +177,20 @@ impl State {
             };
             client.clipboards.any(|port| !may(port))
         });
+        end_clients(&self.display, "its guest may not copy as it could", |client| {
+            let now = client.socket.as_ref().map(|s| s.clipboard()).unwrap_or_default();
+            let promised = *client.promised.lock().unwrap_or_else(PoisonError::into_inner);
+            !promised.is_within(now)
+        });
+    }
+
+    /// Remembers what the clipboard of a guest was when its client began to use it.
+    pub(super) fn promise_clipboard(client: &Client) {
+        if let Some(data) = client.get_data::<ClientState>()
+            && let Some(socket) = &data.socket
+        {
+            *data.promised.lock().unwrap_or_else(PoisonError::into_inner) = socket.clipboard();
+        }
     }
 }
 
@@ -165,7 +207,7 @@ impl GlobalDispatch<WlDataDeviceManager, ()> for State {
     }
 
     fn can_view(client: Client, (): &()) -> bool {
-        is_program(&client)
+        may_copy(&client)
     }
 }
 

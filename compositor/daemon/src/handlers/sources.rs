@@ -68,6 +68,7 @@ macro_rules! limited {
 
             fn destroyed(state: &mut Self, client: ClientId, source: &$source, data: &$data) {
                 state.globals.desktop.offered.remove(&source.id());
+                state.source_gone(&source.id());
                 <$to as Dispatch<$source, $data, Self>>::destroyed(state, client, source, data);
             }
         }

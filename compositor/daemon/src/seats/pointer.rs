@@ -10,10 +10,14 @@ use smithay::{
         protocol::{wl_pointer, wl_surface::WlSurface},
     },
     utils::{Logical, Point as SmithayPoint, SERIAL_COUNTER},
+    wayland::selection::data_device::DnDGrab,
 };
 
 use super::Seats;
-use crate::{clock, protocols::virtual_pointer::PointerInput, scene::surface_at, state::State};
+use crate::{
+    clock, desktop::is_guest, protocols::virtual_pointer::PointerInput, scene::surface_at,
+    state::State,
+};
 
 pub(super) const fn smithay_point(p: Point) -> SmithayPoint<f64, Logical> {
     SmithayPoint::new(p.x, p.y)
@@ -151,7 +155,12 @@ impl State {
         let (Some(at), Some(pointer)) = (seat.at, seat.seat.get_pointer()) else { return };
         // smithay subtracts the surface's origin from the location. A layer may be scaled, so the
         // origin is chosen such that the difference is the point in the surface's own coordinates.
-        let under = self.under_pointer(id);
+        // What is dragged is not for guests: their devices are not even to hear of it.
+        let drags = pointer.with_grab(|_, grab| grab.is::<DnDGrab<Self>>()).unwrap_or_default();
+        let of_guest = |on: &crate::scene::InputSurface| {
+            on.surface.client().is_some_and(|client| is_guest(&client))
+        };
+        let under = self.under_pointer(id).filter(|(on, _)| !drags || !of_guest(on));
         let told = under.as_ref().map(|(_, local)| *local);
         let focus = under.map(|(found, local)| {
             let origin = Point { x: at.x - local.x, y: at.y - local.y };

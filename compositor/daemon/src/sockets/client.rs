@@ -8,7 +8,12 @@ use std::{
     },
 };
 
-use porthole_core::{Name, Priority, account::Counter, config::Quota, rights::SocketRights};
+use porthole_core::{
+    Name, Priority,
+    account::Counter,
+    config::{Clipboard, Quota},
+    rights::SocketRights,
+};
 use smithay::{
     reexports::wayland_server::{
         Client,
@@ -41,6 +46,8 @@ pub(crate) struct SocketInfo {
     pub(crate) kind: SocketKind,
     access: Mutex<Access>,
     rights: Mutex<SocketRights>,
+    /// Of a guest: which way copied text may go.
+    clipboard: Mutex<Clipboard>,
     clients: Arc<AtomicUsize>,
     /// What they have used.
     pub(crate) account: Arc<SocketAccount>,
@@ -58,13 +65,14 @@ impl SocketInfo {
         account: &Arc<SocketAccount>,
         kind: SocketKind,
         access: Access,
-        rights: SocketRights,
+        (rights, clipboard): (SocketRights, Clipboard),
     ) -> Self {
         Self {
             name: account.name.clone(),
             kind,
             access: Mutex::new(access),
             rights: Mutex::new(rights),
+            clipboard: Mutex::new(clipboard),
             clients: Arc::default(),
             account: account.clone(),
             group: Arc::new(Group::of(account.clone())),
@@ -80,8 +88,9 @@ impl SocketInfo {
     }
 
     /// Takes what a reload says of it.
-    pub(super) fn change(&self, access: Access, rights: SocketRights) {
+    pub(super) fn change(&self, access: Access, (rights, clipboard): (SocketRights, Clipboard)) {
         *self.access.lock().unwrap_or_else(PoisonError::into_inner) = access;
+        *self.clipboard.lock().unwrap_or_else(PoisonError::into_inner) = clipboard;
         *self.rights.lock().unwrap_or_else(PoisonError::into_inner) = rights;
     }
 
@@ -100,7 +109,7 @@ impl SocketInfo {
 
     /// A socket of a sandbox: it is named and counted like the one it was made on, and has no rights.
     pub(super) fn sandboxed(parent: &Arc<Self>, app_id: Option<String>) -> Self {
-        let none = SocketRights::default();
+        let none = (SocketRights::default(), Clipboard::Off);
         let made = Self::new(&parent.account, parent.kind, parent.access(), none);
         let (clients, group) = (parent.clients.clone(), parent.group.clone());
         Self { clients, group, parent: Some(parent.clone()), app_id, ..made }
@@ -115,6 +124,11 @@ impl SocketInfo {
     pub(super) fn is_of(&self, other: &Arc<Self>) -> bool {
         std::ptr::eq(self, Arc::as_ptr(other))
             || self.parent.as_ref().is_some_and(|parent| Arc::ptr_eq(parent, other))
+    }
+
+    /// Which way copied text may go between this guest and people; none where it is no guest's.
+    pub(crate) fn clipboard(&self) -> Clipboard {
+        *self.clipboard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Asks what its clients may do now; a reload may change it.
@@ -135,6 +149,8 @@ pub(crate) struct ClientState {
     pub(crate) waiting_commits: Arc<AtomicU32>,
     /// The ports whose clipboard it was let into by right.
     pub(crate) clipboards: Clipboards,
+    /// Which way copied text went when it was given a data device, which is for a guest.
+    pub(crate) promised: Mutex<Clipboard>,
 }
 
 impl Default for ClientState {
@@ -173,6 +189,7 @@ impl ClientState {
             account: Arc::new(Account::new(limits::POOL_BYTES, limits::COPIED_BYTES, account)),
             waiting_commits: Arc::default(),
             clipboards: Clipboards::default(),
+            promised: Mutex::default(),
         }
     }
 

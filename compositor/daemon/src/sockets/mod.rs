@@ -19,7 +19,7 @@ use std::{
 
 use porthole_core::{
     Name, Priority,
-    config::{Config, Quota, Standing},
+    config::{Clipboard, Config, Quota, Standing},
     owner::Owner,
     rights::SocketRights,
 };
@@ -104,6 +104,7 @@ struct Wanted<'a> {
     kind: SocketKind,
     access: Access,
     rights: SocketRights,
+    clipboard: Clipboard,
     priority: Priority,
     quota: Quota,
 }
@@ -126,13 +127,15 @@ fn wanted(config: &Config) -> Result<Vec<Wanted<'_>>, SocketError> {
         let access = access(&g.name, g.owner.as_ref(), 0o700)?;
         let (kind, rights) = (SocketKind::Guest, SocketRights::default());
         let (Standing { priority, .. }, quota) = standing(&g.name);
-        Ok(Wanted { name: &g.name, kind, access, rights, priority, quota })
+        let clipboard = g.clipboard;
+        Ok(Wanted { name: &g.name, kind, access, rights, clipboard, priority, quota })
     });
     let sockets = config.sockets.iter().map(|s| {
         let access = access(&s.name, s.owner.as_ref(), s.mode)?;
         let (kind, rights) = (SocketKind::Programs, s.rights.clone());
         let (Standing { priority, .. }, quota) = standing(&s.name);
-        Ok(Wanted { name: &s.name, kind, access, rights, priority, quota })
+        let clipboard = Clipboard::Off;
+        Ok(Wanted { name: &s.name, kind, access, rights, clipboard, priority, quota })
     });
     guests.chain(sockets).collect()
 }
@@ -216,7 +219,7 @@ impl Sockets {
         self.listening.retain(|l| {
             let keep = wanted.iter().find(|w| *w.name == l.info.name && w.kind == l.info.kind);
             match keep {
-                Some(want) => l.info.change(want.access, want.rights.clone()),
+                Some(want) => l.info.change(want.access, (want.rights.clone(), want.clipboard)),
                 None => {
                     close(handle, l);
                     end_clients(display, "its socket is no more", |client| {
@@ -327,7 +330,8 @@ fn listen(
         );
     }
     listener.set_nonblocking(true).map_err(error)?;
-    let info = SocketInfo::new(&account, want.kind, want.access, want.rights.clone());
+    let info =
+        SocketInfo::new(&account, want.kind, want.access, (want.rights.clone(), want.clipboard));
     let info = Arc::new(info);
     let of_clients = info.clone();
     let listener = Arc::new(listener);

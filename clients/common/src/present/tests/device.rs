@@ -9,7 +9,7 @@ use calloop::channel::{self, Event};
 use porthole_memory::Memory;
 use porthole_pixel::{Format, Layout, Rect, Region, Size};
 
-use crate::present::{Frame, Options, Presenter, Show, Told};
+use crate::present::{Frame, Options, Presenter, Show, Told, Ways};
 
 pub(super) const DEADLINE: Duration = Duration::from_secs(20);
 pub(super) const SIZE: Size = Size::new(64, 32);
@@ -31,7 +31,12 @@ impl Device {
             }
         };
         events.handle().insert_source(tells, receive).unwrap();
-        let options = Options { guest: "ivi".into(), scanouts: 1, wayland: Some(wayland) };
+        let options = Options {
+            guest: "ivi".into(),
+            scanouts: 1,
+            wayland: Some(wayland),
+            clipboard: Ways::default(),
+        };
         let presenter = Presenter::spawn(options, tell).unwrap();
         let memory = Arc::new(Memory::create("test", 64 * 32 * 4).unwrap());
         Self { events, presenter, told: Vec::new(), memory }
@@ -66,11 +71,13 @@ impl Device {
         }
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "reads better where it is called")]
     pub(super) fn wait_for(&mut self, what: Told) {
         self.wait(&format!("{what:?}"), |told| *told == what);
     }
 
     /// Everything up to and with the next `last`.
+    #[expect(clippy::needless_pass_by_value, reason = "reads better where it is called")]
     pub(super) fn until(&mut self, last: Told) -> Vec<Told> {
         let deadline = Instant::now() + DEADLINE;
         loop {

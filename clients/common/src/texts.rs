@@ -1,0 +1,359 @@
+//! Copied text on its way from one program to another, through a pipe.
+//!
+//! Both ends are somebody else's who may be slow, silent or gone: a text is bounded in bytes and in time,
+//! and nothing waits for it.
+
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use calloop::generic::Generic;
+use calloop::timer::{TimeoutAction, Timer};
+use calloop::{Interest, LoopHandle, Mode, PostAction, RegistrationToken};
+use rustix::fs::{FileType, fstat};
+use rustix::io::Errno;
+use rustix::pipe::{PipeFlags, pipe_with};
+
+/// Bytes of a text. What agents in guests take goes up to a mebibyte, with some bytes around it.
+pub const MAX_TEXT: usize = 1_000_000;
+/// How long a text may take, either way.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Pastes of one text at once.
+const MAX_PASTES: usize = 8;
+
+/// As what a text is offered; the first is what everybody should take.
+pub const TYPES: [&str; 5] =
+    ["text/plain;charset=utf-8", "UTF8_STRING", "text/plain", "TEXT", "STRING"];
+
+/// The place of a type in [`TYPES`]; none for what is no text.
+#[must_use]
+pub fn rank(kind: &str) -> Option<usize> {
+    TYPES.iter().position(|known| known.eq_ignore_ascii_case(kind))
+}
+
+/// What a loop does with texts.
+pub(crate) trait Texts: Sized + 'static {
+    fn transfers(&mut self) -> &mut Transfers<Self>;
+
+    /// The text that was fetched has come, or it will not.
+    fn fetched(&mut self, text: Option<Arc<str>>);
+}
+
+/// All that is on its way.
+#[derive(Debug)]
+pub(crate) struct Transfers<T> {
+    handle: LoopHandle<'static, T>,
+    /// What is fetched. Only one thing is, the newest.
+    coming: Option<Coming>,
+    going: BTreeMap<u64, Going>,
+    next: u64,
+    patience: Duration,
+}
+
+#[derive(Debug)]
+struct Watched {
+    source: RegistrationToken,
+    timer: RegistrationToken,
+}
+
+#[derive(Debug)]
+struct Coming {
+    number: u64,
+    watched: Watched,
+    bytes: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Going {
+    watched: Watched,
+    text: Arc<str>,
+    at: usize,
+}
+
+impl<T: Texts> Transfers<T> {
+    pub(crate) const fn new(handle: LoopHandle<'static, T>) -> Self {
+        Self { handle, coming: None, going: BTreeMap::new(), next: 0, patience: PATIENCE }
+    }
+
+    fn unwatch(&self, watched: &Watched) {
+        self.handle.remove(watched.source);
+        self.handle.remove(watched.timer);
+    }
+
+    /// Whatever is fetched is not wanted any more.
+    pub(crate) fn stop_fetching(&mut self) {
+        if let Some(coming) = self.coming.take() {
+            self.unwatch(&coming.watched);
+        }
+    }
+
+    /// Nobody is to get anything any more.
+    pub(crate) fn stop(&mut self) {
+        self.stop_fetching();
+        for going in std::mem::take(&mut self.going).into_values() {
+            self.unwatch(&going.watched);
+        }
+    }
+
+    fn watch(&mut self, fd: OwnedFd, interest: Interest, number: u64) -> Option<Watched> {
+        let turn = move |_: calloop::Readiness,
+                         fd: &mut calloop::generic::NoIoDrop<OwnedFd>,
+                         state: &mut T| {
+            state.transfers().turn(number, fd).finish(state, number);
+            Ok(PostAction::Continue)
+        };
+        let source = Generic::new(fd, interest, Mode::Level);
+        let source = self.handle.insert_source(source, turn).ok()?;
+        let late = move |_, (): &mut (), state: &mut T| {
+            tracing::warn!("copied text is left: it took too long");
+            Turn::Over.finish(state, number);
+            TimeoutAction::Drop
+        };
+        let Ok(timer) = self.handle.insert_source(Timer::from_duration(self.patience), late) else {
+            self.handle.remove(source);
+            return None;
+        };
+        Some(Watched { source, timer })
+    }
+
+    /// Begins to fetch a text instead of what was fetched before. The descriptor is for who has it.
+    pub(crate) fn fetch(&mut self) -> Option<OwnedFd> {
+        self.stop_fetching();
+        let flags = PipeFlags::CLOEXEC;
+        let (ours, theirs) = pipe_with(flags).ok()?;
+        rustix::io::ioctl_fionbio(&ours, true).ok()?;
+        let number = self.next;
+        self.next += 1;
+        let watched = self.watch(ours, Interest::READ, number)?;
+        self.coming = Some(Coming { number, watched, bytes: Vec::new() });
+        Some(theirs)
+    }
+
+    /// Begins to give a text to somebody who pastes it.
+    pub(crate) fn give(&mut self, text: Arc<str>, fd: OwnedFd) {
+        // Files could make us wait, whatever they are asked.
+        let kind = fstat(&fd).map(|stat| FileType::from_raw_mode(stat.st_mode));
+        let fits = matches!(kind, Ok(FileType::Fifo | FileType::Socket));
+        if !fits || self.going.len() >= MAX_PASTES {
+            tracing::debug!("a paste is refused");
+            return;
+        }
+        if rustix::io::ioctl_fionbio(&fd, true).is_err() {
+            return;
+        }
+        let number = self.next;
+        self.next += 1;
+        if let Some(watched) = self.watch(fd, Interest::WRITE, number) {
+            self.going.insert(number, Going { watched, text, at: 0 });
+        }
+    }
+
+    /// Ends one; true when that was fetched.
+    fn end(&mut self, number: u64) -> bool {
+        let coming = self.coming.as_ref().is_some_and(|coming| coming.number == number);
+        if coming {
+            self.stop_fetching();
+        } else if let Some(going) = self.going.remove(&number) {
+            self.unwatch(&going.watched);
+        }
+        coming
+    }
+
+    fn turn(&mut self, number: u64, fd: &OwnedFd) -> Turn {
+        match &mut self.coming {
+            Some(coming) if coming.number == number => coming.turn(fd),
+            _ => self.going.get_mut(&number).map_or(Turn::Over, |going| going.turn(fd)),
+        }
+    }
+}
+
+/// What a turn has come to.
+enum Turn {
+    More,
+    Over,
+    Whole(Vec<u8>),
+}
+
+impl Turn {
+    fn finish<T: Texts>(self, state: &mut T, number: u64) {
+        let text = match self {
+            Self::More => return,
+            Self::Over => None,
+            Self::Whole(bytes) => {
+                let text = text(bytes);
+                if text.is_none() {
+                    tracing::info!("copied text is left: it is not in UTF-8");
+                }
+                text
+            }
+        };
+        if state.transfers().end(number) {
+            state.fetched(text);
+        }
+    }
+}
+
+/// Bytes as text. Some programs count a zero at the end.
+#[must_use]
+pub fn text(mut bytes: Vec<u8>) -> Option<Arc<str>> {
+    let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    bytes.truncate(end);
+    String::from_utf8(bytes).ok().filter(|text| !text.contains('\0')).map(Arc::from)
+}
+
+impl Coming {
+    fn turn(&mut self, fd: &OwnedFd) -> Turn {
+        let mut chunk = [0; 1 << 14];
+        match rustix::io::read(fd, &mut chunk) {
+            Ok(0) => Turn::Whole(std::mem::take(&mut self.bytes)),
+            Ok(count) => {
+                self.bytes.extend(chunk.iter().take(count));
+                if self.bytes.len() <= MAX_TEXT {
+                    return Turn::More;
+                }
+                tracing::warn!("copied text is left: it has more than {MAX_TEXT} bytes");
+                Turn::Over
+            }
+            Err(Errno::INTR | Errno::AGAIN) => Turn::More,
+            Err(_) => Turn::Over,
+        }
+    }
+}
+
+impl Going {
+    fn turn(&mut self, fd: &OwnedFd) -> Turn {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        if rest.is_empty() {
+            return Turn::Over;
+        }
+        match rustix::io::write(fd, rest) {
+            Ok(count) => {
+                self.at += count;
+                if count == rest.len() { Turn::Over } else { Turn::More }
+            }
+            Err(Errno::INTR | Errno::AGAIN) => Turn::More,
+            Err(_) => Turn::Over,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::{Read, Write};
+
+    use calloop::EventLoop;
+
+    use super::*;
+
+    struct State {
+        transfers: Transfers<Self>,
+        came: Vec<Option<String>>,
+    }
+
+    impl Texts for State {
+        fn transfers(&mut self) -> &mut Transfers<Self> {
+            &mut self.transfers
+        }
+
+        fn fetched(&mut self, text: Option<Arc<str>>) {
+            self.came.push(text.map(|text| text.to_string()));
+        }
+    }
+
+    fn state() -> (EventLoop<'static, State>, State) {
+        let events = EventLoop::try_new().unwrap();
+        let transfers = Transfers::new(events.handle());
+        (events, State { transfers, came: Vec::new() })
+    }
+
+    fn until(
+        events: &mut EventLoop<'static, State>,
+        state: &mut State,
+        done: impl Fn(&State) -> bool,
+    ) {
+        while !done(state) {
+            events.dispatch(Some(Duration::from_secs(20)), state).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_text_comes_whole_and_only_the_newest() {
+        let (mut events, mut state) = state();
+        let old = File::from(state.transfers.fetch().unwrap());
+        let mut new = File::from(state.transfers.fetch().unwrap());
+        (&old).write_all(b"an old one").unwrap_err();
+        let long = "long ".repeat(50_000);
+        let expected = long.clone();
+        let writer = std::thread::spawn(move || {
+            new.write_all(long.as_bytes()).unwrap();
+            new.write_all(b"\0").unwrap();
+        });
+        until(&mut events, &mut state, |state| !state.came.is_empty());
+        writer.join().unwrap();
+        assert_eq!(state.came, [Some(expected)]);
+        assert!(state.transfers.coming.is_none());
+    }
+
+    #[test]
+    fn what_is_too_long_or_no_text_is_left() {
+        let (mut events, mut state) = state();
+        for bytes in [vec![b'a'; MAX_TEXT + 1], vec![0xff, 0xfe], b"a\0b".to_vec()] {
+            let mut end = File::from(state.transfers.fetch().unwrap());
+            let writer = std::thread::spawn(move || drop(end.write_all(&bytes)));
+            until(&mut events, &mut state, |state| state.transfers.coming.is_none());
+            writer.join().unwrap();
+        }
+        assert_eq!(state.came, [None, None, None]);
+    }
+
+    #[test]
+    fn who_pastes_gets_all_of_it_and_nobody_waits_for_who_does_not_read() {
+        let (mut events, mut state) = state();
+        let text: Arc<str> = "text ".repeat(60_000).into();
+        let (mut ours, theirs) = std::io::pipe().unwrap();
+        let (_silent, deaf) = std::io::pipe().unwrap();
+        state.transfers.give(text.clone(), deaf.into());
+        state.transfers.give(text.clone(), theirs.into());
+        let reader = std::thread::spawn(move || {
+            let mut all = String::new();
+            ours.read_to_string(&mut all).unwrap();
+            all
+        });
+        until(&mut events, &mut state, |state| state.transfers.going.len() == 1);
+        assert_eq!(reader.join().unwrap(), *text);
+        // A file is refused, and so is the ninth at once.
+        state.transfers.give(text.clone(), tempfile::tempfile().unwrap().into());
+        assert_eq!(state.transfers.going.len(), 1);
+        let silent: Vec<_> = (0..MAX_PASTES)
+            .map(|_| {
+                let (reader, writer) = std::io::pipe().unwrap();
+                state.transfers.give(text.clone(), writer.into());
+                reader
+            })
+            .collect();
+        assert_eq!((state.transfers.going.len(), silent.len()), (MAX_PASTES, MAX_PASTES));
+        state.transfers.stop();
+        assert!(state.transfers.going.is_empty());
+    }
+
+    #[test]
+    fn a_text_that_does_not_come_in_time_is_left() {
+        let (mut events, mut state) = state();
+        state.transfers.patience = Duration::ZERO;
+        let _silent = state.transfers.fetch().unwrap();
+        until(&mut events, &mut state, |state| !state.came.is_empty());
+        assert_eq!(state.came, [None]);
+        assert!(state.transfers.coming.is_none());
+        let (_silent, deaf) = std::io::pipe().unwrap();
+        state.transfers.give("text ".repeat(60_000).into(), deaf.into());
+        until(&mut events, &mut state, |state| state.transfers.going.is_empty());
+    }
+
+    #[test]
+    fn texts_are_known_by_their_types() {
+        assert_eq!(rank("text/plain;charset=UTF-8"), Some(0));
+        assert_eq!(rank("text/html"), None);
+    }
+}
