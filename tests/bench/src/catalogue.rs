@@ -1,5 +1,6 @@
 //! What can be measured, and what is wished of it.
 
+mod kms;
 mod path;
 mod vga;
 
@@ -229,7 +230,12 @@ fn hole_cost(bench: &Bench, holes: u32) -> Result<Samples> {
 
 /// Everything that can be measured.
 fn all() -> impl Iterator<Item = &'static Benchmark> {
-    SERVICE.iter().chain(path::ALL).chain(vga::ALL)
+    SERVICE.iter().chain(path::ALL).chain(vga::ALL).chain(kms::ALL)
+}
+
+/// What a guest measures on its screen.
+pub(crate) fn on_screens() -> Vec<&'static Benchmark> {
+    kms::INSIDE.iter().collect()
 }
 
 /// The benchmarks that are named, by themselves or by what their names begin with; all if none is.

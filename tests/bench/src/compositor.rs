@@ -52,6 +52,8 @@ pub(crate) struct Programs {
     pub(crate) porthole: PathBuf,
     /// The root of the unpacked peers, or why there is none.
     pub(crate) peers: std::result::Result<PathBuf, String>,
+    /// Whether there is a graphics card to show pictures on.
+    pub(crate) screen: bool,
 }
 
 /// A running compositor, which ends with this value.
@@ -128,9 +130,9 @@ impl Compositor {
         let folder = folder.context(|| "make a folder".to_owned())?;
         let root = programs.peers.clone().unwrap_or_default();
         let (mut command, socket) = match kind {
-            Kind::Porthole => porthole::prepare(&programs.porthole, scene, folder.path())?,
+            Kind::Porthole => porthole::prepare(programs, scene, folder.path())?,
             Kind::Sway => sway::prepare(&root, scene, folder.path())?,
-            Kind::Weston => weston::prepare(&root, scene, folder.path())?,
+            Kind::Weston => weston::prepare(&root, scene, folder.path(), programs.screen)?,
         };
         let log = folder.path().join("log");
         let log = File::create(&log).at("make", &log)?;

@@ -50,6 +50,9 @@ struct Arguments {
     /// Only say what can be measured
     #[arg(long)]
     list: bool,
+    /// Measure on the screen of this machine, which is a guest: what `kms` runs there
+    #[arg(long, hide = true)]
+    screen: bool,
     /// How often each compositor is measured, in turns
     #[arg(long, value_name = "N", default_value_t = 3)]
     rounds: u32,
@@ -73,7 +76,7 @@ fn run(arguments: &Arguments) -> Result<()> {
         let list = "see `cargo xtask bench --list`";
         return Err(RigError::failed(format!("there is no benchmark {id}: {list}")));
     }
-    let chosen = chosen(&arguments.ids);
+    let chosen = if arguments.screen { catalogue::on_screens() } else { chosen(&arguments.ids) };
     if arguments.list {
         return print(
             &chosen.iter().map(|b| format!("{:18} {}", b.id, b.what)).collect::<Vec<_>>(),
@@ -100,8 +103,14 @@ fn prepare(arguments: &Arguments) -> Result<Bench> {
         say("not root: other programs on this machine disturb more");
     }
     let span = Duration::from_secs(arguments.seconds.max(1).into());
-    let programs = Programs { porthole, peers };
-    Ok(Bench { programs, rounds: arguments.rounds.max(1), span, path: RefCell::default() })
+    let programs = Programs { porthole, peers, screen: arguments.screen };
+    Ok(Bench {
+        programs,
+        rounds: arguments.rounds.max(1),
+        span,
+        path: RefCell::default(),
+        kms: RefCell::default(),
+    })
 }
 
 /// Measures one row; what goes wrong is in the row.

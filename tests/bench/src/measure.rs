@@ -3,6 +3,7 @@
 mod capture;
 mod frames;
 pub(crate) mod kernels;
+pub(crate) mod kms;
 mod pictures;
 mod quiet;
 mod start;
@@ -14,12 +15,13 @@ use std::time::Duration;
 
 use porthole_rig::progress::say;
 use porthole_rig::{Result, RigError};
+use serde_json::Value;
 
 use crate::compositor::{Kind, Programs};
 use crate::path::Path;
 
 pub(crate) use capture::{fairness, latency};
-pub(crate) use frames::{cost, flooded, missed};
+pub(crate) use frames::{cost, flooded, missed, rate};
 pub(crate) use quiet::{private_memory, wake_ups};
 pub(crate) use start::{connected, first_frame};
 
@@ -33,6 +35,8 @@ pub(crate) struct Bench {
     pub(crate) span: Duration,
     /// Guests that were booted and what was measured with them.
     pub(crate) path: RefCell<Path>,
+    /// What was measured on a guest's screen: rows as JSON.
+    pub(crate) kms: RefCell<Option<Vec<Value>>>,
 }
 
 /// What was measured: a number for each round, by who was measured.

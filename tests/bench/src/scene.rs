@@ -105,6 +105,26 @@ impl Scene {
         Self { size, layers, apart: false }
     }
 
+    /// A car's instruments on a small screen.
+    pub(crate) fn instruments() -> Self {
+        let size = (1024, 768);
+        let gauge = |x| Layer::still((x, 200), (240, 240)).see_through();
+        let layers = vec![
+            Layer::still((0, 0), size),
+            Layer::still((352, 140), (320, 240)).changing(Change::All, 60),
+            gauge(60),
+            gauge(724),
+            Layer::still((452, 40), (120, 60)).see_through().changing(Change::All, 10),
+        ];
+        Self { size, layers, apart: false }
+    }
+
+    /// A spot on a small screen that changes faster than any screen shows.
+    pub(crate) fn spot() -> Self {
+        let spot = Layer::still((0, 0), (1024, 768)).changing(Change::Corner((64, 64)), 240);
+        Self { size: (1024, 768), layers: vec![spot], apart: false }
+    }
+
     /// Eight programs at 60 Hz that overlap.
     pub(crate) fn eight() -> Self {
         let place = |i: u32| (i * 160, i * 85);
@@ -146,8 +166,10 @@ impl Scene {
     }
 
     /// A small window.
-    pub(crate) fn start() -> Self {
-        Self::one(vec![Layer::still((0, 0), (64, 64))])
+    pub(crate) fn start(screen: bool) -> Self {
+        let small = Self::one(vec![Layer::still((0, 0), (64, 64))]);
+        // Cards of guests come up in this size.
+        if screen { Self { size: (1024, 768), ..small } } else { small }
     }
 
     /// Whether a pixel belongs to a layer.

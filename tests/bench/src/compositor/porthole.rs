@@ -6,21 +6,33 @@ use std::process::Command;
 
 use porthole_rig::Result;
 
-use super::write;
+use super::{Programs, write};
 use crate::scene::Scene;
 
-pub(super) fn prepare(program: &Path, scene: &Scene, folder: &Path) -> Result<(Command, PathBuf)> {
-    let file = write(folder, "porthole.toml", &configuration(scene))?;
+/// What a connector is called by the driver of virtio's cards.
+pub(super) const CONNECTOR: &str = "Virtual-1";
+
+pub(super) fn prepare(
+    programs: &Programs,
+    scene: &Scene,
+    folder: &Path,
+) -> Result<(Command, PathBuf)> {
+    let file = write(folder, "porthole.toml", &configuration(scene, programs.screen))?;
     let runtime = folder.join("run");
-    let mut command = Command::new(program);
+    let mut command = Command::new(&programs.porthole);
     command.arg("--config").arg(file).arg("--runtime-dir").arg(&runtime);
     Ok((command, runtime.join("load/wayland-0")))
 }
 
-fn configuration(scene: &Scene) -> String {
+fn configuration(scene: &Scene, screen: bool) -> String {
     let (width, height) = scene.size;
+    let kind = if screen {
+        format!("kind = \"drm\"\nconnector = \"{CONNECTOR}\"\n")
+    } else {
+        String::new()
+    };
     let mut text = format!(
-        "version = 1\n\n[[port]]\nname = \"main\"\nsize = [{width}, {height}]\npipelines = 16\n\n\
+        "version = 1\n\n[[port]]\nname = \"main\"\n{kind}size = [{width}, {height}]\npipelines = 16\n\n\
          [[socket]]\nname = \"load\"\nrights = [\"capture:main\"]\n"
     );
     for (number, layer) in scene.layers.iter().enumerate() {

@@ -21,11 +21,17 @@ const CONFIGURATION: &str = "[core]\nidle-time=0\nrepaint-window=16\n[shell]\n\
      close-animation=none\nfocus-animation=none\nbackground-color=0xff000000\n\
      background-image=\nbackground-type=tile\n[input-method]\npath=\n";
 
-pub(super) fn prepare(root: &Path, scene: &Scene, folder: &Path) -> Result<(Command, PathBuf)> {
+pub(super) fn prepare(
+    root: &Path,
+    scene: &Scene,
+    folder: &Path,
+    screen: bool,
+) -> Result<(Command, PathBuf)> {
     let file = write(folder, "weston.ini", CONFIGURATION)?;
     let helper = write_helper(root, folder)?;
     let modules = [
         ("headless-backend.so", roots::library(root, "libweston-14/headless-backend.so")),
+        ("drm-backend.so", roots::library(root, "libweston-14/drm-backend.so")),
         ("desktop-shell.so", roots::library(root, "weston/desktop-shell.so")),
         ("weston-desktop-shell", helper),
     ];
@@ -34,8 +40,15 @@ pub(super) fn prepare(root: &Path, scene: &Scene, folder: &Path) -> Result<(Comm
     let (width, height) = scene.size;
     let mut command = roots::command(root, "weston");
     // Pictures are only taken of a weston that is being debugged.
-    command.args(["--backend=headless", "--renderer=pixman", "--shell=desktop", "--debug"]);
-    command.arg(format!("--width={width}")).arg(format!("--height={height}"));
+    command.args(["--renderer=pixman", "--shell=desktop", "--debug"]);
+    if screen {
+        command.args(["--backend=drm", "--drm-device=card0", "--continue-without-input"]);
+        // It has no terminal, and needs none.
+        command.env("LIBSEAT_BACKEND", "builtin").env("SEATD_VTBOUND", "0");
+    } else {
+        command.arg("--backend=headless");
+        command.arg(format!("--width={width}")).arg(format!("--height={height}"));
+    }
     command.arg(format!("--socket={SOCKET}")).arg(format!("--config={}", file.display()));
     command.env("WESTON_MODULE_MAP", map.join(";"));
     Ok((command, folder.join(SOCKET)))

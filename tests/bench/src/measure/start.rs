@@ -14,7 +14,8 @@ const STARTS: u32 = 5;
 /// service's splash is on every port.
 pub(crate) fn connected(bench: &Bench, kinds: &[Kind]) -> Result<Samples> {
     measure(bench, kinds, |kind| {
-        let compositor = Compositor::start(kind, &bench.programs, &Scene::start(), false)?;
+        let compositor =
+            Compositor::start(kind, &bench.programs, &Scene::start(bench.programs.screen), false)?;
         Ok(compositor.connected_after.as_secs_f64() * 1e3)
     })
 }
@@ -22,7 +23,7 @@ pub(crate) fn connected(bench: &Bench, kinds: &[Kind]) -> Result<Samples> {
 /// Milliseconds from the start of the process until the first program's first frame is done.
 pub(crate) fn first_frame(bench: &Bench, kinds: &[Kind]) -> Result<Samples> {
     measure(bench, kinds, |kind| {
-        let scene = Scene::start();
+        let scene = Scene::start(bench.programs.screen);
         let compositor = Compositor::start(kind, &bench.programs, &scene, false)?;
         let mut client = Client::connect(&compositor, scene.size)?;
         let mut shown = compositor.started;

@@ -1,0 +1,85 @@
+//! What is measured of ports on graphics cards: in a guest, beside weston on the same card.
+
+use super::{Benchmark, FRAME, Goal, Pick, Work};
+use crate::compositor::Kind;
+use crate::measure::{self, kms};
+use crate::scene::Scene;
+
+/// Who can show pictures on a card without a seat.
+const BOTH: [Kind; 2] = [Kind::Porthole, Kind::Weston];
+
+/// What is asked of the guest.
+pub(super) const ALL: &[Benchmark] = &[
+    row("kms.cpu", FRAME, "instruments on a card", Goal::OfPeer(0.7), Pick::Least, |bench| {
+        kms::of(bench, "inside.cpu")
+    }),
+    row(
+        "kms.flips",
+        "frames/s",
+        "a spot that changes at 240 Hz",
+        Goal::AtLeastOfPeer(1.0),
+        Pick::Median,
+        |bench| kms::of(bench, "inside.flips"),
+    ),
+    row(
+        "kms.missed",
+        "% of commits",
+        "instruments at 60 Hz, never shown",
+        Goal::OfPeer(1.0),
+        Pick::Median,
+        |bench| kms::of(bench, "inside.missed"),
+    ),
+    row(
+        "kms.splash",
+        "ms",
+        "from exec until the splash is on the screen",
+        Goal::AtMost(150.0),
+        Pick::Least,
+        |bench| kms::of(bench, "inside.connected"),
+    ),
+    row(
+        "kms.first",
+        "ms",
+        "the same beside weston's first frame of a program",
+        Goal::OfPeer(0.5),
+        Pick::Least,
+        kms::splash_beside_first_frame,
+    ),
+];
+
+/// What the guest measures.
+pub(super) const INSIDE: &[Benchmark] = &[
+    row("inside.cpu", FRAME, "instruments", Goal::Known, Pick::Least, |bench| {
+        measure::cost(bench, &Scene::instruments(), &BOTH)
+    }),
+    row("inside.flips", "frames/s", "a spot", Goal::Known, Pick::Median, |bench| {
+        measure::rate(bench, &Scene::spot(), &BOTH)
+    }),
+    row("inside.missed", "% of commits", "instruments", Goal::Known, Pick::Median, |bench| {
+        measure::missed(bench, &Scene::instruments(), &BOTH)
+    }),
+    row(
+        "inside.connected",
+        "ms",
+        "until programs can connect",
+        Goal::Known,
+        Pick::Least,
+        |bench| measure::connected(bench, &BOTH),
+    ),
+    row("inside.first", "ms", "until a first frame", Goal::Known, Pick::Least, |bench| {
+        measure::first_frame(bench, &BOTH)
+    }),
+];
+
+type Measure = fn(&crate::measure::Bench) -> porthole_rig::Result<crate::measure::Samples>;
+
+const fn row(
+    id: &'static str,
+    unit: &'static str,
+    what: &'static str,
+    goal: Goal,
+    pick: Pick,
+    measure: Measure,
+) -> Benchmark {
+    Benchmark { id, unit, what, goal, pick, measure: Work::Alone(measure) }
+}
