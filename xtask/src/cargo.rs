@@ -22,6 +22,14 @@ pub(crate) fn step(what: &str, arguments: &[&str]) -> Result<()> {
     visible(&mut command(arguments))
 }
 
+/// Builds programs of the workspace. It is asked for whole: what is asked for alone has packages with fewer
+/// features, and builds most of them once more.
+pub(crate) fn build(what: &str, programs: &[&str]) -> Result<()> {
+    let mut arguments = vec!["build", "--workspace"];
+    arguments.extend(programs.iter().flat_map(|program| ["--bin", program]));
+    step(what, &arguments)
+}
+
 /// How many tests ended how.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {

@@ -65,7 +65,7 @@ pub(crate) fn once(folder: &Path) -> Result<()> {
 
 fn prepare() -> Result<()> {
     setup::for_guests()?;
-    cargo::step("building the demo", &["build", "-p", "porthole-tests", "--bin", "porthole-demo"])
+    cargo::build("building the demo", &["porthole-demo"])
 }
 
 fn program() -> Command {

@@ -12,9 +12,9 @@ const PROGRAMS: &[&str] = &[
     "porthole-vga",
     "porthole-qemu",
     "porthole-vnc",
-    "porthole-source",
+    "porthole-rfb",
     "porthole-shot",
-    "porthole-ctl",
+    "portholectl",
 ];
 
 /// Installs what builds need.
@@ -31,11 +31,7 @@ pub(crate) fn for_running() -> Result<()> {
 /// Installs what guests need, builds the programs and the guests' image.
 pub(crate) fn for_guests() -> Result<()> {
     for_running()?;
-    let mut build = vec!["build"];
-    for program in PROGRAMS {
-        build.extend(["-p", program]);
-    }
-    cargo::step("building the programs (minutes the first time)", &build)?;
+    cargo::build("building the programs (minutes the first time)", PROGRAMS)?;
     Image::prepare().map(drop)
 }
 

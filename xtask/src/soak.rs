@@ -39,7 +39,7 @@ fn soak<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Result<()> {
     setup::for_guests()?;
     // One of the guests has the newest device, whose display changes its size while it runs.
     roots::qemu(NEWEST)?;
-    cargo::step("building the soak", &["build", "-p", "porthole-soak"])?;
+    cargo::build("building the soak", &["porthole-soak"])?;
     let program = cache::target().join("debug/porthole-soak");
     visible(Command::new(program).args(arguments))
 }

@@ -2,12 +2,17 @@
 
 use std::io::Write;
 
+use cargo_metadata::MetadataCommand;
 use clap::Args;
 use porthole_rig::progress::say;
-use porthole_rig::{Result, RigError};
+use porthole_rig::{Result, RigError, cache};
 
 use crate::cargo::{self, Counts};
 use crate::setup;
+
+/// The test program that starts guests, in `porthole-tests`. It is asked for with the whole workspace, as
+/// everything is: see [`cargo::build`].
+const WITH_GUESTS: &str = "all";
 
 /// Which tests to run.
 #[derive(Args)]
@@ -33,11 +38,17 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 pub(crate) fn run_tier(ignored: bool, filter: Option<&str>, counts: &mut Counts) -> Result<()> {
     setup::for_guests()?;
     cargo::step("building the tests", &["test", "--workspace", "--no-run", "--quiet"])?;
-    let mut units = vec!["--workspace", "--exclude", "porthole-tests", "--no-fail-fast", "--quiet"];
+    let others = other_tests()?;
+    let mut units =
+        vec!["--workspace", "--lib", "--bins", "--examples", "--no-fail-fast", "--quiet"];
+    units.extend(others.iter().flat_map(|name| ["--test", name]));
     units.extend(filter);
     cargo::test("testing the rooms one by one", &units, counts)?;
+    let mut examples = vec!["--workspace", "--doc", "--no-fail-fast", "--quiet"];
+    examples.extend(filter);
+    cargo::test("testing the examples of the documentation", &examples, counts)?;
     // Two guests at a time: each is a QEMU that may use a whole core.
-    let mut guests = vec!["-p", "porthole-tests", "--no-fail-fast"];
+    let mut guests = vec!["--workspace", "--test", WITH_GUESTS, "--no-fail-fast"];
     guests.extend(filter);
     guests.extend(["--", "--test-threads=2"]);
     if ignored {
@@ -46,12 +57,22 @@ pub(crate) fn run_tier(ignored: bool, filter: Option<&str>, counts: &mut Counts)
     cargo::test("testing everything together with real guests", &guests, counts)
 }
 
+/// The test programs that start no guests.
+fn other_tests() -> Result<Vec<String>> {
+    let mut command = MetadataCommand::new();
+    command.manifest_path(cache::workspace().join("Cargo.toml")).no_deps();
+    let metadata = command.exec().map_err(|error| RigError::failed(error.to_string()))?;
+    let targets = metadata.packages.into_iter().flat_map(|package| package.targets);
+    let tests = targets.filter(|target| target.is_test() && target.name != WITH_GUESTS);
+    Ok(tests.map(|target| target.name).collect())
+}
+
 /// Those tests whose names end so are for the night: they download or build more than they test.
 const AT_NIGHT: &str = "_at_night";
 
 /// Runs only the tests with real guests that the quick tier leaves out.
 pub(crate) fn run_ignored(at_night: bool, counts: &mut Counts) -> Result<()> {
-    let mut guests = vec!["-p", "porthole-tests", "--no-fail-fast", "--"];
+    let mut guests = vec!["--workspace", "--test", WITH_GUESTS, "--no-fail-fast", "--"];
     guests.extend(["--ignored", "--test-threads=2"]);
     if !at_night {
         guests.extend(["--skip", AT_NIGHT]);
