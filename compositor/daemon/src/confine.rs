@@ -6,10 +6,10 @@
 
 use std::{os::unix::fs::DirBuilderExt, path::Path};
 
-use porthole_core::config::Config;
+use porthole_core::config::{Config, Connector, PortKind};
 use porthole_program::sandbox::{Calls, Sandbox, warn_of_no_sandbox};
 
-use crate::cli::Cli;
+use crate::{cli::Cli, screens::drm::backlight_switch};
 
 /// Where cards are.
 const CARDS: &str = "/dev/dri";
@@ -54,6 +54,11 @@ pub(crate) fn confine(cli: &Cli, config: &Config, runtime: &Path, state: &Path) 
     }
     if config.seat.is_some() {
         sandbox = crate::machine::udev::needed().into_iter().fold(sandbox, Sandbox::write);
+    }
+    for port in &config.ports {
+        if let PortKind::Drm(Connector { backlight: Some(folder), .. }) = &port.kind {
+            sandbox = sandbox.write(&backlight_switch(folder));
+        }
     }
     // Their folder comes with the first card and goes with the last, as that of the firmware's picture does
     // for the real one.

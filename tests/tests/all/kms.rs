@@ -22,6 +22,14 @@ fn size(picture: &Picture) -> (u32, u32) {
     (picture.width(), picture.height())
 }
 
+/// Waits until the light behind the panel is on or off.
+fn has_light(guest: &mut KmsGuest, wanted: bool) -> Result<()> {
+    let wanted = if wanted { "0" } else { "4" };
+    wait_until("the backlight", GUEST, || {
+        Ok((guest.sh("cat /run/light/bl_power")?.trim() == wanted).then_some(()))
+    })
+}
+
 /// The size of the layer.
 const LAYER: (u32, u32) = (320, 240);
 
@@ -34,8 +42,10 @@ fn a_screen_shows_what_viewers_see() -> Result<()> {
         let text = text.replace("\"input:main\"", "\"input:main\", \"capture:side\"");
         format!("{text}{LOST}{side}")
     };
-    guest.configure(&with(""))?;
+    guest.configure(&with("backlight = \"/run/light\""))?;
+    guest.sh("mkdir /run/light; echo ? >/run/light/bl_power")?;
     guest.start("")?;
+    has_light(&mut guest, true)?;
     let there = "Virtual-1 (/dev/dri/card0), Virtual-2 (/dev/dri/card0)";
     guest.logs(&format!("there is no connector 'DP-7'; there are: {there}"), 1)?;
     guest.logs("no screen is on connector 'Virtual-2'; the port goes on unseen", 1)?;
@@ -52,7 +62,9 @@ fn a_screen_shows_what_viewers_see() -> Result<()> {
         let screen = guest.screen(0)?;
         Ok(screen.difference(&pattern).map(drop))
     })?;
+    has_light(&mut guest, false)?;
     guest.control("power main on")?;
+    has_light(&mut guest, true)?;
     guest.shows("kms-lit-again", 0, &pattern)?;
 
     // A screen is plugged in, replaced by a larger one, and plugged out.

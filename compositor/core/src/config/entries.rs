@@ -65,6 +65,7 @@ pub(super) fn keys(kind: &str) -> (&'static str, &'static [&'static str]) {
                 "kind",
                 "connector",
                 "card",
+                "backlight",
                 "parent",
                 "title",
                 "app_id",

@@ -155,6 +155,8 @@ pub struct Connector {
     pub name: String,
     /// The card's device file; any card that has such a connector when absent.
     pub card: Option<PathBuf>,
+    /// The folder of the light behind the panel, which goes on with the first picture.
+    pub backlight: Option<PathBuf>,
     /// The port has the size that the screen prefers; until one is known, that of
     /// [`limits::UNKNOWN_SCREEN`](super::limits::UNKNOWN_SCREEN).
     pub own_size: bool,

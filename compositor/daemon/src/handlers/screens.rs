@@ -137,7 +137,8 @@ impl State {
             })
             .collect();
         match Output::new(&found, &connector.name, wanted, &taken) {
-            Ok(mut output) => {
+            Ok(output) => {
+                let mut output = output.with_backlight(connector.backlight.as_deref());
                 output.set_lit(lit);
                 self.cards.is_news(&name, None);
                 if let Some(port) = self.ports.get_mut(id) {

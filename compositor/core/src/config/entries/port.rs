@@ -93,7 +93,7 @@ impl Kind {
     const fn keys(self) -> &'static [&'static str] {
         match self {
             Self::Headless => &[],
-            Self::Drm => &["connector", "card"],
+            Self::Drm => &["connector", "card", "backlight"],
             Self::Window => &[
                 "parent",
                 "title",
@@ -199,13 +199,22 @@ fn connector(report: &mut Report<'_>, table: &Table<'_>) -> Connector {
     if card.as_deref().is_some_and(|card| !is_device(card)) {
         table.wrong(report, "card", "name a device file, such as card = \"/dev/dri/card0\"");
     }
+    let backlight = table.string(report, "backlight").map(PathBuf::from);
+    if backlight.as_deref().is_some_and(|folder| !is_plain(folder)) {
+        let remedy = "name its folder: backlight = \"/sys/class/backlight/intel_backlight\"";
+        table.wrong(report, "backlight", remedy);
+    }
     let (own_size, own_refresh) = (!table.has("size"), !table.has("refresh"));
-    Connector { name: name.to_owned(), card, own_size, own_refresh }
+    Connector { name: name.to_owned(), card, backlight, own_size, own_refresh }
 }
 
 /// Whether it is a path of a device file, with nothing in it that leads elsewhere.
 fn is_device(path: &Path) -> bool {
-    path.starts_with("/dev")
+    path.starts_with("/dev") && is_plain(path)
+}
+
+fn is_plain(path: &Path) -> bool {
+    path.is_absolute()
         && !path.as_os_str().as_encoded_bytes().contains(&0)
         && path.components().all(|part| !matches!(part, Component::ParentDir))
 }

@@ -1,6 +1,7 @@
 //! Connectors of graphics cards as screens, without a GPU: atomic modesetting on dumb buffers, which every
 //! driver has that can set a mode at all.
 
+mod backlight;
 mod buffer;
 mod card;
 mod closefb;
@@ -13,6 +14,7 @@ use std::{io, path::PathBuf};
 use porthole_core::Refresh;
 use porthole_pixel::Size;
 
+pub(crate) use backlight::switch as backlight_switch;
 pub(crate) use card::{Card, Found, Monitor, is_connected};
 pub(crate) use mode::Wanted;
 pub(crate) use output::Output;

@@ -1,6 +1,6 @@
 //! A connector that shows a port's pictures.
 
-use std::{io, sync::Arc};
+use std::{io, path::Path, sync::Arc};
 
 use drm::control::{
     AtomicCommitFlags as Flags, Device as _, Mode, atomic::AtomicModeReq, connector, crtc,
@@ -9,7 +9,8 @@ use drm::control::{
 use porthole_pixel::{Rect, Region, Size};
 
 use super::{
-    Card, DrmError, Found, Wanted, buffer::Buffer, closefb::close_framebuffer, mode, request::Pipe,
+    Card, DrmError, Found, Wanted, backlight::Backlight, buffer::Buffer,
+    closefb::close_framebuffer, mode, request::Pipe,
 };
 use crate::{
     render::ScreenTarget,
@@ -44,6 +45,7 @@ pub(crate) struct Output {
     left: Option<framebuffer::Handle>,
     /// Whether to leave the picture on the screen at the end.
     stays: bool,
+    backlight: Option<Backlight>,
 }
 
 /// What a commit does besides showing a picture.
@@ -94,6 +96,7 @@ impl Output {
             refused: false,
             left,
             stays: true,
+            backlight: None,
         };
         output.make_memory()?;
         let how = if same { "as it is" } else { "by setting its mode" };
@@ -103,6 +106,21 @@ impl Output {
             "a screen is taken over {how}"
         );
         Ok(output)
+    }
+
+    /// Has it switch the light behind its panel: off before a mode is set, on with the first picture.
+    pub(crate) fn with_backlight(mut self, folder: Option<&Path>) -> Self {
+        self.backlight = folder.map(Backlight::new);
+        if self.next == Next::Modeset {
+            self.light(false);
+        }
+        self
+    }
+
+    fn light(&mut self, lit: bool) {
+        if let Some(backlight) = &mut self.backlight {
+            backlight.set(lit);
+        }
     }
 
     /// Two pieces take turns; with one alone, half a frame may be seen.
@@ -311,6 +329,9 @@ impl Output {
     pub(crate) fn shown(&mut self) {
         self.memory.swap();
         self.visible = self.sent;
+        if self.lit {
+            self.light(true);
+        }
         if self.memory.front().is_none() {
             // An earlier owner's last frame, or one of another size.
             return;
@@ -341,9 +362,10 @@ impl Output {
         self.lit = lit;
         if lit {
             (self.next, self.touched) = (Next::Modeset, true);
-        } else if let Err(error) =
-            self.card.atomic_commit(Flags::ALLOW_MODESET, self.pipe.power(false))
-        {
+            return;
+        }
+        self.light(false);
+        if let Err(error) = self.card.atomic_commit(Flags::ALLOW_MODESET, self.pipe.power(false)) {
             tracing::error!(connector = self.name, "the screen stays lit: {error}");
         }
     }
