@@ -71,7 +71,15 @@ impl KmsGuest {
     /// # Errors
     /// When it does not come up.
     pub fn boot(card: Card) -> Result<KmsGuest> {
-        Self::boot_with(card, &[])
+        Self::bring_up(card, &[], false)
+    }
+
+    /// The same with the kernel's consoles on the screen.
+    ///
+    /// # Errors
+    /// As [`KmsGuest::boot`].
+    pub fn boot_with_consoles(card: Card) -> Result<KmsGuest> {
+        Self::bring_up(card, &[], true)
     }
 
     /// The same with more devices, by QEMU's names.
@@ -79,8 +87,13 @@ impl KmsGuest {
     /// # Errors
     /// As [`KmsGuest::boot`].
     pub fn boot_with(card: Card, devices: &[&str]) -> Result<KmsGuest> {
+        Self::bring_up(card, devices, false)
+    }
+
+    fn bring_up(card: Card, devices: &[&str], text: bool) -> Result<KmsGuest> {
         let folder = tempfile::Builder::new().prefix("porthole-kms-").tempdir()?;
         let mut machine = kms::machine(folder.path(), card);
+        machine.text = text;
         // Old ones have no touch screens.
         let qemu = if devices.is_empty() { Qemu::installed()? } else { Qemu::for_vhost_user()? };
         let devices = devices.iter().flat_map(|device| ["-device", device]);

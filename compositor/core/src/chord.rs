@@ -87,6 +87,18 @@ impl Chord {
     }
 }
 
+/// The console that a key asks for while others are held: Ctrl, Alt and one of F1 to F12, as everywhere.
+#[must_use]
+pub fn console(code: u32, held: &Held) -> Option<u32> {
+    let number = match code {
+        59..=68 => code - 58,
+        87 | 88 => code - 76,
+        _ => return None,
+    };
+    let chord = Chord { modifiers: [true, true, false, false], key: code };
+    chord.completed_by(code, held).then_some(number)
+}
+
 impl Default for Chord {
     /// `ctrl+alt+shift+escape`.
     fn default() -> Self {
@@ -121,6 +133,18 @@ mod tests {
         {
             Chord::parse(text).unwrap_err();
         }
+    }
+
+    #[test]
+    fn function_keys_ask_for_consoles() {
+        let mut held = Held::default();
+        assert_eq!(console(59, &held), None);
+        held.press(29);
+        held.press(56);
+        let asked: Vec<_> = [59, 60, 68, 87, 88, 1, 69].map(|code| console(code, &held)).into();
+        assert_eq!(asked, [Some(1), Some(2), Some(10), Some(11), Some(12), None, None]);
+        held.press(42);
+        assert_eq!(console(59, &held), None);
     }
 
     #[test]

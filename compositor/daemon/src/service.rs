@@ -5,6 +5,7 @@
 use std::{
     os::fd::OwnedFd,
     path::{Path, PathBuf},
+    rc::Rc,
     time::Duration,
 };
 
@@ -30,6 +31,7 @@ use crate::{
     cursor,
     handlers::{machine::Machine, parents::Parents, wfd::Control},
     layers::Layers,
+    machine::Session,
     pictures::{Files, Pictures},
     ports::Ports,
     programs::Programs,
@@ -77,6 +79,9 @@ pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
     }
     let (config, text) = source.load().map_err(ApplyError::from)?;
     let splash = reload::splash(&config)?;
+    // It may start a process, and opens cards.
+    let session = Rc::new(Session::begin(config.seat.as_ref()));
+    cards.set_session(session.clone());
     // Sizes may be those of screens.
     let config = cards.read(&config);
     let mut pictures = Pictures::default();
@@ -119,7 +124,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
         cards,
         parents,
         seats: Seats::new(SeatState::new(), config.input.repeat, reload::layout(&config)),
-        machine: Machine::default(),
+        machine: Machine::with(session),
         windows: Windows::default(),
         layers: Layers::default(),
         pictures,

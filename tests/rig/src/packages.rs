@@ -41,6 +41,7 @@ pub const TO_RUN: &[Needed] = &[
     needed("libegl-mesa0", "a driver without a GPU"),
     needed("libgl1-mesa-dri", "GL without a GPU"),
     needed("libinput10", "reads keyboards and pointers, which the service loads in a guest"),
+    needed("libseat1", "shares the screen with a guest's other consoles, loaded likewise"),
     needed("systemd", "checks our units, and runs them in a machine of its own"),
     needed("make", "builds a driver of the guests' kernel that Debian leaves out (vkms)"),
 ];

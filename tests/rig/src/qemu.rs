@@ -42,6 +42,8 @@ pub struct Machine {
     pub options: Vec<String>,
     /// What the guest draws when it is up: `HEAD:PATTERN:SEED[,...]`.
     pub draw: Option<String>,
+    /// Whether the kernel's console is on the screen, where nobody else draws.
+    pub text: bool,
     /// Whether QEMU goes on after a reset; otherwise it ends, as a test wants of a guest that crashes.
     pub reboots: bool,
 }
@@ -58,6 +60,7 @@ impl Machine {
             qmp: None,
             options: Vec::new(),
             draw: None,
+            text: false,
             reboots: false,
         }
     }
@@ -155,6 +158,9 @@ impl Qemu {
         if let Some(draw) = &machine.draw {
             line.push_str(" porthole.draw=");
             line.push_str(draw);
+        }
+        if machine.text {
+            line.push_str(" fbcon=map:0");
         }
         let size = machine.memory;
         let share = if machine.shared_memory { "on" } else { "off" };

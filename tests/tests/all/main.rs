@@ -58,6 +58,8 @@ mod kms;
 #[cfg(test)]
 mod kms_boot;
 #[cfg(test)]
+mod kms_consoles;
+#[cfg(test)]
 mod kms_dmabuf;
 #[cfg(test)]
 mod kms_gone;

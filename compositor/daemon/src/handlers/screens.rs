@@ -46,7 +46,7 @@ impl State {
     }
 
     /// Something happened to a card: asks all screens anew.
-    fn rescan(&mut self) {
+    pub(super) fn rescan(&mut self) {
         for card in self.cards.gone() {
             self.card_gone(&card);
         }
@@ -109,6 +109,9 @@ impl State {
         let Some((connector, wanted)) = self.cards.of_port(name.as_str()) else {
             return self.detach_screen(id, true);
         };
+        if let Some(why) = self.machine.session.obstacle() {
+            return self.without_screen(id, &name, &why);
+        }
         let wanted = wanted.of_size(size);
         let found = match self.cards.find(&connector, false) {
             Ok(found) if found.is_connected() => found,
@@ -176,7 +179,10 @@ impl State {
     /// Hears of the frames that cards show, and has them kept over a restart.
     fn watch_cards(&mut self) {
         for card in self.cards.unwatched() {
-            store_card(card.path(), &*card);
+            // A session has its own way to hand cards on.
+            if !self.machine.session.is_shared() {
+                store_card(card.path(), &*card);
+            }
             let source = Generic::new(card.clone(), Interest::READ, Trigger::Level);
             let inserted =
                 self.handle.insert_source(source, |_, card, state| match card.take_flips() {

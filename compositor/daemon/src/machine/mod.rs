@@ -6,6 +6,7 @@
 //! ([`udev`]), opened by a [`session`], and read by [`libinput`].
 
 pub(crate) mod libinput;
+pub(crate) mod libseat;
 pub(crate) mod session;
 pub(crate) mod udev;
 pub(crate) mod watch;
@@ -19,8 +20,14 @@ pub(crate) use watch::Watch;
 pub(crate) enum MachineError {
     #[error("libinput cannot be loaded: {0}; install it (Debian: libinput10)")]
     Library(String),
-    #[error("libinput cannot be used: {0}")]
+    #[error("its library cannot be used: {0}")]
     Missing(#[from] crate::library::Missing),
+    #[error("libseat cannot be loaded: {0}; install it (Debian: libseat1)")]
+    NoLibseat(String),
+    #[error(
+        "nobody gives us one: {0}; log in on a console, or start systemd-logind or seatd and let the service's user use it"
+    )]
+    NoSession(std::io::Error),
     #[error("libinput could not begin")]
     Context,
     #[error(

@@ -1,22 +1,167 @@
-//! Who opens devices.
+//! Who opens screens and input devices: a session, which shares them with the machine's other consoles, or
+//! the service itself.
 
-use std::{cell::RefCell, io, os::fd::OwnedFd, path::Path};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    env, io,
+    os::fd::{AsRawFd, OwnedFd, RawFd},
+    path::{Path, PathBuf},
+};
 
+use porthole_core::config::{Seat as Wanted, SeatBackend};
 use rustix::fs::{Mode, OFlags};
 
-use super::{MachineError, libinput};
+use super::{
+    MachineError, libinput,
+    libseat::{Change, Seat},
+};
 
-/// Opens devices, and is told when others have the screens and keyboards.
+/// How often a new session is asked whether it is the one on the screen, and for how long each time, in
+/// milliseconds.
+const ASKED: (u32, i32) = (10, 100);
+/// What a program has in its environment that was started in a session, or for a seat manager.
+const VARIABLES: [&str; 3] = ["XDG_SESSION_ID", "SEATD_SOCK", "LIBSEAT_BACKEND"];
+/// The kernel's number for consoles, and for their highest one.
+const CONSOLES: (u32, u32) = (4, 63);
+
+/// Opens devices, and knows whether they are ours just now.
 #[derive(Debug, Default)]
 pub(crate) struct Session {
+    who: Who,
     /// Why the last device could not be opened: libinput says only that it was not.
     failure: RefCell<Option<MachineError>>,
 }
 
+#[derive(Debug, Default)]
+enum Who {
+    /// The service itself; everything is always ours.
+    #[default]
+    Direct,
+    Seat {
+        seat: Seat,
+        active: Cell<bool>,
+        /// The numbers of input devices that are open, by their descriptors.
+        inputs: RefCell<BTreeMap<RawFd, i32>>,
+        /// Those of cards.
+        cards: RefCell<BTreeMap<PathBuf, i32>>,
+    },
+    /// There should be a session, and there is none.
+    Nobody(String),
+}
+
 impl Session {
+    /// Begins what the configuration wants. Call it before threads are started and rights given up: libseat
+    /// may start a process.
+    pub(crate) fn begin(wanted: Option<&Wanted>) -> Self {
+        let Some(wanted) = wanted else { return Self::default() };
+        if wanted.backend == SeatBackend::Direct
+            || wanted.backend == SeatBackend::Auto && !is_on_console()
+        {
+            return Self::default();
+        }
+        let who = match Seat::open() {
+            Ok(seat) => Who::begun(seat),
+            Err(error) if wanted.backend == SeatBackend::Auto => {
+                tracing::warn!("no session: {error}; the service opens devices itself");
+                Who::Direct
+            }
+            Err(error) => {
+                tracing::error!("no session: {error}; no card and no input device is opened");
+                Who::Nobody(error.to_string())
+            }
+        };
+        Self { who, failure: RefCell::default() }
+    }
+
+    /// Whether screens and keyboards are ours just now.
+    pub(crate) fn is_active(&self) -> bool {
+        match &self.who {
+            Who::Direct => true,
+            Who::Seat { active, .. } => active.get(),
+            Who::Nobody(_) => false,
+        }
+    }
+
+    /// Whether others may have them at other times.
+    pub(crate) const fn is_shared(&self) -> bool {
+        matches!(self.who, Who::Seat { .. })
+    }
+
+    /// Why nothing can be opened just now.
+    pub(crate) fn obstacle(&self) -> Option<String> {
+        match &self.who {
+            Who::Nobody(why) => Some(why.clone()),
+            _ if self.is_active() => None,
+            _ => Some("another console has the screen".to_owned()),
+        }
+    }
+
+    /// Readable when [`Self::take`] has something.
+    pub(crate) fn poll(&self) -> Option<io::Result<OwnedFd>> {
+        match &self.who {
+            Who::Seat { seat, .. } => Some(seat.poll()),
+            Who::Direct | Who::Nobody(_) => None,
+        }
+    }
+
+    /// Takes what became of the session.
+    ///
+    /// # Errors
+    /// When who gave it to us is gone.
+    pub(crate) fn take(&self) -> io::Result<Vec<Change>> {
+        let Who::Seat { seat, active, .. } = &self.who else { return Ok(Vec::new()) };
+        let told = seat.take(0)?;
+        if let Some(last) = told.last() {
+            active.set(*last == Change::Ours);
+        }
+        Ok(told)
+    }
+
+    /// Lets others have screens and keyboards, who wait for that.
+    pub(crate) fn release(&self) {
+        if let Who::Seat { seat, .. } = &self.who {
+            seat.release();
+        }
+    }
+
+    /// Asks for another console.
+    ///
+    /// # Errors
+    /// When there is none of this number.
+    pub(crate) fn switch(&self, console: u32) -> io::Result<()> {
+        match &self.who {
+            Who::Seat { seat, .. } => seat.switch(console),
+            Who::Direct | Who::Nobody(_) => Ok(()),
+        }
+    }
+
+    /// Opens a graphics card, of which the session makes us master; `None` where the service does that
+    /// itself.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub(crate) fn open_card(&self, path: &Path) -> io::Result<Option<OwnedFd>> {
+        let Who::Seat { seat, cards, .. } = &self.who else { return Ok(None) };
+        // A card that was plugged out is still open there.
+        if let Some(id) = cards.borrow_mut().remove(path) {
+            seat.close_device(id);
+        }
+        let (fd, id) = seat.open_device(path)?;
+        cards.borrow_mut().insert(path.to_owned(), id);
+        Ok(Some(fd))
+    }
+
     /// Opens an input device, for nobody else to hear meanwhile.
     pub(super) fn open(&self, path: &Path) -> Result<OwnedFd, io::Error> {
-        let opened = Self::open_direct(path);
+        let opened = match &self.who {
+            Who::Direct => open_direct(path),
+            Who::Seat { seat, inputs, .. } => seat.open_device(path).map(|(fd, id)| {
+                inputs.borrow_mut().insert(fd.as_raw_fd(), id);
+                fd
+            }),
+            Who::Nobody(why) => Err(io::Error::other(why.clone())),
+        };
         opened.inspect_err(|error| {
             let remedy = match error.raw_os_error() {
                 Some(libc::EACCES | libc::EPERM) => {
@@ -32,16 +177,13 @@ impl Session {
         })
     }
 
-    fn open_direct(path: &Path) -> io::Result<OwnedFd> {
-        let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
-        let fd = rustix::fs::open(path, flags, Mode::empty())?;
-        // Or else the kernel's console hears every key too.
-        libinput::grab(&fd)?;
-        Ok(fd)
-    }
-
     /// Lets go of an input device.
     pub(super) fn close(&self, fd: OwnedFd) {
+        if let Who::Seat { seat, inputs, .. } = &self.who
+            && let Some(id) = inputs.borrow_mut().remove(&fd.as_raw_fd())
+        {
+            seat.close_device(id);
+        }
         drop(fd);
     }
 
@@ -50,4 +192,46 @@ impl Session {
         let failure = self.failure.borrow_mut().take();
         failure.unwrap_or_else(|| MachineError::Unknown(path.display().to_string()))
     }
+}
+
+impl Who {
+    /// Waits a moment for a new session to be the one on the screen.
+    fn begun(seat: Seat) -> Self {
+        let mut active = false;
+        for _ in 0..ASKED.0 {
+            match seat.take(ASKED.1) {
+                Ok(told) => active = told.last().map_or(active, |last| *last == Change::Ours),
+                Err(error) => {
+                    tracing::warn!("the session says nothing: {error}");
+                    break;
+                }
+            }
+            if active {
+                break;
+            }
+        }
+        tracing::info!(seat = seat.name(), active, "a session opens screens and input devices");
+        let (inputs, cards) = (RefCell::default(), RefCell::default());
+        Self::Seat { seat, active: Cell::new(active), inputs, cards }
+    }
+}
+
+/// Whether the service was started where people log in: in a session, or with a console as its input.
+fn is_on_console() -> bool {
+    let (consoles, last) = CONSOLES;
+    VARIABLES.into_iter().any(|name| env::var_os(name).is_some())
+        || rustix::fs::fstat(io::stdin()).is_ok_and(|stat| {
+            let (major, minor) = (rustix::fs::major(stat.st_rdev), rustix::fs::minor(stat.st_rdev));
+            rustix::fs::FileType::from_raw_mode(stat.st_mode).is_char_device()
+                && major == consoles
+                && (1..=last).contains(&minor)
+        })
+}
+
+fn open_direct(path: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
+    let fd = rustix::fs::open(path, flags, Mode::empty())?;
+    // Or else the kernel's console hears every key too.
+    libinput::grab(&fd)?;
+    Ok(fd)
 }

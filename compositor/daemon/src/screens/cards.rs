@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     os::fd::{AsFd, OwnedFd},
     path::{Path, PathBuf},
+    rc::Rc,
     sync::Arc,
 };
 
@@ -13,6 +14,8 @@ use porthole_core::{
 };
 use rustix::fs::fstat;
 use smithay::reexports::calloop::RegistrationToken;
+
+use crate::machine::Session;
 
 use super::drm::{Card, Chosen, DrmError, Found, Monitor, Wanted, chosen, is_connected};
 
@@ -26,6 +29,8 @@ pub(crate) struct Cards {
     handed: Vec<OwnedFd>,
     /// What the file says, before screens had their say.
     base: Config,
+    /// Who opens cards.
+    session: Rc<Session>,
     /// The modes that ports took from their screens, also while those are away.
     modes: BTreeMap<Name, Chosen>,
     /// What was last said of ports without a screen.
@@ -41,6 +46,11 @@ impl Cards {
     /// All that are open.
     pub(crate) fn open(&self) -> &[Arc<Card>] {
         &self.open
+    }
+
+    /// Cards are opened by this session from now on.
+    pub(crate) fn set_session(&mut self, session: Rc<Session>) {
+        self.session = session;
     }
 
     /// Those that nobody listens to.
@@ -185,9 +195,20 @@ impl Cards {
         let same = |fd: &OwnedFd| fstat(fd.as_fd()).ok().map(|stat| stat.st_rdev) == device;
         let handed = self.handed.iter().position(same).filter(|_| device.is_some());
         let handed = handed.map(|index| self.handed.swap_remove(index));
-        // One that was kept may be of a card that is gone.
-        let handed = handed.and_then(|handed| Card::open(path, Some(handed)).ok());
-        let card = Arc::new(handed.map_or_else(|| Card::open(path, None), Ok)?);
+        let card = if self.session.is_shared() {
+            if let Some(why) = self.session.obstacle() {
+                return Err(DrmError::Session(why));
+            }
+            let opened = self.session.open_card(path);
+            let opened =
+                opened.map_err(|source| DrmError::Open { path: path.to_owned(), source })?;
+            Card::open(path, opened)?
+        } else {
+            // One that was kept may be of a card that is gone.
+            let handed = handed.and_then(|handed| Card::open(path, Some(handed)).ok());
+            handed.map_or_else(|| Card::open(path, None), Ok)?
+        };
+        let card = Arc::new(card);
         self.open.push(card.clone());
         Ok(card)
     }

@@ -107,6 +107,11 @@ impl OneSeat {
         self.at
     }
 
+    /// The keys that it holds.
+    pub(crate) const fn keys(&self) -> &Held {
+        &self.keys
+    }
+
     /// Nothing holds its pointer: a person took it back.
     pub(crate) const fn is_free(&self) -> bool {
         self.escape.free

@@ -69,6 +69,10 @@ impl State {
     }
 
     fn device_key(&mut self, id: DeviceId, seat: SeatId, code: u32, pressed: bool) {
+        let held = self.seats.get(seat).map(|seat| seat.keys().clone());
+        if pressed && held.is_some_and(|held| self.switches_console(&held, code)) {
+            return;
+        }
         let layout = self.machine.used.get(&id).map(|used| used.assignment.keymap.clone());
         if let Some(layout) = layout.filter(|_| pressed) {
             self.use_layout(seat, &layout);

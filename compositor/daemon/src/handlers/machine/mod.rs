@@ -1,6 +1,7 @@
 //! The machine's own keyboards, pointers, touch screens and pens: which are used, and on which seats.
 
 mod events;
+mod session;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,6 +21,7 @@ use smithay::reexports::calloop::{Interest, Mode as Trigger, PostAction, generic
 use crate::{
     machine::{DeviceId, Devices, MachineError, Session, Watch, udev},
     protocols::virtual_touch::TouchInput,
+    screens::drm::Output,
     state::State,
 };
 
@@ -29,6 +31,10 @@ const MOST_DEVICES: usize = 64;
 /// The machine's own devices, where the configuration asks for them.
 #[derive(Debug, Default)]
 pub(crate) struct Machine {
+    /// Who opens devices and cards.
+    pub(super) session: Rc<Session>,
+    /// What screens showed before others had them.
+    asleep: Vec<Output>,
     /// Nothing is open without.
     devices: Option<Devices>,
     watch: Option<Watch>,
@@ -54,16 +60,21 @@ struct Used {
 }
 
 impl Machine {
+    /// No device is used before the first picture is shown.
+    pub(crate) fn with(session: Rc<Session>) -> Self {
+        Self { session, ..Self::default() }
+    }
+
     /// Gets what is needed to open devices. None is open yet.
-    fn new() -> Self {
-        let devices = Devices::new(Rc::new(Session::default()));
+    fn new(session: Rc<Session>) -> Self {
+        let devices = Devices::new(session.clone());
         let devices = devices.inspect_err(|error| {
             tracing::error!("the machine's keyboards and pointers are not used: {error}");
         });
         let watch = Watch::new().inspect_err(|error| {
             tracing::warn!("devices that come later are not heard of: {error}");
         });
-        Self { devices: devices.ok(), watch: watch.ok(), ..Self::default() }
+        Self { session, devices: devices.ok(), watch: watch.ok(), ..Self::default() }
     }
 
     /// Whether this is said for the first time.
@@ -79,7 +90,8 @@ impl State {
         if self.config.seat.is_none() {
             return;
         }
-        self.machine = Machine::new();
+        self.machine = Machine::new(self.machine.session.clone());
+        self.watch_session();
         let heard = self.machine.devices.as_ref().map(|devices| {
             use std::os::fd::AsFd as _;
             devices.as_fd().try_clone_to_owned()
@@ -115,7 +127,8 @@ impl State {
 
     /// Opens devices that are there and are not used yet.
     fn find_devices(&mut self) {
-        let Some(seat) = self.config.seat.clone() else { return };
+        let active = self.machine.session.is_active();
+        let Some(seat) = self.config.seat.clone().filter(|_| active) else { return };
         let named = self.config.devices.iter().filter_map(|rule| rule.devices.path.clone());
         let named: Vec<PathBuf> = named.collect();
         for path in udev::devices() {

@@ -30,6 +30,8 @@ pub(crate) enum DrmError {
     Open { path: PathBuf, source: io::Error },
     #[error("{0} shows nothing: it has no connectors; name another card")]
     NoConnectors(PathBuf),
+    #[error("{0}")]
+    Session(String),
     #[error("no screen is on any connector of {0}")]
     NoScreen(PathBuf),
     #[error(

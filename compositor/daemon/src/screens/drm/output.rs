@@ -370,6 +370,11 @@ impl Output {
         }
     }
 
+    /// Others have the screen from now on: what is shown is theirs, and nothing is left there at the end.
+    pub(crate) const fn sleep(&mut self) {
+        self.stays = false;
+    }
+
     /// Takes the picture off the screen and lets go of the connector; without this it stays when the
     /// output is dropped.
     pub(crate) fn turn_off(&mut self) {
