@@ -6,7 +6,7 @@
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use porthole_client::present::{Display, Guest, GuestState, Lamps, Show, Told};
+use porthole_client::present::{Display, Guest, GuestState, Lamps, Numbers, Show, Told};
 use porthole_device::{Desk, Diary, GpuPort, Presenter, shape, trace};
 use porthole_gpu_device::{Event, Options, Statistics};
 use porthole_trace::{Event as Record, Tap, Tracer};
@@ -42,6 +42,8 @@ pub(crate) struct Engine {
     told: Guest,
     kicks: u64,
     diary: Diary,
+    /// Pictures of the VGA that were shown.
+    vga_frames: u64,
     /// Where it is recorded what the VGA shows.
     vga_tap: Tap,
     tracer: Option<Tracer>,
@@ -76,6 +78,7 @@ impl Engine {
             told: Guest::default(),
             kicks: 0,
             diary: Diary::default(),
+            vga_frames: 0,
             vga_tap: Tap::default(),
             tracer: None,
         }
@@ -273,9 +276,7 @@ impl Engine {
         }
         self.port.complete_due(now, &mut self.rings);
         self.rings.notify();
-        if let Some(numbers) = self.diary.say(now, self.port.numbers(self.kicks)) {
-            self.presenter.say(numbers);
-        }
+        self.say(now);
         self.report();
         self.port.mend_trace();
         self.flush_trace();
@@ -305,11 +306,24 @@ impl Engine {
         takes
     }
 
-    /// Shows what the VGA shows, if it has the screen.
-    pub(crate) fn show_vga(&mut self, look: Look) {
-        if !self.owner.is_vga() {
-            return;
+    /// Tells the compositor how much was done, as often as it should hear of it. The VGA's pictures count too.
+    fn say(&mut self, now: Instant) {
+        let Numbers([commands, refused, frames, rest @ ..]) = self.port.numbers(self.kicks);
+        let [a, b, c, d, e, f] = rest;
+        let frames = frames.saturating_add(self.vga_frames);
+        let numbers = Numbers([commands, refused, frames, a, b, c, d, e, f]);
+        if let Some(numbers) = self.diary.say(now, numbers) {
+            self.presenter.say(numbers);
         }
+    }
+
+    /// Shows what the VGA shows, if it has the screen. True when something is due that was not before: the
+    /// worker must be told.
+    pub(crate) fn show_vga(&mut self, look: Look, now: Instant) -> bool {
+        if !self.owner.is_vga() {
+            return false;
+        }
+        let was_due = self.diary.deadline().is_some();
         if let Some(size) = look.size {
             self.desk.set(0, Some(size));
             if !look.show.is_empty() {
@@ -321,10 +335,13 @@ impl Engine {
             if let Show::Frame(frame) = &show {
                 self.vga_tap.record(|| trace::frame(frame));
                 self.vga_tap.record(|| Record::Sum { crc: look.sum });
+                self.vga_frames = self.vga_frames.saturating_add(1);
             }
             self.presenter.show_other(show);
         }
         self.report();
+        self.say(now);
+        !was_due && self.diary.deadline().is_some()
     }
 
     /// What the guest's input devices are like.

@@ -253,7 +253,7 @@ impl State {
         let look = self.adapter.monitor.look(now, anew);
         let changed = look.changed;
         if vga {
-            self.shared.engine().show_vga(look);
+            self.show(look, now);
         } else if self.was_vga {
             // What was drawn until the driver took over was not drawn since.
         } else {
@@ -273,7 +273,14 @@ impl State {
         drop(engine);
         if takes {
             let look = self.adapter.monitor.look(now, true);
-            self.shared.engine().show_vga(look);
+            self.show(look, now);
+        }
+    }
+
+    fn show(&self, look: Look, now: Instant) {
+        let due = self.shared.engine().show_vga(look, now);
+        if due {
+            self.shared.wake();
         }
     }
 

@@ -44,7 +44,7 @@ order = 1
 }
 
 /// What an account's process says.
-fn said(service: &Service, account: &str) -> Result<Value> {
+pub(crate) fn said(service: &Service, account: &str) -> Result<Value> {
     let all = ctl_on(service, "viewer", &["guests", "--json"])?.json()?;
     let accounts = all["account"].as_array().into_iter().flatten();
     let account = accounts.clone().find(|a| a["name"] == account);

@@ -1,12 +1,16 @@
 //! A Linux guest on `porthole-vga`: from the firmware's picture to the driver's and back, in one layer.
 
+use std::time::Duration;
+
 use porthole_guest::Pattern;
 use porthole_guest::commands::Command as Order;
 use porthole_tests::adapter::Wish;
 use porthole_tests::plain::Boot;
 use porthole_tests::service::configuration;
-use porthole_tests::wait::{GUEST, SHORT, wait_until};
-use porthole_tests::{AdapterGuest, Capture, Picture, Result, Scene, Service, Viewer};
+use porthole_tests::wait::{GUEST, SHORT, pause, wait_until};
+use porthole_tests::{AdapterGuest, Capture, Picture, Process, Result, Scene, Service, Viewer};
+
+use crate::processes::said;
 
 fn scene(width: u32, height: u32, pattern: Pattern, seed: u32) -> Scene {
     Scene::new("main", 1280, 720).layer("ivi", (0, 0, width, height), pattern, seed)
@@ -189,23 +193,64 @@ fn a_blue_screen_is_seen() -> Result<()> {
     guest.end()
 }
 
-/// Nothing happens: nobody wakes up more than four times in a second.
+/// A service whose viewer may hear what devices say of themselves.
+fn watched(scene: Scene) -> Result<(Service, Capture)> {
+    let text = configuration(&[scene]).replace("rights = [", "rights = [\"watch\", ");
+    let service = Service::start_with(&text)?;
+    let capture = Capture::start(&service.socket("viewer")?, "main")?;
+    Ok((service, capture))
+}
+
+/// Nothing happens: nobody wakes up more than four times in a second. What happened just before may echo.
+fn rests(device: &Process) -> Result<()> {
+    pause(Duration::from_secs(2));
+    let seconds = 5;
+    let mut woken = 0;
+    let rested = wait_until("a device that rests", SHORT, || {
+        let before = device.wake_ups()?;
+        pause(Duration::from_secs(seconds));
+        woken = device.wake_ups()? - before;
+        Ok((woken <= 4 * seconds + 4).then_some(()))
+    });
+    rested.map_err(|error| device.failure(&format!("{error}: {woken} times in {seconds} s")))
+}
+
 #[test]
 #[ignore = "needs the newest QEMU"]
 fn an_idle_guest_costs_next_to_nothing() -> Result<()> {
-    use porthole_tests::wait::pause;
-    use std::time::Duration;
-
-    let (_service, capture, guest) = start(&Wish::new(Boot::Guest(Some("0:noise:1"))))?;
+    let (service, capture) = watched(scene(1280, 720, Pattern::Noise, 1))?;
+    let wish = Wish::new(Boot::Guest(Some("0:noise:1")));
+    let guest = AdapterGuest::power_on(&service, "ivi", &wish)?;
     capture.expect("vga-idle", &is_pattern(Pattern::Noise, 1), GUEST)?;
-    // The last looks become rare.
-    pause(Duration::from_secs(2));
-    let before = guest.device.wake_ups()?;
-    let seconds = 5;
-    pause(Duration::from_secs(seconds));
-    let woken = guest.device.wake_ups()? - before;
-    assert!(woken <= 4 * seconds + 4, "{woken} times in {seconds} s");
+    rests(&guest.device)?;
+    // And all that was done until then was told.
+    let said = said(&service, "ivi")?;
+    let number = |key: &str| said[key].as_u64().unwrap_or(0);
+    assert!(number("commands") > 4 && number("kicks") > 0 && number("frames") > 2, "{said}");
     guest.end()
+}
+
+#[test]
+#[ignore = "needs the newest QEMU"]
+fn each_model_rests_at_night() -> Result<()> {
+    for model in ["combined", "virtio-vga", "acrn", "vga", "bochs"] {
+        let size = (1920, 1080);
+        let scene = Scene::new("main", size.0, size.1);
+        let scene = scene.layer("ivi", (0, 0, size.0, size.1), Pattern::Noise, 1);
+        let (service, capture) = watched(scene)?;
+        // Firmware's text has a cursor that blinks; a picture stays as it is.
+        let wish = Wish::new(Boot::Program).device(&["--model", model, "--size", "1920x1080"]);
+        let mut guest = AdapterGuest::power_on(&service, "ivi", &wish)?;
+        guest.machine.line().wait_for("up")?;
+        guest.machine.ask('h', "drawn h")?;
+        let is_drawn = |picture: &Picture| Ok(picture.colours() > 1000);
+        guest.shows(&format!("vga-rests-{model}"), &capture.screen, is_drawn)?;
+        rests(&guest.device)?;
+        let said = said(&service, "ivi")?;
+        assert!(said["frames"].as_u64() > Some(1), "{model}: {said}");
+        guest.end()?;
+    }
+    Ok(())
 }
 
 #[test]

@@ -127,7 +127,7 @@ impl Recorded {
     fn look(&mut self, anew: bool) {
         let anew = self.adapter.mend_trace() || anew;
         let look = self.adapter.monitor.look(self.now, anew);
-        self.shared.engine().show_vga(look);
+        self.shared.engine().show_vga(look, self.now);
     }
 
     fn act(&mut self, act: &Act) {
