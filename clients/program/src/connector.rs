@@ -114,6 +114,24 @@ pub fn beside(
     kept: &[BorrowedFd<'_>],
     work: impl FnOnce(&OwnedFd),
 ) -> io::Result<OwnedFd> {
+    let confined = |socket: &OwnedFd| {
+        allowed.apply();
+        work(socket);
+    };
+    beside_free(name, kept, confined)
+}
+
+/// The same for a process that gives up nothing: one that starts programs, which would inherit it.
+///
+/// Call it while this process has one thread, as [`beside`].
+///
+/// # Errors
+/// As [`beside`].
+pub fn beside_free(
+    name: &CStr,
+    kept: &[BorrowedFd<'_>],
+    work: impl FnOnce(&OwnedFd),
+) -> io::Result<OwnedFd> {
     let (ours, theirs) =
         socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
     // SAFETY: This process has one thread (see above), so that the copy may go on as if it were
@@ -124,7 +142,6 @@ pub fn beside(
             let _ = rustix::thread::set_name(name);
             let kept = kept.iter().map(AsRawFd::as_raw_fd).chain([2, theirs.as_raw_fd()]);
             close_all_but(kept.collect());
-            allowed.apply();
             work(&theirs);
             end()
         }

@@ -11,7 +11,7 @@ use std::{error::Error, io::Write, process::ExitCode};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing_subscriber::filter::Targets;
 
-pub use connector::{Connector, beside};
+pub use connector::{Connector, beside, beside_free};
 pub use inherit::{InheritError, inherit, ready_fd};
 
 /// The exit code of a wrong command line, as clap has it.

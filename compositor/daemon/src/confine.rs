@@ -4,12 +4,20 @@
 //! that it may read all that its user may. It writes into its own two folders and to GPUs, starts
 //! nothing, and has no network.
 
-use std::{os::unix::fs::DirBuilderExt, path::Path};
+use std::{
+    io,
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::fs::DirBuilderExt,
+    },
+    path::Path,
+};
 
 use porthole_core::config::{Config, Connector, PortKind};
+use porthole_program::beside_free;
 use porthole_program::sandbox::{Calls, Sandbox, warn_of_no_sandbox};
 
-use crate::{cli::Cli, screens::drm::backlight_switch};
+use crate::{choice::Source, cli::Cli, programs::starter, screens::drm::backlight_switch};
 
 /// Where cards are.
 const CARDS: &str = "/dev/dri";
@@ -17,22 +25,29 @@ const CARDS: &str = "/dev/dri";
 const DEVICES: [&str; 5] =
     [CARDS, "/dev/nvidiactl", "/dev/nvidia0", "/dev/nvidia-modeset", "/dev/null"];
 
-/// Gives up what is not needed, before any thread is started; whether programs can be started still. They inherit what their parent
-/// gave up, so that with some in the configuration nothing is given up.
-pub(crate) fn confine(cli: &Cli, config: &Config, runtime: &Path, state: &Path) -> bool {
+/// Gives up what is not needed, before any thread is started. Programs inherit what their parent gave up, so
+/// a process beside this one starts them, which is returned, where the configuration has some.
+pub(crate) fn confine(
+    cli: &Cli,
+    (source, config): (&Source, &Config),
+    runtime: &Path,
+    state: &Path,
+) -> io::Result<Option<OwnedFd>> {
     // CAP_CHOWN, which units give us to hand out sockets, is for us and not for what we start.
     if let Err(error) = rustix::thread::clear_ambient_capability_set() {
         tracing::debug!(%error, "there are no ambient capabilities");
     }
+    let wanted = cli.no_sandbox || !config.programs.is_empty();
+    let start = || {
+        // The places of the standard descriptors stay taken, so that no other gets there.
+        let (input, output) = (io::stdin(), io::stdout());
+        let kept = [input.as_fd(), output.as_fd()];
+        beside_free(c"starter", &kept, |service| starter::work(service, source, config))
+    };
+    let starter = wanted.then(start).transpose()?;
     if cli.no_sandbox {
         warn_of_no_sandbox();
-        return true;
-    }
-    if !config.programs.is_empty() {
-        tracing::warn!(
-            "no sandbox: the programs of the configuration would inherit it; start them by units of their own"
-        );
-        return true;
+        return Ok(starter);
     }
     // It must be there to be named.
     if let Err(error) = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(state) {
@@ -68,7 +83,7 @@ pub(crate) fn confine(cli: &Cli, config: &Config, runtime: &Path, state: &Path) 
     // Service managers and lookups of users are behind sockets, wherever those are.
     sandbox.connecting().read(Path::new("/")).write(runtime).write(state).enter();
     keep_keymaps_in(runtime);
-    false
+    Ok(starter)
 }
 
 /// The Wayland library writes keymaps for old clients into files without a name in this folder; other

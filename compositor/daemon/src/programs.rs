@@ -1,21 +1,22 @@
 //! The programs that the configuration has the service start.
 
+pub(crate) mod starter;
+
 use std::{
     collections::BTreeMap,
-    ffi::OsString,
-    path::PathBuf,
-    process::{Child, Command, ExitStatus, Stdio},
+    os::fd::OwnedFd,
+    process::ExitStatus,
     time::{Duration, Instant},
 };
 
 use porthole_core::config::{Program, Restart};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use smithay::reexports::calloop::{
     Interest, LoopHandle, Mode, PostAction, RegistrationToken,
     generic::Generic,
     timer::{TimeoutAction, Timer},
 };
 
+use self::starter::Told;
 use crate::state::State;
 
 /// The wait before the first restart; it doubles up to the longest.
@@ -27,55 +28,50 @@ const GOOD_RUN: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 struct Running {
     program: Program,
-    child: Option<Child>,
-    /// Watches the child, or waits to start it again.
+    /// Its process, as far as it is known.
+    process: Option<i32>,
+    /// Waits to start it again.
     token: Option<RegistrationToken>,
     started: Instant,
     wait: Duration,
 }
 
 /// All programs by name.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Programs {
     running: BTreeMap<String, Running>,
-    /// The service still has the right to start any.
-    can_start: bool,
+    /// The process that starts them; the service itself has no right to.
+    starter: Option<OwnedFd>,
 }
 
 impl Programs {
     /// None yet.
-    pub(crate) fn new(can_start: bool) -> Self {
-        Self { running: BTreeMap::new(), can_start }
+    pub(crate) const fn new(starter: Option<OwnedFd>) -> Self {
+        Self { running: BTreeMap::new(), starter }
     }
 
     /// Whether these could be started.
     pub(crate) fn can_run(&self, programs: &[Program]) -> bool {
-        self.can_start || programs.is_empty()
+        self.starter.is_some() || programs.is_empty()
     }
 
     /// Sends every program SIGTERM and waits for none: they end as their sockets close.
     pub(crate) fn stop_all(&mut self, handle: &LoopHandle<'static, State>) {
-        for (_, mut running) in std::mem::take(&mut self.running) {
-            stop(handle, &mut running);
+        for (name, running) in std::mem::take(&mut self.running) {
+            self.stop(handle, &name, &running);
         }
     }
-}
 
-fn stop(handle: &LoopHandle<'static, State>, running: &mut Running) {
-    if let Some(token) = running.token.take() {
-        handle.remove(token);
-    }
-    if let Some(mut child) = running.child.take() {
-        if let Some(pid) = pid_of(&child) {
-            let _ = kill_process(pid, Signal::TERM);
+    fn stop(&self, handle: &LoopHandle<'static, State>, name: &str, running: &Running) {
+        if let Some(token) = running.token {
+            handle.remove(token);
         }
-        // Reaps it when it has ended already; init reaps the others.
-        let _ = child.try_wait();
+        if let Some(starter) = &self.starter
+            && let Err(error) = starter::ask_stop(starter, name)
+        {
+            tracing::warn!(program = name, %error, "cannot be stopped");
+        }
     }
-}
-
-fn pid_of(child: &Child) -> Option<Pid> {
-    i32::try_from(child.id()).ok().and_then(Pid::from_raw)
 }
 
 impl State {
@@ -89,8 +85,8 @@ impl State {
             .map(|(name, _)| name.clone())
             .collect();
         for name in stale {
-            if let Some(mut running) = self.programs.running.remove(&name) {
-                stop(&self.handle, &mut running);
+            if let Some(running) = self.programs.running.remove(&name) {
+                self.programs.stop(&self.handle, &name, &running);
             }
         }
         for program in programs {
@@ -98,7 +94,7 @@ impl State {
             if !self.programs.running.contains_key(&name) {
                 let running = Running {
                     program: program.clone(),
-                    child: None,
+                    process: None,
                     token: None,
                     started: Instant::now(),
                     wait: FIRST_WAIT,
@@ -113,50 +109,63 @@ impl State {
         let Some(running) = self.programs.running.get_mut(name) else { return };
         let socket = self.sockets.path(running.program.socket.as_str());
         running.started = Instant::now();
-        match spawn(&running.program, socket) {
-            Ok(child) => {
-                tracing::info!(program = name, pid = child.id(), "started");
-                let pid = pid_of(&child);
-                running.child = Some(child);
-                self.watch_program(name, pid);
+        let Some(starter) = &self.programs.starter else { return };
+        if let Err(error) = starter::ask_start(starter, name, &socket) {
+            tracing::error!(program = name, %error, "cannot be started");
+        }
+    }
+
+    /// Hears of programs from the process that starts them.
+    pub(crate) fn watch_programs(&mut self) -> std::io::Result<()> {
+        let Some(starter) = &self.programs.starter else { return Ok(()) };
+        let source = Generic::new(starter.try_clone()?, Interest::READ, Mode::Level);
+        let heard = self.handle.insert_source(source, |_, _, state| {
+            loop {
+                let starter = state.programs.starter.as_ref();
+                match starter.map(starter::hear) {
+                    Some(Ok(Some((name, told)))) => state.program_told(&name, told),
+                    Some(Ok(None)) => return Ok(PostAction::Continue),
+                    Some(Err(error)) => {
+                        tracing::error!(%error, "the process that starts programs is gone");
+                        state.programs.starter = None;
+                        return Ok(PostAction::Remove);
+                    }
+                    None => return Ok(PostAction::Remove),
+                }
             }
-            Err(error) => {
+        });
+        heard.map(drop).map_err(|error| error.error.into())
+    }
+
+    fn program_told(&mut self, name: &str, told: Told) {
+        let running = self.programs.running.get_mut(name);
+        match told {
+            Told::Started(pid) => {
+                tracing::info!(program = name, pid, "started");
+                if let Some(running) = running {
+                    running.process = Some(pid);
+                }
+            }
+            Told::Failed(error) => {
                 tracing::error!(program = name, "cannot be started: {error}; check its 'command'");
                 self.restart_later(name);
             }
+            // Of a program that was changed, the one before may end later.
+            Told::Ended(pid, status) => {
+                if running.is_some_and(|running| running.process.take_if(|p| *p == pid).is_some()) {
+                    self.program_ended(name, status);
+                }
+            }
         }
     }
 
-    fn watch_program(&mut self, name: &str, pid: Option<Pid>) {
-        let pidfd =
-            pid.ok_or(rustix::io::Errno::SRCH).and_then(|p| pidfd_open(p, PidfdFlags::empty()));
-        let owner = name.to_owned();
-        let watch = pidfd.map_err(std::io::Error::from).and_then(|fd| {
-            let source = Generic::new(fd, Interest::READ, Mode::Level);
-            self.handle
-                .insert_source(source, move |_, _, state| {
-                    state.program_ended(&owner);
-                    Ok(PostAction::Remove)
-                })
-                .map_err(|e| e.error.into())
-        });
-        match (watch, self.programs.running.get_mut(name)) {
-            (Ok(token), Some(running)) => running.token = Some(token),
-            (Err(error), _) => tracing::error!(program = name, "cannot be watched: {error}"),
-            _ => {}
-        }
-    }
-
-    fn program_ended(&mut self, name: &str) {
-        let Some(running) = self.programs.running.get_mut(name) else { return };
-        running.token = None;
-        let status = running.child.take().and_then(|mut child| child.wait().ok());
-        let failed = !status.as_ref().is_some_and(ExitStatus::success);
-        let how = status.map_or_else(|| "unknown status".to_owned(), |s| s.to_string());
+    fn program_ended(&mut self, name: &str, status: ExitStatus) {
+        let Some(running) = self.programs.running.get(name) else { return };
+        let failed = !status.success();
         if failed {
-            tracing::warn!(program = name, "ended: {how}");
+            tracing::warn!(program = name, "ended: {status}");
         } else {
-            tracing::info!(program = name, "ended: {how}");
+            tracing::info!(program = name, "ended: {status}");
         }
         if failed && running.program.restart == Restart::OnFailure {
             self.restart_later(name);
@@ -186,26 +195,4 @@ impl State {
             Err(error) => tracing::error!(program = name, "will not be restarted: {error}"),
         }
     }
-}
-
-fn spawn(program: &Program, socket: PathBuf) -> std::io::Result<Child> {
-    let (first, arguments) = program
-        .command
-        .split_first()
-        .ok_or_else(|| std::io::Error::other("the command is empty"))?;
-    Command::new(first)
-        .args(arguments)
-        .env("PATH", search_path())
-        .env("WAYLAND_DISPLAY", socket)
-        .envs(&program.env)
-        .stdin(Stdio::null())
-        .spawn()
-}
-
-/// The folder of this program first, so that one build's programs find each other, then `PATH`.
-fn search_path() -> OsString {
-    let own = std::env::current_exe().ok().and_then(|p| p.parent().map(PathBuf::from));
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = own.into_iter().chain(std::env::split_paths(&path));
-    std::env::join_paths(folders).unwrap_or(path)
 }

@@ -63,6 +63,8 @@ pub(crate) enum ServiceError {
     Handed(#[from] HandedError),
     #[error("standard output cannot be written: {0}")]
     Output(std::io::Error),
+    #[error("the process that starts programs cannot be had: {0}")]
+    Starter(std::io::Error),
 }
 
 /// Runs the service until it is told to end.
@@ -105,7 +107,8 @@ pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
     // A socket of this kind cannot be made later.
     let uevents = screens::listen(&config);
     // Threads inherit it as well.
-    let starts_programs = confine(cli, &config, &runtime, &state_dir);
+    let starter =
+        confine(cli, (&source, &config), &runtime, &state_dir).map_err(ServiceError::Starter)?;
     memory.start();
     let (answers, drawn) = channel::channel();
     let (wake, released) = make_ping().map_err(|e| ServiceError::Loop(e.into()))?;
@@ -130,7 +133,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
         pictures,
         sockets,
         successor: None,
-        programs: Programs::new(starts_programs),
+        programs: Programs::new(starter),
         statistics: Statistics::default(),
         released: Releases::new(wake),
         arrow: cursor::arrow(),
@@ -138,6 +141,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
     };
     insert_sources(&event_loop, signals, drawn, released)?;
     state.watch_uevents(uevents);
+    state.watch_programs().map_err(ServiceError::Starter)?;
     state.offer_handover();
     let mut turn =
         Turn::new(display, event_loop.handle()).map_err(|e| ServiceError::Loop(e.into()))?;

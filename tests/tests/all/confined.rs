@@ -359,9 +359,57 @@ fn the_service_writes_nowhere_else_and_starts_nothing() -> Result<()> {
     let late = service.socket("viewer")?.with_file_name("../late/wayland-0");
     std::os::unix::net::UnixStream::connect(late)?;
 
-    let with_program = Service::start_with(&format!("{good}\n{program}"))?;
-    wait_for_log(&with_program.process, "no sandbox: the programs of the configuration")?;
-    assert_eq!(with_program.process.status("Seccomp")?, 0);
+    Ok(())
+}
+
+/// A service with programs is confined all the same, and what it starts is not: that is another's process.
+#[test]
+fn programs_of_a_confined_service_are_free() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (facts, done) = (folder.path().join("facts"), folder.path().join("done"));
+    let script = format!(
+        "exec 9> {facts}; (grep -E '^(NoNewPrivs|Seccomp):' /proc/self/status; echo socket $WAYLAND_DISPLAY; \
+         echo fds $(ls /proc/$$/fd); echo group $$ $(cut -d' ' -f5 /proc/$$/stat); ulimit -c) >&9; \
+         mv {facts} {done}; exec sleep 1000",
+        facts = facts.display(),
+        done = done.display()
+    );
+    let program = |command: &str| {
+        format!(
+            "[[socket]]\nname = \"apps\"\n[[program]]\nname = \"p\"\nsocket = \"apps\"\n\
+             command = [\"sh\", \"-c\", {command:?}]\n"
+        )
+    };
+    let scene = Scene::new("main", 640, 480);
+    let base = porthole_tests::service::configuration(std::slice::from_ref(&scene));
+    let service = Service::start_with(&format!("{base}\n{}", program(&script)))?;
+    assert_eq!((service.process.status("NoNewPrivs")?, service.process.status("Seccomp")?), (1, 2));
+    let text = wait_until("the program's facts", GUEST, || Ok(fs::read_to_string(&done).ok()))?;
+    // It may do what its user may, and gets no more by what it starts.
+    assert!(text.contains("NoNewPrivs:\t1") && text.contains("Seccomp:\t0"), "{text}");
+    assert!(text.contains("apps"), "its own socket: {text}");
+    // Descriptor 9 is the script's own.
+    assert!(text.contains("fds 0 1 2 9\n"), "{text}");
+    let mut group = text.lines().find_map(|line| line.strip_prefix("group ")).unwrap().split(' ');
+    let (pid, leader) = (group.next().unwrap(), group.next().unwrap());
+    assert_eq!(pid, leader, "a process group of its own");
+    assert!(text.ends_with("\n0\n"), "no core files: {text}");
+    wait_for_log(&service.process, &format!("pid={pid}"))?;
+
+    // It goes with its entry, and what fails is said and tried again.
+    service.reload(&format!("{base}\n{}", program("exit 3")))?;
+    wait_for_log(&service.process, "ended: exit status: 3")?;
+    let gone = format!("/proc/{pid}/cmdline");
+    let is_gone = || Ok(fs::read(&gone).is_err().then_some(()));
+    wait_until("the program's end", GUEST, is_gone)?;
+    let twice = || {
+        let log = service.process.log();
+        Ok((log.matches("ended: exit status: 3").count() >= 2).then_some(()))
+    };
+    wait_until("another try", GUEST, twice)?;
+    let bad = program("true").replace("\"sh\"", "\"no-such-program\"");
+    service.reload(&format!("{base}\n{bad}"))?;
+    wait_for_log(&service.process, "cannot be started: No such file")?;
     Ok(())
 }
 
