@@ -1,5 +1,9 @@
 //! The GPU with a driver of our own.
 
+use std::fs::File;
+use std::path::Path;
+
+use porthole_trace::{Limits, Start, Tracer};
 use porthole_vhost_device::testing::{Driver, NEXT, WRITE};
 
 use super::*;
@@ -117,6 +121,67 @@ fn a_device_goes_on_where_another_one_was() {
     new.restore(&state).unwrap_err();
 }
 
+/// Records what the device does from now on.
+fn recorded(port: &mut GpuPort, into: File, limits: Limits) -> Tracer {
+    let start = Start {
+        program: "test".to_owned(),
+        version: String::new(),
+        guest: "ivi".to_owned(),
+        started_ms: 0,
+        devices: vec![trace::gpu_info(&port.options)],
+    };
+    let tracer = Tracer::start(into, &start, limits).unwrap();
+    port.tap = tracer.tap(0);
+    tracer
+}
+
+fn replayed(path: &Path) -> Result<(), porthole_gpu::Failure> {
+    let path = path.display().to_string();
+    // A sandbox would hold for all other tests of this process.
+    let cli = ["porthole-gpu", "replay", &path, "--json", "--no-sandbox"];
+    let cli = <porthole_gpu::Cli as clap::Parser>::try_parse_from(cli).unwrap();
+    porthole_gpu::run(&cli)
+}
+
+#[test]
+fn what_a_device_did_behind_a_hole_is_done_again() {
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let (mut driver, mut port) = started();
+    let limits = Limits { queued: 1 << 16, ..Limits::default() };
+    // A disk that takes nothing until it is asked, and has all in the end.
+    let tracer = recorded(&mut port, File::from(std::os::fd::OwnedFd::from(writer)), limits);
+    for id in 0..3000 {
+        command(&mut driver, &mut port, (0x101, 0), &[id % 7 + 2, 2, 64, 64]);
+    }
+    assert!(!port.tap.wants_state(), "the writer has not caught up");
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    let mut disk = file.reopen().unwrap();
+    let copy = std::thread::spawn(move || std::io::copy(&mut reader, &mut disk).unwrap());
+    while !port.tap.wants_state() {
+        std::thread::yield_now();
+    }
+    port.mend_trace();
+    command(&mut driver, &mut port, (0x101, 0), &[5, 2, 64, 64]);
+    assert_eq!(answer(&driver), 0x1203, "it was made in the hole");
+    fenced_flush(&mut driver, &mut port);
+    let Some(Shown::Frame(frame)) = port.take_events().into_iter().next() else {
+        panic!("no frame")
+    };
+    port.presented(0, frame.serial);
+    driver.server.with_rings(|rings| port.complete_due(Instant::now(), rings));
+    drop((port, tracer));
+    copy.join().unwrap();
+    let (_, mut records) = porthole_trace::Reader::open(&mut file).unwrap();
+    let mut lost = 0;
+    while let Some((_, _, event)) = records.next().unwrap() {
+        if let Event::Lost { records, .. } = event {
+            lost += records;
+        }
+    }
+    assert!(lost > 0, "there is no hole");
+    replayed(file.path()).unwrap();
+}
+
 #[test]
 fn what_a_device_did_after_a_move_is_done_again() {
     let (mut driver, mut old) = started();
@@ -126,16 +191,7 @@ fn what_a_device_did_after_a_move_is_done_again() {
 
     let (mut driver, mut new) = started();
     let file = tempfile::NamedTempFile::new().unwrap();
-    let start = porthole_trace::Start {
-        program: "test".to_owned(),
-        version: String::new(),
-        guest: "ivi".to_owned(),
-        started_ms: 0,
-        devices: vec![trace::gpu_info(&new.options)],
-    };
-    let limits = porthole_trace::Limits::default();
-    let tracer = porthole_trace::Tracer::start(file.reopen().unwrap(), &start, limits).unwrap();
-    new.tap = tracer.tap(0);
+    let tracer = recorded(&mut new, file.reopen().unwrap(), Limits::default());
     new.restore(&state).unwrap();
     fenced_flush(&mut driver, &mut new);
     let Some(Shown::Frame(frame)) = new.take_events().into_iter().next() else {
@@ -146,13 +202,6 @@ fn what_a_device_did_after_a_move_is_done_again() {
     command(&mut driver, &mut new, (0x102, 0), &[5, 0]);
     assert_eq!(answer(&driver), 0x1100);
     drop((new, tracer));
-    let replayed = |path: &std::path::Path| {
-        let path = path.display().to_string();
-        // A sandbox would hold for all other tests of this process.
-        let cli = ["porthole-gpu", "replay", &path, "--json", "--no-sandbox"];
-        let cli = <porthole_gpu::Cli as clap::Parser>::try_parse_from(cli).unwrap();
-        porthole_gpu::run(&cli)
-    };
     replayed(file.path()).unwrap();
     // A trace in which one answer is another one does not go by.
     let mut bytes = std::fs::read(file.path()).unwrap();
