@@ -45,7 +45,7 @@ pub(crate) struct Options {
     /// Try this one input, which was a finding, and show what becomes of it
     #[arg(long, value_name = "FILE", conflicts_with = "minimise")]
     reproduce: Option<PathBuf>,
-    /// Begin with what the guest of this trace sent (`porthole-gpu --trace`); for the target `gpu`
+    /// Begin with what the guest of this trace did (`--trace` of a device); for the target `gpu` or `vga`
     #[arg(long, value_name = "FILE", conflicts_with = "reproduce")]
     from_trace: Option<PathBuf>,
     /// Afterwards put the smallest inputs that reach the most into the tree
@@ -78,10 +78,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         |target: &&Target| options.targets.is_empty() || options.targets.contains(&target.name);
     let targets: Vec<&Target> = all.iter().filter(wanted).collect();
     if let Some(trace) = &options.from_trace {
-        let Some(target) = targets.iter().find(|target| target.name == "gpu") else {
-            return Err(RigError::failed("only the target `gpu` is fed from traces"));
+        let fed = |target: &&&Target| matches!(target.name.as_str(), "gpu" | "vga");
+        let Some(target) = targets.iter().find(fed) else {
+            let why = "only the targets `gpu` and `vga` are fed from traces";
+            return Err(RigError::failed(why));
         };
-        seeds(trace, &grown(target)?)?;
+        seeds(target, trace)?;
     }
     let engine = build()?;
     if let Some(file) = &options.reproduce {
@@ -155,11 +157,11 @@ fn build() -> Result<PathBuf> {
 }
 
 /// Puts what a guest sent into a folder of inputs.
-fn seeds(trace: &Path, folder: &Path) -> Result<()> {
+fn seeds(target: &Target, trace: &Path) -> Result<()> {
     let maker = ["build", "--quiet", "-p", "porthole-fuzz", "--bin", "porthole-fuzz-seeds"];
     cargo::step("building what reads the trace", &maker)?;
     let mut command = Command::new(cache::target().join("debug/porthole-fuzz-seeds"));
-    porthole_rig::command::visible(command.arg(trace).arg(folder))
+    porthole_rig::command::visible(command.arg(&target.name).arg(trace).arg(grown(target)?))
 }
 
 /// The engine for one target.

@@ -4,9 +4,13 @@
 //! divided by [`SMALLER`], and addresses moved to where that memory is. What a guest does, and in which
 //! order, stays.
 
+mod vga;
+
 use std::io::Read;
 
 use porthole_trace::{Event, ReadError, Reader};
+
+pub use vga::of_trace as of_vga_trace;
 
 use crate::targets::gpu::{BASE, LEN, PRESENT, RAW, RAW_MOST};
 

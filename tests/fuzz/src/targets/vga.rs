@@ -9,15 +9,35 @@ use porthole_vga_device::{Behaviour, Memory, Model, Source, Vga, Vram, Width};
 
 use crate::input::Input;
 
-const MOST_STEPS: usize = 600;
+pub(crate) const MOST_STEPS: usize = 600;
 /// Looks at the screen, which may be large.
 const MOST_LOOKS: usize = 6;
 const MOST_PIXELS: u32 = 1 << 16;
-const MEMORY: u32 = 256 << 10;
+pub(crate) const MEMORY: u32 = 256 << 10;
 /// What one access of a guest reads and writes at most: eight bytes, each with its cell.
 const MOST_MOVED: u64 = 8 * 8;
 /// What text reads of its fonts.
 const FONTS: u64 = 2 * 8192 * 4;
+
+/// What the first byte of a step means; 12 is a look too.
+pub(crate) mod step {
+    pub(crate) const PORT_WRITE: u8 = 0;
+    pub(crate) const PORT_WRITE_WORD: u8 = 1;
+    pub(crate) const DISPI: u8 = 2;
+    pub(crate) const WINDOW_WRITE: u8 = 3;
+    pub(crate) const WINDOW_READ: u8 = 4;
+    pub(crate) const MEMORY_WRITE: u8 = 5;
+    pub(crate) const MMIO_WRITE: u8 = 6;
+    pub(crate) const MMIO_READ: u8 = 7;
+    pub(crate) const PORT_READ: u8 = 8;
+    pub(crate) const FILL: u8 = 9;
+    pub(crate) const WAIT: u8 = 10;
+    pub(crate) const LOOK: u8 = 11;
+    pub(crate) const SAVE: u8 = 13;
+    pub(crate) const RESTORE: u8 = 14;
+    pub(crate) const RARE: u8 = 15;
+}
+
 const WIDTHS: [Width; 4] = [Width::Byte, Width::Word, Width::Dword, Width::Qword];
 
 /// Video memory that notices what leaves it, and counts.
@@ -84,6 +104,20 @@ struct Machine {
 }
 
 pub(crate) fn run(bytes: &[u8]) {
+    let mut machine = played(bytes);
+    machine.look();
+    machine.save();
+}
+
+/// The size and the first pixels of the picture after a script.
+#[cfg(test)]
+pub(crate) fn shown(bytes: &[u8]) -> (Size, Vec<u32>) {
+    let mut machine = played(bytes);
+    machine.look();
+    (machine.size, machine.seen)
+}
+
+fn played(bytes: &[u8]) -> Machine {
     let mut input = Input::new(bytes);
     let model = input.one_of(&[Model::Vga, Model::Bochs, Model::VirtioVga, Model::Acrn]);
     let hardware = input.flag();
@@ -100,8 +134,7 @@ pub(crate) fn run(bytes: &[u8]) {
         }
         machine.step(&mut input);
     }
-    machine.look();
-    machine.save();
+    machine
 }
 
 fn device(model: Model, hardware: bool) -> Device {
@@ -114,48 +147,48 @@ fn device(model: Model, hardware: bool) -> Device {
 impl Machine {
     fn step(&mut self, input: &mut Input<'_>) {
         match input.u8() % 16 {
-            0 => {
+            step::PORT_WRITE => {
                 let port = 0x3b0 + u16::from(input.u8() % 0x30);
                 self.access(|vga| vga.pio_write(port, Width::Byte, input.u8().into()));
             }
-            1 => {
+            step::PORT_WRITE_WORD => {
                 let port = 0x3b0 + u16::from(input.u8() % 0x30);
                 self.access(|vga| vga.pio_write(port, Width::Word, input.u16().into()));
             }
-            2 => {
+            step::DISPI => {
                 let (index, value) = (u32::from(input.u8() % 12), input.u16());
                 self.access(|vga| vga.pio_write(0x1ce, Width::Word, index));
                 self.dispi(|vga| vga.pio_write(0x1cf, Width::Word, value.into()));
             }
-            3 => {
+            step::WINDOW_WRITE => {
                 let (at, width) = (window(input), input.one_of(&WIDTHS));
                 self.access(|vga| vga.mem_write(at, width, input.u64()));
             }
-            4 => {
+            step::WINDOW_READ => {
                 let (at, width) = (window(input), input.one_of(&WIDTHS));
                 self.access(|vga| assert!(vga.mem_read(at, width) <= width.ones()));
             }
-            5 => {
+            step::MEMORY_WRITE => {
                 let (at, width) = (address(input), input.one_of(&WIDTHS));
                 self.access(|vga| vga.lfb_write(at, width, input.u64()));
             }
-            6 => {
+            step::MMIO_WRITE => {
                 let (at, width) = (u32::from(input.u16()), input.one_of(&WIDTHS));
                 self.dispi(|vga| vga.mmio_write(at, width, input.u64()));
             }
-            7 => {
+            step::MMIO_READ => {
                 let (at, width) = (u32::from(input.u16()), input.one_of(&WIDTHS));
                 self.access(|vga| assert!(vga.mmio_read(at, width) <= width.ones()));
             }
-            8 => {
+            step::PORT_READ => {
                 let (port, width) = (input.u16(), input.one_of(&WIDTHS));
                 self.access(|vga| assert!(u64::from(vga.pio_read(port, width)) <= width.ones()));
             }
-            9 => self.fill(input),
-            10 => self.time += Duration::from_millis(input.u16().into()),
-            11 | 12 => self.look(),
-            13 => self.save(),
-            14 => self.restore(input),
+            step::FILL => self.fill(input),
+            step::WAIT => self.time += Duration::from_millis(input.u16().into()),
+            step::LOOK | 12 => self.look(),
+            step::SAVE => self.save(),
+            step::RESTORE => self.restore(input),
             _ => match input.u8() % 4 {
                 0 => self.vga.reset(),
                 1 => self.vga.mark_written(address(input)..address(input)),
