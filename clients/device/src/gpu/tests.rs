@@ -150,7 +150,7 @@ fn what_a_device_did_behind_a_hole_is_done_again() {
     let limits = Limits { queued: 1 << 16, ..Limits::default() };
     // A disk that takes nothing until it is asked, and has all in the end.
     let tracer = recorded(&mut port, File::from(std::os::fd::OwnedFd::from(writer)), limits);
-    for id in 0..1200 {
+    for id in 0..3000 {
         command(&mut driver, &mut port, (0x101, 0), &[id % 7 + 2, 2, 64, 64]);
         tracer.flush();
     }
