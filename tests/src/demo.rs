@@ -180,7 +180,7 @@ pub fn statistics(process: &Process) -> Result<Value> {
     let lines = |log: &str| log.lines().filter(|line| line.contains("statistics {")).count();
     let before = lines(&process.log());
     process.signal(Signal::USR1)?;
-    wait_until("the service's statistics", Duration::from_secs(5), || {
+    wait_until("the service's statistics", SHORT, || {
         let log = process.log();
         if lines(&log) <= before {
             return Ok(None);

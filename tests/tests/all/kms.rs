@@ -111,12 +111,12 @@ fn a_card_with_little_memory_and_no_clock_shows_what_viewers_see() -> Result<()>
     assert!(before.difference(&guest.capture("main")?).is_some(), "there is a pointer");
     guest.shows("kms-bochs", 0, &before)?;
 
-    // It has 16 MiB for all pictures.
-    guest.configure(&configuration("Virtual-1", "size = [4096, 2160]"))?;
+    // It has 16 MiB for two pictures.
+    guest.configure(&configuration("Virtual-1", "size = [2048, 1152]"))?;
     guest.signal("HUP")?;
-    guest.logs("the card refuses 4096 x 2160 at 60 Hz", 1)?;
+    guest.logs("the card refuses 2048 x 1152 at 60 Hz", 1)?;
     let unseen = guest.capture("main")?;
-    assert_eq!(size(&unseen), (4096, 2160), "the port is as it should be all the same");
+    assert_eq!(size(&unseen), (2048, 1152), "the port is as it should be all the same");
     guest.shows("kms-bochs-kept", 0, &before)?;
     guest.configure(&configuration("Virtual-1", "size = [640, 480]"))?;
     guest.signal("HUP")?;

@@ -111,7 +111,7 @@ fn regions_and_dumps_that_take_long_do_not_hold_up_others() -> Result<()> {
     for _ in 0..10 {
         show(&mut program, &toplevel, &buffer)?;
     }
-    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
     let outcome = flood.wfd_commit(&device, DEVICE, NOW)?;
     assert!(outcome.contains("NotSupported"), "{outcome}");
     let dumps = flood.log.since(0).iter().filter(|line| *line == "device Dump true").count();
