@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use porthole_guest::Pattern;
 use porthole_guest::commands::Command as Order;
