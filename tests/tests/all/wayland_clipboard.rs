@@ -112,6 +112,7 @@ fn what_the_focused_program_copies_the_next_focused_one_pastes() -> Result<()> {
     right.roundtrip()?;
     left.roundtrip()?;
     assert!(!left.log.since(0).iter().any(|l| l.starts_with("copied text")));
+    right.wait_for("that it could not", 0, |l| l == "source cancelled")?;
 
     let seat = left.seat("main")?;
     let device = left.data_device(&seat)?;

@@ -86,12 +86,14 @@ fn ways(clipboard: &str) -> Result<(bool, bool)> {
     }
     let seat = guest.seat("main")?;
     let source = guest.data_source("from the guest")?;
-    let mark = manager.log.len();
+    let (mark, before) = (manager.log.len(), guest.log.len());
     guest.data_device(&seat)?.set_selection(Some(&source), guest.serial()?);
     guest.roundtrip()?;
     manager.roundtrip()?;
     let copied = format!("control copied {TEXT}");
     let out = manager.log.since(mark).contains(&copied);
+    let refused = guest.log.since(before).iter().any(|line| line == "source cancelled");
+    assert_eq!(refused, !out, "who is not listened to is told");
     if out {
         assert_eq!(manager.paste_as_manager(&mut guest)?, "from the guest");
         // It goes with its guest.

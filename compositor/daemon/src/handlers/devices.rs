@@ -23,6 +23,7 @@ use smithay::{
             protocol::{
                 wl_data_device::{self, WlDataDevice},
                 wl_data_device_manager::{self, WlDataDeviceManager},
+                wl_data_source::WlDataSource,
             },
         },
     },
@@ -55,12 +56,21 @@ trait Allowed: Resource {
     fn selects(_: &Self::Request) -> Option<ObjectId> {
         None
     }
+
+    /// The same, where it is told that it is not taken.
+    fn source(_: &Self::Request) -> Option<WlDataSource> {
+        None
+    }
 }
 
 impl Allowed for WlDataDevice {
     fn selects(request: &Self::Request) -> Option<ObjectId> {
+        Self::source(request).map(|source| source.id())
+    }
+
+    fn source(request: &Self::Request) -> Option<WlDataSource> {
         let wl_data_device::Request::SetSelection { source, .. } = request else { return None };
-        source.as_ref().map(Resource::id)
+        source.clone()
     }
 
     fn allowed(state: &State, client: &Client, request: &Self::Request) -> bool {
@@ -107,11 +117,19 @@ macro_rules! device {
                 display: &DisplayHandle,
                 data_init: &mut DataInit<'_, Self>,
             ) {
+                let source = <$device as Allowed>::source(&request);
+                let mut refused = true;
                 if <$device as Allowed>::allowed(state, client, &request) {
                     state.globals.desktop.selecting = <$device as Allowed>::selects(&request);
                     <$to as Dispatch<$device, $data, Self>>::request(
                         state, client, device, request, data, display, data_init,
                     );
+                    // smithay refuses who has no keyboard, and tells nobody.
+                    refused = state.globals.desktop.selecting.take().is_some();
+                }
+                // Who is not told would take what others copy for its own.
+                if let Some(source) = source.filter(|_| refused) {
+                    source.cancelled();
                 }
             }
 
