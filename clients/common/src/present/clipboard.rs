@@ -56,10 +56,8 @@ pub(super) struct Device {
 /// All of the guest's side.
 pub(super) struct Clipboard {
     ways: Ways,
-    /// What the guest has copied.
-    text: Option<Arc<str>>,
-    /// The seats were not given it.
-    fresh: bool,
+    /// What the guest has copied, or that it has nothing any more, until the seats are given it.
+    fresh: Option<Option<Arc<str>>>,
     transfers: Transfers<Stage>,
     /// It was said that the compositor lets nothing through.
     missed: bool,
@@ -67,7 +65,7 @@ pub(super) struct Clipboard {
 
 impl Clipboard {
     pub(super) const fn new(ways: Ways, transfers: Transfers<Stage>) -> Self {
-        Self { ways, text: None, fresh: false, transfers, missed: false }
+        Self { ways, fresh: None, transfers, missed: false }
     }
 
     pub(super) const fn is_wanted(&self) -> bool {
@@ -77,20 +75,19 @@ impl Clipboard {
     /// The guest has copied something else, or nothing any more.
     pub(super) fn set(&mut self, text: Option<Arc<str>>) {
         if self.ways.out {
-            self.text = text;
-            self.fresh = true;
+            self.fresh = Some(text);
         }
     }
 
     /// The connection is lost. What the guest has copied is its own all the same.
     pub(super) fn lost(&mut self) {
         self.transfers.stop();
-        self.fresh = false;
+        self.fresh = None;
     }
 
     /// What the guest has copied is to be given to those who have its keyboard.
-    pub(super) fn take_fresh(&mut self) -> Option<Option<Arc<str>>> {
-        std::mem::take(&mut self.fresh).then(|| self.text.clone())
+    pub(super) const fn take_fresh(&mut self) -> Option<Option<Arc<str>>> {
+        self.fresh.take()
     }
 
     /// Says once that the compositor has no clipboard for this guest.
@@ -114,17 +111,22 @@ impl Device {
         Self { object: manager.get_data_device(seat, queue, name), offer: None, source: None }
     }
 
-    /// The seat gets what the guest has copied; or nothing, where it has that now.
+    /// The seat gets what the guest has copied; or nothing, where it has that now. A seat whose keyboard
+    /// the guest does not have, which has no serial, gets nothing new. Whether anything was done.
     pub(super) fn select(
         &mut self,
         manager: &WlDataDeviceManager,
         text: Option<&Arc<str>>,
-        serial: u32,
+        serial: Option<u32>,
         queue: &QueueHandle<Stage>,
-    ) {
+    ) -> bool {
+        if text.is_some() && serial.is_none() {
+            return false;
+        }
         let before = self.source.take();
-        if text.is_some() {
-            let source = manager.create_data_source(queue, ());
+        let done = text.is_some() || before.is_some();
+        if let (Some(text), Some(serial)) = (text, serial) {
+            let source = manager.create_data_source(queue, Arc::clone(text));
             for kind in TYPES {
                 source.offer(kind.to_owned());
             }
@@ -134,6 +136,7 @@ impl Device {
         if let Some(before) = before {
             before.destroy();
         }
+        done
     }
 
     pub(super) fn release(self) {
@@ -259,21 +262,19 @@ impl Dispatch<WlDataOffer, ()> for Stage {
     }
 }
 
-impl Dispatch<WlDataSource, ()> for Stage {
+/// A source gives out its own text for as long as a seat has it: another seat may have a newer one.
+impl Dispatch<WlDataSource, Arc<str>> for Stage {
     fn event(
         stage: &mut Self,
         object: &WlDataSource,
         event: wl_data_source::Event,
-        (): &(),
+        text: &Arc<str>,
         _: &Connection,
         _: &QueueHandle<Self>,
     ) {
         match event {
-            wl_data_source::Event::Send { mime_type, fd } => {
-                let text = stage.clipboard.text.clone().filter(|_| rank(&mime_type).is_some());
-                if let Some(text) = text {
-                    stage.clipboard.transfers.give(text, fd);
-                }
+            wl_data_source::Event::Send { mime_type, fd } if rank(&mime_type).is_some() => {
+                stage.clipboard.transfers.give(Arc::clone(text), fd);
             }
             // One of ours was destroyed when it was replaced.
             wl_data_source::Event::Cancelled

@@ -64,21 +64,17 @@ impl Seats {
         }
     }
 
-    /// The seats whose keyboard the guest has get what it has copied. Whether there are any.
+    /// The seats whose keyboard the guest has get what it has copied; what it took back it took back
+    /// everywhere. Whether there are any.
     pub(super) fn select(&mut self, link: &Link, text: Option<&Arc<str>>) -> bool {
         let Some(manager) = &link.clipboard else { return false };
         let mut any = false;
         for seat in &mut self.seats {
             let focused = seat.keyboard.as_ref().filter(|keyboard| keyboard.focus.is_some());
             let serial = focused.map(|keyboard| keyboard.serial);
-            let Some(device) = &mut seat.clipboard else { continue };
-            match (serial, text) {
-                (Some(serial), _) => device.select(manager, text, serial, &link.queue),
-                // What it took back it took back everywhere.
-                (None, None) => device.select(manager, None, 0, &link.queue),
-                (None, Some(_)) => continue,
+            if let Some(device) = &mut seat.clipboard {
+                any |= device.select(manager, text, serial, &link.queue);
             }
-            any = true;
         }
         any
     }
