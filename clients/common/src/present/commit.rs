@@ -26,8 +26,9 @@ impl Window {
         let Some(frame) = &mut self.frame else { return };
         self.waiting = false;
         let size = frame.layout.size();
-        let whole = top.attached != Some(size);
         let bottom_up = frame.memory.device().is_some_and(|device| device.bottom_up);
+        // Which end the parts of a picture that stands on its head are counted from is told nowhere.
+        let whole = bottom_up || top.attached != Some(size);
         let is_shared = frame.memory.device().is_none();
         let attached = if is_shared && !takes(link, frame.layout.format()) {
             let converted = self.shadow.convert(frame, link);
