@@ -249,8 +249,13 @@ impl Connection {
         Ok(sent)
     }
 
+    /// Whether more is to be sent than the other side may leave unread.
+    pub(crate) fn has_much_to_send(&self) -> bool {
+        self.output.messages.len() > self.unread
+    }
+
     fn bounded(&self, done: bool) -> Result<bool, Fault> {
-        if self.output.messages.len() > self.unread { Err(Fault::Unread) } else { Ok(done) }
+        if self.has_much_to_send() { Err(Fault::Unread) } else { Ok(done) }
     }
 }
 

@@ -9,7 +9,6 @@ use std::time::Instant;
 
 use porthole_client::present::{Display, Guest, GuestState, Lamps, Show, Told};
 use porthole_client::program::fits_name;
-use porthole_dbus::Malformed;
 
 use crate::calls::{About, BusCalls, Calls, Vm};
 use crate::cli::Cli;
@@ -164,18 +163,22 @@ impl Session {
         match self.answers() {
             Ok(Some(end)) => return Some(Err(end)),
             Ok(None) => {}
-            Err(why) => return Some(self.over(why.into())),
+            Err(why) => return Some(self.over(why)),
         }
         let sent = self.control.send();
         received.and(sent).err().map(|why| self.over(why))
     }
 
-    fn answers(&mut self) -> Result<Option<Failure>, Malformed> {
+    fn answers(&mut self) -> Result<Option<Failure>, Fault> {
         // Messages lie in what came, which is taken out for as long as they are looked at.
         let mut input = std::mem::take(&mut self.control.input);
         while let Some((message, _)) = input.pop()? {
             if let Some(end) = self.heard(&message)? {
                 return Ok(Some(end));
+            }
+            // An answer can be far longer than what it answers.
+            if self.control.has_much_to_send() {
+                self.control.send()?;
             }
         }
         self.control.input = input;
