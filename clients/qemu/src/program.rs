@@ -57,7 +57,8 @@ struct State {
     session: Option<Session>,
     sockets: Vec<(OwnedFd, OwnedFd)>,
     stage: Stage,
-    tell: Sender<Told>,
+    /// Until the presenter has it: when that ends there is no other.
+    tell: Option<Sender<Told>>,
     resizes: Resizes,
     guest: Guest,
     ready: Option<(OwnedFd, Option<Held>)>,
@@ -118,7 +119,7 @@ impl State {
             session,
             sockets,
             stage: Stage::Dark,
-            tell,
+            tell: Some(tell),
             resizes: Resizes::new(MAX_CONSOLES),
             guest: Guest::default(),
             ready: None,
@@ -186,7 +187,11 @@ impl State {
         let Some(session) = &mut self.session else { return Ok(()) };
         if session.phase == Phase::Known && matches!(self.stage, Stage::Dark) {
             let consoles = session.consoles.len();
-            self.stage = start(&self.cli, session, self.tell.clone())?;
+            let options = self.cli.common.presenter(&session.guest, consoles);
+            self.stage = match options.zip(self.tell.take()) {
+                Some((options, tell)) => present(&self.cli, options, tell)?,
+                None => Stage::Null,
+            };
             session.listen();
             (0..consoles).map(Which::Console).for_each(|which| self.watched.add(which));
         }
@@ -308,9 +313,7 @@ impl Program for State {
 }
 
 /// Starts showing frames.
-fn start(cli: &Cli, session: &Session, tell: Sender<Told>) -> Result<Stage, Failure> {
-    let options = cli.common.presenter(&session.guest, session.consoles.len());
-    let Some(options) = options else { return Ok(Stage::Null) };
+fn present(cli: &Cli, options: PresenterOptions, tell: Sender<Told>) -> Result<Stage, Failure> {
     let options = PresenterOptions { clipboard: cli.ways(), ..options };
     let presenter = Presenter::spawn(options, tell)
         .map_err(|error| Failure::System("starting the presenter", error))?;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
 
-use calloop::generic::Generic;
-use calloop::{Interest, LoopHandle, Mode, PostAction, RegistrationToken};
+use calloop::{Interest, LoopHandle, PostAction, RegistrationToken};
+use porthole_client::program::watch;
 
 use super::{State, Which};
 use crate::failure::Failure;
@@ -29,20 +29,20 @@ impl Watched {
         self.new.push(which);
     }
 
+    /// Has what comes heard, or is woken up when there is room again; what ends is heard in any case.
     fn watch(
         &self,
         which: Which,
         fd: OwnedFd,
         interest: Interest,
     ) -> Result<RegistrationToken, Failure> {
-        let source = Generic::new(fd, interest, Mode::Level);
-        let token = self.handle.insert_source(source, move |ready, _, state| {
-            if ready.readable || !ready.writable {
+        let turn = move |state: &mut State| {
+            if interest.readable {
                 state.turn(which);
             }
-            Ok(if gone(state, which) { PostAction::Remove } else { PostAction::Continue })
-        });
-        token.map_err(|error| Failure::Loop(error.error))
+            if gone(state, which) { PostAction::Remove } else { PostAction::Continue }
+        };
+        Ok(watch(&self.handle, fd, interest, turn)?)
     }
 }
 
