@@ -26,6 +26,13 @@ pub struct Device {
     pub bottom_up: bool,
 }
 
+impl Device {
+    /// `DRM_FORMAT_MOD_LINEAR`: row behind row.
+    pub const LINEAR: u64 = 0;
+    /// `DRM_FORMAT_MOD_INVALID`: only the device knows.
+    pub const UNKNOWN: u64 = 0x00ff_ffff_ffff_ffff;
+}
+
 impl Foreign {
     /// Takes a descriptor that came from its owner, and seals it against shrinking where it can be.
     ///

@@ -10,10 +10,7 @@ use crate::calls::cut;
 use crate::formats::from_fourcc;
 use crate::listener::{DmaBuf, Refused};
 
-/// `DRM_FORMAT_MOD_LINEAR` and `_INVALID`: row behind row, and as the device has it.
-const LINEAR: u64 = 0;
-const UNKNOWN: u64 = 0x00ff_ffff_ffff_ffff;
-/// Pictures that are kept while another one is shown: guests draw into two or three in turn.
+/// Pictures that are kept, with the one that is shown: guests draw into two or three in turn.
 const MOST: usize = 4;
 
 /// Memory of QEMU's that is handed on.
@@ -30,7 +27,7 @@ impl Given {
         let unusable = unusable(&buffer);
         let DmaBuf { mut planes, size, fourcc, modifier, place: (x, y), bottom_up } = buffer;
         let format = from_fourcc(fourcc);
-        let linear = matches!(modifier, LINEAR | UNKNOWN);
+        let linear = matches!(modifier, Device::LINEAR | Device::UNKNOWN);
         // Of a picture that begins at its lowest row a part lies elsewhere.
         let whole = (x, y) == (0, 0) || !bottom_up;
         let plane = planes.pop().filter(|_| planes.is_empty() && linear && whole);

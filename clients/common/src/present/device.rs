@@ -17,9 +17,6 @@ use super::buffers::BufferOf;
 use super::link::Link;
 use super::stage::Stage;
 
-/// `DRM_FORMAT_MOD_INVALID`: only the device knows.
-const UNKNOWN: u64 = 0x00ff_ffff_ffff_ffff;
-
 /// What a compositor was asked for.
 #[derive(Debug)]
 pub(super) struct Asked {
@@ -37,7 +34,8 @@ pub(super) fn ask(frame: &Frame, device: Device, names: BufferOf, link: &Link) -
     let fourcc = layout.format().fourcc();
     let takes = |modifier| link.device_formats.contains(&(fourcc, modifier));
     // Compositors that read plain memory only do not list what may be anything.
-    let offered = takes(device.modifier) || device.modifier == UNKNOWN && takes(0);
+    let offered =
+        takes(device.modifier) || device.modifier == Device::UNKNOWN && takes(Device::LINEAR);
     let Some(dmabuf) = link.dmabuf.as_ref().filter(|_| offered) else {
         tracing::error!(
             "the compositor takes no GPU memory of format {:?} with modifier {:#x}: the guest's display \
