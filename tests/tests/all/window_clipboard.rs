@@ -20,6 +20,9 @@ const BTN_LEFT: u32 = 0x110;
 const WINDOW: (u32, u32) = (20, 10);
 const NOTES: (u32, u32) = (55, 35);
 
+/// Pastes at once.
+const PASTES: usize = 16;
+
 /// A parent with a window and another program, and who is in front of it.
 struct Desk {
     child: Service,
@@ -232,21 +235,25 @@ fn pastes_that_nobody_answers_or_takes_are_bounded() -> Result<()> {
     })?;
     // The parent's program answers none of them.
     let mut pipes = Vec::new();
-    for _ in 0..17 {
+    for _ in 0..=PASTES {
         let (read, write) = std::io::pipe()?;
         offer.receive(TEXT.into(), write.as_fd());
         pipes.push(read);
     }
     desk.program.roundtrip()?;
     wait_until("the limit", SHORT, || {
-        Ok(logs("16 pastes are under way: another one gets nothing").then_some(()))
+        Ok(logs(&format!("{PASTES} pastes are under way: another one gets nothing")).then_some(()))
     })?;
     let mut last = String::new();
     let mut read = pipes.pop().expect("a pipe");
     read.read_to_string(&mut last)?;
     assert_eq!(last, "");
-    // Then it does, and all get what they wanted.
-    desk.notes.roundtrip()?;
+    // Then it does, once it has heard of them, and all get what they wanted.
+    wait_until("all requests", SHORT, || {
+        desk.notes.roundtrip()?;
+        let sent = desk.notes.log.since(0).iter().filter(|line| line.starts_with("source sends"));
+        Ok((sent.count() == PASTES).then_some(()))
+    })?;
     for mut read in pipes {
         let mut text = String::new();
         read.read_to_string(&mut text)?;
