@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use porthole_guest::Pattern;
 use porthole_tests::failure::OrFail;
-use porthole_tests::program::{Buffer, DeviceMemory, Program};
+use porthole_tests::program::{Buffer, DeviceMemory, Program, Writing};
 use porthole_tests::{Failure, Result};
 use wayland_client::protocol::{wl_buffer::WlBuffer, wl_shm::Format};
 
@@ -74,17 +74,10 @@ impl Memory {
         }
     }
 
-    fn begin_write(&self) -> Result<u32> {
+    fn begin_write(&self) -> Result<Writing> {
         match self {
             Memory::Shared(_) => Err(Failure::new("no device")),
             Memory::Device(memory, _) => memory.begin_write(),
-        }
-    }
-
-    fn end_write(&self, fence: u32) -> Result<()> {
-        match self {
-            Memory::Shared(_) => Err(Failure::new("no device")),
-            Memory::Device(memory, _) => memory.end_write(fence),
         }
     }
 }
@@ -137,20 +130,20 @@ fn run(options: &Options) -> Result<()> {
         let signed = |v: u32| i32::try_from(v).or_fail("count");
         let part = [signed(left)?, signed(top)?, signed(side)?, signed(side)?];
         let fence = options.fence.as_ref().filter(|_| frame == options.frames);
-        let fence = fence.map(|_| buffer.begin_write()).transpose()?;
+        let mut writing = fence.map(|_| buffer.begin_write()).transpose()?;
         let [x, y, width, height] = if frame == 0 { [0, 0, i32::MAX, i32::MAX] } else { part };
         toplevel.surface.attach(Some(buffer.object()), 0, 0);
         toplevel.surface.damage_buffer(x, y, width, height);
         toplevel.surface.commit();
-        if let Some(fence) = fence {
+        if writing.is_some() {
             program.roundtrip()?;
             let early = program.log.since(mark).iter().any(|line| line == "frame done");
             if early {
                 return Err(Failure::new("a frame is shown that the device still writes"));
             }
-            if options.fence.as_deref() == Some("signal") {
-                buffer.end_write(fence)?;
-            }
+        }
+        if options.fence.as_deref() == Some("signal") {
+            writing.take().map(Writing::end).transpose()?;
         }
         program.wait_for("the frame", mark, |line| line == "frame done")?;
     }

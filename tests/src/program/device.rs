@@ -4,8 +4,9 @@
 //! What no library calls, a line of perl does on a descriptor that it inherits.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -19,15 +20,18 @@ use wayland_protocols::wp::linux_dmabuf::zv1::client::{
 
 use super::{PoolMemory, Program};
 use crate::failure::{Failure, OrFail, Result};
+use crate::wait::GUEST;
 
 /// `UDMABUF_CREATE` of linux/udmabuf.h, on the memory that is standard input; tells the descriptor.
 const UDMABUF: &str = "open(my $u, '+<', '/dev/udmabuf') or die $!; my $a = pack('LLQQ', 0, 1, 0, LEN); \
                        my $d = ioctl($u, 0x40187542, $a) or die $!; $| = 1; print 0 + $d, \"\\n\"; sleep";
-/// `DRM_IOCTL_VGEM_FENCE_ATTACH` of drm/vgem_drm.h, for writing; tells the fence.
-const ATTACH: &str = "my $a = pack('L4', WHICH, 1, 0, 0); ioctl(STDIN, 0xc0106441, $a) or die $!; \
-                      print unpack('x8L', $a), \"\\n\"";
-/// `DRM_IOCTL_VGEM_FENCE_SIGNAL`.
-const SIGNAL: &str = "my $a = pack('L2', WHICH, 0); ioctl(STDIN, 0x40086442, $a) or die $!";
+/// `DRM_IOCTL_VGEM_FENCE_ATTACH` of drm/vgem_drm.h, for writing, and when a line comes,
+/// `DRM_IOCTL_VGEM_FENCE_SIGNAL`; each is told. One program does both: to start another one may take so long
+/// that nobody waits for the fence any more.
+const FENCE: &str = "my $a = pack('L4', WHICH, 1, 0, 0); ioctl(STDIN, 0xc0106441, $a) or die $!; \
+                     open(my $o, '+<&=', 1) or die $!; syswrite($o, \"begun\\n\"); \
+                     sysread($o, my $l, 1) or exit; my $b = pack('L2', unpack('x8L', $a), 0); \
+                     ioctl(STDIN, 0x40086442, $b) or die $!; syswrite($o, \"done\\n\")";
 
 /// An open card.
 #[derive(Debug)]
@@ -132,24 +136,56 @@ impl DeviceMemory {
         self.stride
     }
 
-    /// Has a device write the picture until the fence that this names is over, or ten seconds have gone.
+    /// Has a device write the picture until that is ended, or ten seconds have gone.
     ///
     /// # Errors
     /// When it is no memory of vgem.
-    pub fn begin_write(&self) -> Result<u32> {
+    pub fn begin_write(&self) -> Result<Writing> {
         let Maker::Card(card, dumb) = &self.maker else { return Err(Failure::new("no card")) };
         let handle: Handle = dumb.handle();
-        let told = perl(card, &ATTACH.replace("WHICH", &u32::from(handle).to_string()))?;
-        told.trim().parse().or_fail("attach a fence")
+        let card = card.0.try_clone().or_fail("copy a descriptor")?;
+        let (ours, theirs) = UnixStream::pair().or_fail("make sockets")?;
+        ours.set_read_timeout(Some(GUEST))?;
+        let mut perl = Command::new("perl");
+        perl.args(["-e", &FENCE.replace("WHICH", &u32::from(handle).to_string())]);
+        perl.stdin(card).stdout(OwnedFd::from(theirs));
+        let mut writing = Writing { perl: perl.spawn().or_fail("start perl")?, line: ours };
+        // It has the other end alone: what it does not say ends the line.
+        drop(perl);
+        writing.hear("begun\n")?;
+        Ok(writing)
     }
+}
 
+/// A device that writes a picture; it goes on for a while when this is dropped.
+#[derive(Debug)]
+pub struct Writing {
+    perl: Child,
+    line: UnixStream,
+}
+
+impl Writing {
     /// The device has done.
     ///
     /// # Errors
-    /// When there is no such fence.
-    pub fn end_write(&self, fence: u32) -> Result<()> {
-        let Maker::Card(card, _) = &self.maker else { return Err(Failure::new("no card")) };
-        perl(card, &SIGNAL.replace("WHICH", &fence.to_string())).map(drop)
+    /// When its fence is over already.
+    pub fn end(mut self) -> Result<()> {
+        self.line.write_all(b"\n").or_fail("talk to perl")?;
+        self.hear("done\n")
+    }
+
+    fn hear(&mut self, wanted: &str) -> Result<()> {
+        let mut told = vec![0; wanted.len()];
+        self.line.read_exact(&mut told).or_fail("hear perl, which says why it ended")?;
+        if told == wanted.as_bytes() { Ok(()) } else { Err(Failure::new("perl says nonsense")) }
+    }
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.perl.kill();
+        let _ = self.perl.wait();
     }
 }
 
@@ -161,18 +197,6 @@ impl Drop for DeviceMemory {
             let _ = perl.wait();
         }
     }
-}
-
-/// Runs a line of perl that has the card as its standard input.
-fn perl(card: &Card, line: &str) -> Result<String> {
-    let card = card.0.try_clone().or_fail("copy a descriptor")?;
-    let output = Command::new("perl").args(["-e", line]).stdin(card).output();
-    let output = output.or_fail("start perl")?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        return Err(Failure::new(format!("perl: {said}")));
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 impl Program {
