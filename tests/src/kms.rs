@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use porthole_guest::commands::Command as Order;
 use porthole_rig::kms::{self, CARD, Card, SHARED};
@@ -16,7 +17,7 @@ use crate::line::Line;
 use crate::picture::Picture;
 use crate::process::{Process, built};
 use crate::qmp::Qmp;
-use crate::wait::{GUEST, wait_until};
+use crate::wait::{GUEST, pause, wait_until};
 
 /// Where the service in the guest has its sockets.
 const RUNTIME: &str = "/run/porthole";
@@ -392,24 +393,33 @@ impl KmsGuest {
     }
 
     /// Takes pictures of a screen until the service has logged something so many times. Each must be one
-    /// of these, or else, once that is logged, what the screen then shows; how many there were.
+    /// of these, or else, once that is logged, what the screen then shows.
     ///
     /// # Errors
-    /// When a picture is another one; it is then beside the build under `name`.
+    /// When a picture is another one; it is then beside the build under `name`. Or when that is not logged.
     pub fn only_shows(
         &mut self,
         name: &str,
         known: &[&Picture],
         (text, times): (&str, usize),
-    ) -> Result<usize> {
-        let (mut seen, mut others) = (0, Vec::new());
-        while self.log().matches(text).count() < times {
+    ) -> Result<()> {
+        let (begun, mut others) = (Instant::now(), Vec::<Picture>::new());
+        loop {
             self.qemu.must_run()?;
+            // How many there are is no matter of the service's.
             let screen = self.screen(0)?;
-            seen += 1;
-            if known.iter().all(|known| screen.difference(known).is_some()) {
+            let is_same = |other: &Picture| screen.difference(other).is_none();
+            if !known.iter().any(|known| is_same(known)) && !others.last().is_some_and(is_same) {
                 others.push(screen);
             }
+            if self.log().matches(text).count() >= times {
+                break;
+            }
+            if begun.elapsed() > GUEST {
+                return Err(self.explain(&Failure::new(format!("{text}: not logged in time"))));
+            }
+            // While QEMU writes a picture it does little else for the guest.
+            pause(Duration::from_millis(10));
         }
         let last = self.screen(0)?;
         for other in others {
@@ -419,7 +429,7 @@ impl KmsGuest {
                 return Err(self.explain(&Failure::new(text)));
             }
         }
-        Ok(seen)
+        Ok(())
     }
 
     fn explain(&self, error: &Failure) -> Failure {

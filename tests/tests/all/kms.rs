@@ -148,20 +148,7 @@ fn a_killed_service_comes_back_without_a_black_frame() -> Result<()> {
     guest.pattern(LAYER, 2)?;
     let pattern = guest.same("kms-kept", "main", 0)?;
     guest.signal("KILL")?;
-    let (mut seen, known) = (0, [&pattern, &splash]);
-    loop {
-        let screen = guest.screen(0)?;
-        let is_known = known.iter().any(|known| screen.difference(known).is_none());
-        if !is_known {
-            let folder = screen.write_comparison(&pattern, "kms-kept-frame")?;
-            panic!("a frame is neither: {}\n{}", folder.display(), guest.log());
-        }
-        seen += 1;
-        if guest.log().matches("INFO ready").count() == 2 {
-            break;
-        }
-    }
-    assert!(seen > 3, "{seen} pictures of the screen");
+    guest.only_shows("kms-kept-frame", &[&pattern, &splash], ("INFO ready", 2))?;
     guest.shows("kms-kept-end", 0, &splash)?;
     let log = guest.log();
     assert!(log.contains("a screen is taken over as it is"), "{log}");
