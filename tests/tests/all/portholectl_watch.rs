@@ -2,7 +2,10 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
+use std::sync::mpsc;
+use std::time::Instant;
 
+use porthole_tests::wait::{SHORT, wait_until};
 use porthole_tests::{Failure, Result, Service};
 use serde_json::{Value, json};
 
@@ -13,7 +16,7 @@ use crate::wfd_control::service;
 /// A running `portholectl watch` or `trace`, which ends with the test.
 pub(crate) struct Watch {
     child: Child,
-    lines: BufReader<std::process::ChildStdout>,
+    lines: mpsc::Receiver<String>,
 }
 
 impl Watch {
@@ -25,22 +28,35 @@ impl Watch {
         let mut command = command(service, socket, arguments)?;
         let mut child = command.stdout(Stdio::piped()).spawn()?;
         let out = child.stdout.take().ok_or_else(|| Failure::new("no output"))?;
-        Ok(Self { child, lines: BufReader::new(out) })
+        let (to, lines) = mpsc::channel();
+        // It ends with the program.
+        let read = BufReader::new(out).lines().map_while(std::io::Result::ok);
+        std::thread::spawn(move || {
+            for line in read {
+                if to.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        Ok(Self { child, lines })
     }
 
     /// The next line for which this is true.
     pub(crate) fn wait(&mut self, is: impl Fn(&Value) -> bool) -> Result<Value> {
+        let end = Instant::now() + SHORT;
         loop {
-            let mut line = String::new();
-            if self.lines.read_line(&mut line)? == 0 {
-                return Err(Failure::new("it ended"));
-            }
+            let line = self.line(end)?;
             let value: Value = serde_json::from_str(&line)
                 .map_err(|error| Failure::new(format!("{error}: {line}")))?;
             if is(&value) {
                 return Ok(value);
             }
         }
+    }
+
+    fn line(&self, end: Instant) -> Result<String> {
+        let left = end.saturating_duration_since(Instant::now());
+        self.lines.recv_timeout(left).map_err(|error| Failure::new(format!("no line: {error}")))
     }
 }
 
@@ -120,15 +136,14 @@ fn a_trace_follows_a_picture_from_its_commit_to_its_frame() -> Result<()> {
 
     // People see one line a frame; a commit of their own makes one.
     let mut people = Watch::start(&service, &["trace", "main", "--frames", "1"])?;
-    let mut heading = String::new();
-    people.lines.read_line(&mut heading)?;
+    let heading = people.line(Instant::now() + SHORT)?;
     assert!(heading.starts_with("   FRAME  PLANNED"), "{heading}");
     let set = ctl(&service, &["set", "app", "opacity=0.5", "--json"])?.json()?;
     assert!(set["sent_ns"].as_u64() < set["time_ns"].as_u64(), "{set}");
-    let mut line = String::new();
-    people.lines.read_line(&mut line)?;
+    let line = people.line(Instant::now() + SHORT)?;
     let frame = set["frame"].as_u64().map(|frame| format!("{frame:>8}  "));
     assert!(frame.is_some_and(|frame| line.starts_with(&frame)), "{line}");
-    assert!(people.child.wait()?.success());
+    let ended = wait_until("its end", SHORT, || Ok(people.child.try_wait()?))?;
+    assert!(ended.success(), "{ended}");
     Ok(())
 }

@@ -166,6 +166,7 @@ fn a_kept_socket_serves_who_connected_while_the_service_was_down() -> Result<()>
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("notify");
     let manager = UnixDatagram::bind(&path)?;
+    manager.set_read_timeout(Some(SHORT))?;
     let env = [("NOTIFY_SOCKET", path.to_str().expect("a plain path"))];
     let mut service = Service::start_handed(&configuration(""), &env, None)?;
     let mut kept = Vec::new();
