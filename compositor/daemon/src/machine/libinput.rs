@@ -365,7 +365,8 @@ impl Devices {
             let of = self.open.iter().find(|(_, open)| **open == device).map(|(id, _)| *id);
             if let Some(id) = of {
                 self.read(event, &mut |event| events.push((id, event)));
-                if let Some((_, Event::Removed)) = events.last() {
+                // Not what another device said before, if this one's event tells nothing.
+                if events.last() == Some(&(id, Event::Removed)) {
                     self.forget(id);
                 }
             }
