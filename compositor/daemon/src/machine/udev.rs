@@ -20,6 +20,9 @@ const CONTROL: &str = "/run/udev/control";
 const SYSTEM: &str = "/sys/class/input";
 /// What udev writes about a device is some hundred bytes.
 const LONGEST: u64 = 64 << 10;
+/// How an entry begins that we wrote. One that says when it was made is whole; udev writes microseconds
+/// since the start.
+const OURS: &str = "I:1\n";
 
 /// What was found out about a device file.
 #[derive(Debug)]
@@ -66,15 +69,8 @@ pub(crate) fn look(path: &Path, named: &[PathBuf]) -> Result<Found, MachineError
     let system = Path::new(SYSTEM).join(name);
     let Some(number) = text(&system.join("dev")) else { return Ok(Found::NotYet) };
     let entry = Path::new(DATABASE).join(format!("c{number}"));
-    let properties = match text(&entry) {
-        Some(known) => properties(&known),
-        None if runs() => return Ok(Found::NotYet),
-        None => {
-            let properties = Abilities::of(&system).properties();
-            write(&entry, &properties).map_err(MachineError::NoUdev)?;
-            properties
-        }
-    };
+    let said = said(&entry, runs(), || Abilities::of(&system)).map_err(MachineError::NoUdev)?;
+    let Some(properties) = said else { return Ok(Found::NotYet) };
     let kinds = kinds(&properties);
     if kinds.is_empty() || says(&properties, "LIBINPUT_IGNORE_DEVICE") {
         return Ok(Found::Other);
@@ -86,6 +82,27 @@ pub(crate) fn look(path: &Path, named: &[PathBuf]) -> Result<Found, MachineError
     paths.extend(named.iter().filter(same).cloned());
     let id = (number("id/vendor"), number("id/product"));
     Ok(Found::Ready(Described { model: of("name"), id, paths, kinds }))
+}
+
+/// What is said of a device in its entry, which we write where no udev does; `None` before udev has.
+///
+/// # Errors
+/// When it cannot be written.
+fn said(
+    entry: &Path,
+    udev: bool,
+    abilities: impl FnOnce() -> Abilities,
+) -> io::Result<Option<Properties>> {
+    let known = text(entry);
+    match known {
+        Some(known) if udev || !known.starts_with(OURS) => return Ok(Some(properties(&known))),
+        None if udev => return Ok(None),
+        _ => {}
+    }
+    // What we wrote stays when its device goes, and the next device may get the same number.
+    let properties = abilities().properties();
+    write(entry, known.as_deref(), &properties)?;
+    Ok(Some(properties))
 }
 
 /// A small file's text.
@@ -128,12 +145,14 @@ fn kinds(properties: &Properties) -> Vec<Kind> {
     words.into_iter().filter(|(_, words)| is(words)).map(|(kind, _)| kind).collect()
 }
 
-/// Says of a device what udev would.
-fn write(entry: &Path, properties: &Properties) -> io::Result<()> {
-    fs::create_dir_all(DATABASE)?;
+/// Says of a device what udev would, unless that is what the entry says.
+fn write(entry: &Path, known: Option<&str>, properties: &Properties) -> io::Result<()> {
     let lines = properties.iter().map(|(name, value)| format!("E:{name}={value}\n"));
-    // An entry that says when it was made is one that is whole.
-    let text: String = std::iter::once("I:1\n".to_owned()).chain(lines).collect();
+    let text: String = std::iter::once(OURS.to_owned()).chain(lines).collect();
+    if known == Some(text.trim_end()) {
+        return Ok(());
+    }
+    entry.parent().map_or(Ok(()), fs::create_dir_all)?;
     fs::write(entry, text)
 }
 
@@ -254,5 +273,37 @@ mod tests {
         let text = "I:6543\nE:ID_INPUT=1\nE:ID_INPUT_KEYBOARD=1\nE:ID_INPUT_MOUSE=0\nG:seat\nV:1";
         assert_eq!(kinds(&properties(text)), [Kind::Keyboard]);
         assert!(kinds(&properties("E:\nE:=\nnonsense\nE:ID_INPUT_TOUCHSCREEN")).is_empty());
+    }
+
+    #[test]
+    fn what_was_said_of_a_device_is_not_believed_of_the_next() {
+        let abilities = |keys: &str| Abilities {
+            keys: bits(keys),
+            relative: bits("103"),
+            ..Abilities::default()
+        };
+        let keyboard = || abilities("402000000 3803078f800d001 feffffdfffefffff fffffffffffffffe");
+        let mouse = || abilities("1f0000 0 0 0 0");
+        let folder = tempfile::tempdir().unwrap();
+        let entry = folder.path().join("data/c13:64");
+        let said = |udev, device: &dyn Fn() -> Abilities| {
+            said(&entry, udev, device).unwrap().map(|said| kinds(&said))
+        };
+        assert_eq!(said(true, &keyboard), None, "udev has not said yet");
+        assert_eq!(said(false, &keyboard), Some(vec![Kind::Keyboard]));
+        let first = fs::read_to_string(&entry).unwrap();
+        assert_eq!(said(false, &mouse), Some(vec![Kind::Pointer]), "it has the number now");
+        let second = fs::read_to_string(&entry).unwrap();
+        assert_ne!(first, second, "libinput reads it too");
+        let epoch = std::time::SystemTime::UNIX_EPOCH;
+        fs::File::options().append(true).open(&entry).unwrap().set_modified(epoch).unwrap();
+        assert_eq!(said(false, &mouse), Some(vec![Kind::Pointer]));
+        let written = fs::metadata(&entry).unwrap().modified().unwrap();
+        assert_eq!(written, epoch, "nothing else is to be said");
+        // udev's own counts, whether it still runs or not.
+        fs::remove_file(&entry).unwrap();
+        fs::write(&entry, "I:6543\nE:ID_INPUT_TOUCHSCREEN=1\n").unwrap();
+        assert_eq!(said(false, &mouse), Some(vec![Kind::Touch]));
+        assert_eq!(said(true, &mouse), Some(vec![Kind::Touch]));
     }
 }
