@@ -111,7 +111,8 @@ impl Session {
     /// When who gave it to us is gone.
     pub(crate) fn take(&self) -> io::Result<Vec<Change>> {
         let Who::Seat { seat, active, .. } = &self.who else { return Ok(Vec::new()) };
-        let told = seat.take(0)?;
+        // Nobody has devices for us any more.
+        let told = seat.take(0).inspect_err(|_| active.set(false))?;
         if let Some(last) = told.last() {
             active.set(*last == Change::Ours);
         }
