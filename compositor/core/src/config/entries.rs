@@ -229,13 +229,7 @@ pub(super) fn guest(report: &mut Report<'_>, table: &Table<'_>) -> Option<Guest>
     let keymap = keymap_at(report, table);
     let scanouts = table.integer(report, "scanouts", &limits::SCANOUTS);
     let owner = owner(report, table);
-    let ways = [
-        ("off", Clipboard::Off),
-        ("in", Clipboard::In),
-        ("out", Clipboard::Out),
-        ("both", Clipboard::Both),
-    ];
-    let clipboard = table.choice(report, "clipboard", &ways).unwrap_or_default();
+    let clipboard = table.choice(report, "clipboard", &Clipboard::WORDS).unwrap_or_default();
     Some(Guest {
         name: name?,
         keymap: keymap.unwrap_or_default(),

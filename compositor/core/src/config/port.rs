@@ -105,6 +105,10 @@ pub enum Clipboard {
 }
 
 impl Clipboard {
+    /// What the configuration calls each.
+    pub(super) const WORDS: [(&'static str, Self); 4] =
+        [("off", Self::Off), ("in", Self::In), ("out", Self::Out), ("both", Self::Both)];
+
     /// Whether everything that `self` lets through `other` does too.
     #[must_use]
     pub const fn is_within(self, other: Self) -> bool {

@@ -146,12 +146,6 @@ fn window(report: &mut Report<'_>, table: &Table<'_>) -> Window {
     let (title, app_id) = (text("title"), text("app_id"));
     let closes = [("ignore", OnClose::Ignore), ("off", OnClose::Off), ("end", OnClose::End)];
     let shortcuts = [("parent", false), ("port", true)];
-    let clipboards = [
-        ("off", Clipboard::Off),
-        ("in", Clipboard::In),
-        ("out", Clipboard::Out),
-        ("both", Clipboard::Both),
-    ];
     Window {
         parent,
         title,
@@ -160,7 +154,7 @@ fn window(report: &mut Report<'_>, table: &Table<'_>) -> Window {
         on_close: table.choice(report, "on_close", &closes).unwrap_or_default(),
         shortcuts: table.choice(report, "shortcuts", &shortcuts).unwrap_or_default(),
         clipboard: ClipboardPolicy {
-            way: table.choice(report, "clipboard", &clipboards).unwrap_or_default(),
+            way: table.choice(report, "clipboard", &Clipboard::WORDS).unwrap_or_default(),
             types: clipboard_types(report, table),
         },
     }
@@ -209,7 +203,7 @@ fn connector(report: &mut Report<'_>, table: &Table<'_>) -> Connector {
 }
 
 /// Whether it is a path of a device file, with nothing in it that leads elsewhere.
-fn is_device(path: &Path) -> bool {
+pub(super) fn is_device(path: &Path) -> bool {
     path.starts_with("/dev") && is_plain(path)
 }
 

@@ -1,12 +1,12 @@
 //! The machine's own devices.
 
-use std::path::{Component, PathBuf};
+use std::path::{Path, PathBuf};
 
 use porthole_pixel::Rect;
 
 use super::super::fields::{Report, Table, integer, number};
 use super::super::{Seat, SeatBackend, limits};
-use super::{keymap_at, single};
+use super::{keymap_at, port::is_device, single};
 use crate::devices::{Calibration, Destination, Kind, Manner, Match, Rule};
 
 /// The keys of a rule.
@@ -73,13 +73,7 @@ fn devices(report: &mut Report<'_>, table: &Table<'_>) -> Match {
     );
     let path = text(
         "path",
-        |text| {
-            let path = PathBuf::from(text);
-            path.starts_with("/dev")
-                && text.len() <= limits::DEVICE_TEXT
-                && !text.contains('\0')
-                && path.components().all(|part| !matches!(part, Component::ParentDir))
-        },
+        |text| text.len() <= limits::DEVICE_TEXT && is_device(Path::new(text)),
         "name a file below /dev/input, best one in /dev/input/by-path",
     );
     let kind = table.choice(report, "type", &Kind::WORDS);
