@@ -44,8 +44,7 @@ impl Source {
             Some(file) => return Self::File(file.clone()),
             None => (!cli.no_config).then(|| PathBuf::from(FILE)),
         };
-        // One that cannot be reached is there, and is told of when it is read.
-        if let Some(file) = unless.as_ref().filter(|file| file.try_exists().unwrap_or(true)) {
+        if let Some(file) = unless.as_ref().filter(|file| is_there(file)) {
             return Self::File(file.clone());
         }
         let (place, why) = place(parents.session(), || cards.connected());
@@ -63,7 +62,7 @@ impl Source {
     pub(crate) fn load(&self) -> Result<(Config, String), ConfigErrors> {
         match self {
             Self::File(file) => Config::load_with_text(file),
-            Self::Made { unless: Some(file), .. } if file.exists() => Config::load_with_text(file),
+            Self::Made { unless: Some(file), .. } if is_there(file) => Config::load_with_text(file),
             Self::Made { text, .. } => Ok((Config::parse(text, MADE)?, text.clone())),
         }
     }
@@ -83,6 +82,12 @@ impl Source {
             Self::Made { .. } => MADE.to_owned(),
         }
     }
+}
+
+/// Whether somebody has written a file. One that cannot be reached is there, and is told of when it is
+/// read.
+fn is_there(file: &Path) -> bool {
+    file.try_exists().unwrap_or(true)
 }
 
 /// Where pictures go.
@@ -202,6 +207,22 @@ mod tests {
                 Place::Window | Place::Headless => assert_eq!(names, ["main"]),
             }
         }
+    }
+
+    #[test]
+    fn a_file_counts_once_it_is_there_even_if_it_cannot_be_reached() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("porthole.toml");
+        let made =
+            |unless| Source::Made { text: text(&Place::Headless), unless, why: String::new() };
+        made(Some(file.clone())).load().unwrap();
+        std::fs::write(&file, "version = 2").unwrap();
+        // What is below a file cannot be looked at.
+        for file in [file.join("porthole.toml"), file] {
+            let errors = made(Some(file.clone())).load().unwrap_err().to_string();
+            assert!(errors.contains(&*file.to_string_lossy()), "{errors}");
+        }
+        made(None).load().unwrap();
     }
 
     #[test]
