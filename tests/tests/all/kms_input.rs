@@ -68,7 +68,8 @@ fn the_machines_own_devices_act_where_the_rules_say() -> Result<()> {
     let mut guest = KmsGuest::boot_with(Card::Virtio(2), &DEVICES)?;
     let rules = "[[device]]\npath = \"/dev/input/event2\"\nguest = \"right\"\n\
                  [[device]]\nmodel = \"QEMU * MultiTouch\"\nport = \"main\"\narea = [0, 0, 512, 768]\n";
-    guest.configure(&configuration(rules))?;
+    let left_handed = "[[device]]\nmodel = \"QEMU * Mouse\"\nleft_handed = true\n";
+    guest.configure(&configuration(&[rules, left_handed].concat()))?;
     guest.start("")?;
     guest.logs("a device is used", 5)?;
     guest.listener("heard-left", "left", "porthole.scanout.0")?;
@@ -80,7 +81,7 @@ fn the_machines_own_devices_act_where_the_rules_say() -> Result<()> {
     guest.hears("heard-left", "pointer enter 10.5 20.5")?;
     guest.qmp.input(HEAD, &button(true))?;
     guest.qmp.input(HEAD, &button(false))?;
-    guest.hears("heard-left", "button 272 released")?;
+    guest.hears("heard-left", "button 273 released")?;
     guest.qmp.input(HEAD, &moved("rel", 1, 0))?;
     guest.qmp.input(HEAD, &moved("rel", 1, 0))?;
 
@@ -105,6 +106,14 @@ fn the_machines_own_devices_act_where_the_rules_say() -> Result<()> {
     assert!(!has(&left, "key 48") && has(&left, "key 30 pressed"), "{left:?}");
     assert!(!has(&right, "key 30") && has(&right, "key 48 pressed"), "{right:?}");
     assert!(!has(&right, "pointer") && !has(&right, "touch"), "{right:?}");
+
+    // What the file says no more is again as the device has it.
+    guest.configure(&configuration(rules))?;
+    guest.signal("HUP")?;
+    guest.logs("a device is used", 6)?;
+    guest.qmp.input(HEAD, &button(true))?;
+    guest.qmp.input(HEAD, &button(false))?;
+    guest.hears("heard-left", "button 272 released")?;
     assert!(!guest.log().contains("ERROR"), "{}", guest.log());
     Ok(())
 }

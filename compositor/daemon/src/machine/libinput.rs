@@ -303,8 +303,8 @@ impl Devices {
         Ok(id)
     }
 
-    /// Has a device be used in another manner. What a kind of device does not have is not set.
-    pub(crate) fn set_manner(&self, id: DeviceId, manner: &Manner) {
+    /// Has a new device be used in a manner. What a kind of device does not have is not set.
+    fn set_manner(&self, id: DeviceId, manner: &Manner) {
         let Some(device) = self.open.get(&id).copied() else { return };
         let with = self.functions;
         if let Some(speed) = manner.speed {

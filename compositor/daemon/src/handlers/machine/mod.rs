@@ -12,7 +12,7 @@ use std::{
 use porthole_core::{
     Name,
     config::{Content, PortKind, Seat},
-    devices::{Assignment, Described, Destination, Kind, assign},
+    devices::{Assignment, Described, Destination, Kind, Manner, assign},
     input::SeatId,
     model::{PipelineId, PortId},
 };
@@ -223,14 +223,11 @@ impl State {
             });
             match assignment.filter(|assignment| assignment.to != Destination::Nowhere) {
                 None => self.leave_device(id),
+                // It is opened anew: what a rule says no more is again as the device has it.
+                Some(assignment) if !self.is_used_in(id, &assignment.manner) => {
+                    self.leave_device(id);
+                }
                 Some(assignment) => {
-                    let (devices, machine) = (self.machine.devices.as_ref(), &self.machine);
-                    let before = machine.used.get(&id).map(|used| used.assignment.manner);
-                    if before != Some(assignment.manner)
-                        && let Some(devices) = devices
-                    {
-                        devices.set_manner(id, &assignment.manner);
-                    }
                     if let Some(used) = self.machine.used.get_mut(&id) {
                         used.described = described;
                         used.assignment = assignment;
@@ -238,8 +235,12 @@ impl State {
                 }
             }
         }
-        self.place_devices();
         self.find_devices();
+        self.place_devices();
+    }
+
+    fn is_used_in(&self, id: DeviceId, manner: &Manner) -> bool {
+        self.machine.used.get(&id).is_some_and(|used| used.assignment.manner == *manner)
     }
 
     /// Puts devices on their seats, and guests' seats where the guests are shown.
