@@ -114,6 +114,10 @@ fn the_machines_own_devices_act_where_the_rules_say() -> Result<()> {
     guest.qmp.input(HEAD, &button(true))?;
     guest.qmp.input(HEAD, &button(false))?;
     guest.hears("heard-left", "button 272 released")?;
+    // A seat goes with its last device, also when that is the machine's last.
+    guest.configure(&configuration("[[device]]\nmodel = \"*\"\nignore = true\n"))?;
+    guest.signal("HUP")?;
+    guest.logs("seat 'machine/right' is gone", 1)?;
     assert!(!guest.log().contains("ERROR"), "{}", guest.log());
     Ok(())
 }

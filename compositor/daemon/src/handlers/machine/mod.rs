@@ -237,6 +237,9 @@ impl State {
         }
         self.find_devices();
         self.place_devices();
+        if self.machine.session.is_active() {
+            self.remove_idle_seats();
+        }
     }
 
     fn is_used_in(&self, id: DeviceId, manner: &Manner) -> bool {
@@ -245,9 +248,6 @@ impl State {
 
     /// Puts devices on their seats, and guests' seats where the guests are shown.
     pub(crate) fn place_devices(&mut self) {
-        if self.machine.used.is_empty() {
-            return;
-        }
         let ids: Vec<DeviceId> = self.machine.used.keys().copied().collect();
         for id in ids {
             let Some(to) = self.machine.used.get(&id).map(|used| used.assignment.to.clone()) else {
@@ -263,7 +263,14 @@ impl State {
                 }
             }
         }
-        // Seats that no device is on any more.
+        // While others have all devices, programs keep their seats.
+        if !self.machine.used.is_empty() {
+            self.remove_idle_seats();
+        }
+    }
+
+    /// Seats that no device is on go.
+    fn remove_idle_seats(&mut self) {
         let needed: BTreeSet<SeatId> =
             self.machine.used.values().filter_map(|used| used.seat).collect();
         let (kept, gone) = std::mem::take(&mut self.machine.seats)
@@ -345,5 +352,6 @@ impl State {
     fn device_gone(&mut self, id: DeviceId) {
         self.leave_device(id);
         self.place_devices();
+        self.remove_idle_seats();
     }
 }

@@ -88,6 +88,8 @@ impl State {
         self.rescan();
         self.machine.asleep.clear();
         self.find_devices();
+        // Devices may have gone meanwhile.
+        self.remove_idle_seats();
     }
 
     /// Whether a key asks for another console, which is then shown.
