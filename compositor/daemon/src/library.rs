@@ -1,11 +1,37 @@
 //! Functions of a library that is loaded while the program runs.
 
-use std::ffi::CStr;
+use std::{
+    ffi::{CStr, c_void},
+    mem::ManuallyDrop,
+    ptr,
+};
+
+use libloading::Library;
 
 /// The library lacks a function.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("the function {} is missing", .0.to_string_lossy())]
 pub(crate) struct Missing(pub(crate) &'static CStr);
+
+/// Loads a library, and gives what finds its functions: their addresses, or null. It is never unloaded, as
+/// threads of its own may go on.
+///
+/// # Errors
+/// When it is not there.
+///
+/// # Safety
+/// What it runs when it is loaded must be fit to run here.
+pub(crate) unsafe fn open(
+    name: &str,
+) -> Result<impl Fn(&CStr) -> *const c_void, libloading::Error> {
+    // SAFETY: the caller says so.
+    let library = ManuallyDrop::new(unsafe { Library::new(name) }?);
+    Ok(move |name: &CStr| {
+        // SAFETY: only the address is taken.
+        let found = unsafe { library.get::<*const c_void>(name.to_bytes_with_nul()) };
+        found.map_or(ptr::null(), |address| *address)
+    })
+}
 
 /// Makes a struct of functions, each with the name that the library has for it.
 macro_rules! functions {

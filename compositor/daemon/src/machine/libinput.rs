@@ -14,17 +14,14 @@ use std::{
         unix::ffi::OsStrExt,
     },
     path::Path,
-    ptr,
     rc::Rc,
-    sync::OnceLock,
 };
 
-use libloading::Library;
 use porthole_core::{devices::Manner, scene::Point};
 use rustix::ioctl::{IntegerSetter, ioctl, opcode};
 
 use super::{MachineError, Session};
-use crate::library::functions;
+use crate::library::{self, functions};
 
 functions! {
     /// What we use of libinput 1.19.
@@ -207,42 +204,22 @@ pub(super) fn grab(fd: &OwnedFd) -> io::Result<()> {
     Ok(unsafe { ioctl(fd, grab) }?)
 }
 
-struct Loaded {
-    functions: Functions,
-    _library: Library,
-}
-
-impl Loaded {
-    /// The library, loaded when it is first asked for. It is never unloaded.
-    fn get() -> Result<&'static Functions, MachineError> {
-        static LOADED: OnceLock<Loaded> = OnceLock::new();
-        if let Some(loaded) = LOADED.get() {
-            return Ok(&loaded.functions);
-        }
-        let loaded = Self::load()?;
-        Ok(&LOADED.get_or_init(|| loaded).functions)
-    }
-
-    fn load() -> Result<Self, MachineError> {
+impl Functions {
+    /// Loads the library.
+    fn open() -> Result<Self, MachineError> {
         // SAFETY: loading libinput runs its initialisers and those of libudev and libevdev, which
         // only prepare their own memory.
-        let library = unsafe { Library::new("libinput.so.10") }
+        let find = unsafe { library::open("libinput.so.10") }
             .map_err(|error| MachineError::Library(error.to_string()))?;
-        let find = |name: &'static CStr| {
-            // SAFETY: only the address is taken.
-            let found = unsafe { library.get::<*const c_void>(name.to_bytes_with_nul()) };
-            found.map_or(ptr::null(), |address| *address)
-        };
         // SAFETY: libinput.h, whose version is in the library's name, declares these functions so; the
         // library is never unloaded.
-        let functions = unsafe { Functions::load(find) }?;
-        Ok(Self { functions, _library: library })
+        Ok(unsafe { Self::load(find) }?)
     }
 }
 
 /// The devices that are open.
 pub(crate) struct Devices {
-    functions: &'static Functions,
+    functions: Functions,
     context: *mut c_void,
     /// libinput's own epoll.
     fd: RawFd,
@@ -270,7 +247,7 @@ impl Devices {
     /// # Errors
     /// When it is not there, or too old.
     pub(crate) fn new(session: Rc<Session>) -> Result<Self, MachineError> {
-        let functions = Loaded::get()?;
+        let functions = Functions::open()?;
         let data = Rc::as_ptr(&session).cast_mut().cast();
         // SAFETY: the interface is static, and the session lives as long as the context: both are ours.
         let context = unsafe { (functions.create)(&raw const INTERFACE, data) };
@@ -306,7 +283,7 @@ impl Devices {
     /// Has a new device be used in a manner. What a kind of device does not have is not set.
     fn set_manner(&self, id: DeviceId, manner: &Manner) {
         let Some(device) = self.open.get(&id).copied() else { return };
-        let with = self.functions;
+        let with = &self.functions;
         if let Some(speed) = manner.speed {
             // SAFETY: a device that is held, as in the other calls below; the functions refuse what a
             // device cannot do.

@@ -13,13 +13,10 @@ use std::{
     },
     path::Path,
     ptr,
-    sync::OnceLock,
 };
 
-use libloading::Library;
-
 use super::MachineError;
-use crate::library::functions;
+use crate::library::{self, functions};
 
 functions! {
     /// What we use of libseat 0.7.
@@ -76,37 +73,21 @@ fn tell(told: *mut c_void, change: Change) {
     }
 }
 
-struct Loaded {
-    functions: Functions,
-    _library: Library,
-}
-
-impl Loaded {
-    /// The library, loaded when it is first asked for. It is never unloaded.
-    fn get() -> Result<&'static Functions, MachineError> {
-        static LOADED: OnceLock<Loaded> = OnceLock::new();
-        if let Some(loaded) = LOADED.get() {
-            return Ok(&loaded.functions);
-        }
+impl Functions {
+    /// Loads the library.
+    fn open() -> Result<Self, MachineError> {
         // SAFETY: loading libseat runs no code of its own.
-        let library = unsafe { Library::new("libseat.so.1") }
+        let find = unsafe { library::open("libseat.so.1") }
             .map_err(|error| MachineError::NoLibseat(error.to_string()))?;
-        let find = |name: &'static CStr| {
-            // SAFETY: only the address is taken.
-            let found = unsafe { library.get::<*const c_void>(name.to_bytes_with_nul()) };
-            found.map_or(ptr::null(), |address| *address)
-        };
         // SAFETY: libseat.h, whose version is in the library's name, declares these functions so; the
         // library is never unloaded.
-        let functions = unsafe { Functions::load(find) }?;
-        let loaded = Self { functions, _library: library };
-        Ok(&LOADED.get_or_init(|| loaded).functions)
+        Ok(unsafe { Self::load(find) }?)
     }
 }
 
 /// A session.
 pub(super) struct Seat {
-    functions: &'static Functions,
+    functions: Functions,
     seat: *mut c_void,
     told: Box<Told>,
 }
@@ -123,7 +104,7 @@ impl Seat {
     /// # Errors
     /// When the library is not there, or nobody gives us a session.
     pub(super) fn open() -> Result<Self, MachineError> {
-        let functions = Loaded::get()?;
+        let functions = Functions::open()?;
         let told: Box<Told> = Box::default();
         let data = ptr::from_ref(&*told).cast_mut().cast();
         // SAFETY: the listener is static, and the list lives longer than the seat: both are ours.

@@ -67,7 +67,7 @@ impl Devices {
     }
 
     fn read_pointer(&self, kind: u32, event: *mut c_void, tell: &mut dyn FnMut(Event)) {
-        let with = self.functions;
+        let with = &self.functions;
         match kind {
             number::MOTION => {
                 // SAFETY: an event of a pointer, as in all calls below.
@@ -112,7 +112,7 @@ impl Devices {
     }
 
     fn read_pen(&self, kind: u32, event: *mut c_void, tell: &mut dyn FnMut(Event)) {
-        let with = self.functions;
+        let with = &self.functions;
         // SAFETY: an event of a pen, as in all calls below.
         if kind == number::PEN_NEAR && unsafe { (with.pen_near)(event) } == 0 {
             return tell(Event::PenLeft);

@@ -7,10 +7,8 @@ use std::{
     sync::OnceLock,
 };
 
-use libloading::Library;
-
 use super::{Lost, StartError};
-use crate::library::{Missing, functions};
+use crate::library::{self, Missing, functions};
 
 const NO_DISPLAY: *mut c_void = ptr::null_mut();
 const NO_SURFACE: *mut c_void = ptr::null_mut();
@@ -45,11 +43,10 @@ functions! {
     }
 }
 
-/// The library; it stays loaded until the process ends, as its own threads may go on.
+/// The library.
 #[derive(Debug)]
 pub(super) struct Egl {
     functions: Functions,
-    _library: Library,
 }
 
 /// Something that can draw.
@@ -87,13 +84,8 @@ impl Egl {
     fn load() -> Result<Self, StartError> {
         // SAFETY: loading the machine's EGL library runs its initialisers; it is what every program
         // that draws with a GPU does.
-        let library = unsafe { Library::new("libEGL.so.1") }
+        let exported = unsafe { library::open("libEGL.so.1") }
             .map_err(|error| StartError::Library(error.to_string()))?;
-        let exported = |name: &CStr| {
-            // SAFETY: only the address is taken.
-            let found = unsafe { library.get::<*const c_void>(name.to_bytes_with_nul()) };
-            found.map_or(ptr::null(), |address| *address)
-        };
         let address_of = exported(c"eglGetProcAddress");
         if address_of.is_null() {
             return Err(Missing(c"eglGetProcAddress").into());
@@ -116,7 +108,7 @@ impl Egl {
         // SAFETY: EGL 1.5 and the extensions EXT_device_enumeration, EXT_device_query and
         // EXT_platform_base declare these functions so; the library is never unloaded.
         let functions = unsafe { Functions::load(find) }?;
-        Ok(Self { functions, _library: library })
+        Ok(Self { functions })
     }
 
     /// All devices, those that are hardware first.
