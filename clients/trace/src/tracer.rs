@@ -371,15 +371,22 @@ impl Tap {
         self.tracer.is_some()
     }
 
+    /// Whether something was lost since the whole state of the device was last recorded.
+    #[must_use]
+    pub fn has_hole(&self) -> bool {
+        let incomplete = |tracer: &Tracer| tracer.0.pool.incomplete.load(Ordering::Relaxed);
+        self.tracer.as_ref().map_or(0, incomplete) & self.bit() != 0
+    }
+
     /// Whether the trace has a hole and the writer has caught up: then the whole state of a device, of at
     /// most [`Self::state_limit`] bytes, lets a replay go on behind the hole.
     #[must_use]
     pub fn wants_state(&self) -> bool {
         let inner = self.tracer.as_ref().map(|tracer| &tracer.0.pool);
-        inner.is_some_and(|inner| {
-            inner.incomplete.load(Ordering::Relaxed) & self.bit() != 0
-                && inner.shared.queued.load(Ordering::Relaxed) <= inner.limits.queued / 4
-        })
+        self.has_hole()
+            && inner.is_some_and(|inner| {
+                inner.shared.queued.load(Ordering::Relaxed) <= inner.limits.queued / 4
+            })
     }
 
     /// Most bytes of a state that can be recorded.
