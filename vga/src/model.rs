@@ -108,7 +108,8 @@ impl Model {
         !matches!(self, Model::Bochs)
     }
 
-    /// Whether an offset of BAR5 is a port of virtio; ACRN's adapter alone has them.
+    /// Whether there is a BAR5 of four ports: a write of a queue's number to the first one notifies that queue,
+    /// and all read as 0. ACRN's adapter alone has it, beside the notification in BAR2.
     #[must_use]
     pub const fn has_virtio_ports(self) -> bool {
         matches!(self, Model::Acrn)

@@ -12,8 +12,8 @@ pub(crate) const VECTORS: u16 = 3;
 /// Bytes of the BAR with the MSI-X table, and where its pending bits are.
 pub(crate) const MSIX_LEN: u64 = 4096;
 const MSIX_PENDING: u32 = 0x800;
-/// Bytes of the BAR with virtio's ports.
-pub(crate) const PORTS_LEN: u64 = 64;
+/// Ports of the BAR by which a driver notifies queues.
+pub(crate) const PORTS_LEN: u32 = 4;
 
 const CAP_MSIX: u8 = 0x40;
 const CAP_COMMON: u8 = 0x50;
@@ -21,6 +21,8 @@ const CAP_ISR: u8 = 0x60;
 const CAP_DEVICE: u8 = 0x70;
 const CAP_NOTIFY: u8 = 0x80;
 const CAP_WINDOW: u8 = 0x94;
+/// The last one, where there is a BAR of ports: drivers take the first notification that they can reach.
+const CAP_PORTS: u8 = 0xa8;
 
 /// Which BARs hold what, in VFIO's numbers.
 pub(crate) mod region {
@@ -30,7 +32,7 @@ pub(crate) mod region {
     pub(crate) const MMIO: u32 = 2;
     /// The MSI-X table.
     pub(crate) const MSIX: u32 = 4;
-    /// virtio's ports, on ACRN's adapter.
+    /// Ports that notify virtio's queues, on ACRN's adapter.
     pub(crate) const PORTS: u32 = 5;
     /// The option ROM.
     pub(crate) const ROM: u32 = 6;
@@ -45,7 +47,9 @@ pub(crate) mod region {
 /// The window through which a guest without BARs reaches registers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Window {
-    /// In the registers' BAR.
+    /// Which BAR.
+    pub(crate) region: u32,
+    /// Where in it.
     pub(crate) offset: u32,
     /// 1, 2 or 4 bytes.
     pub(crate) len: usize,
@@ -57,6 +61,7 @@ pub(crate) struct Config {
     bytes: [u8; LEN],
     writable: [u8; LEN],
     has_window: bool,
+    has_ports: bool,
 }
 
 /// Vendor and device.
@@ -75,7 +80,12 @@ pub(crate) const fn is_virtio(model: Model) -> bool {
 impl Config {
     /// The space of a function with so much video memory and an option ROM of so many bytes.
     pub(crate) fn new(model: Model, vram: u32, rom: u32) -> Self {
-        let mut config = Self { bytes: [0; LEN], writable: [0; LEN], has_window: is_virtio(model) };
+        let mut config = Self {
+            bytes: [0; LEN],
+            writable: [0; LEN],
+            has_window: is_virtio(model),
+            has_ports: model.has_virtio_ports(),
+        };
         let (vendor, device) = ids(model);
         config.set(0x00, &vendor.to_le_bytes());
         config.set(0x02, &device.to_le_bytes());
@@ -100,7 +110,12 @@ impl Config {
             config.capabilities();
         }
         if model.has_virtio_ports() {
-            config.bar(5, 64, 1);
+            const PORTS: u32 = 1;
+            config.bar(5, PORTS_LEN, PORTS);
+            config.set(CAP_WINDOW + 1, &[CAP_PORTS]);
+            config.set(CAP_PORTS, &[9, 0, 20, 2, 5]);
+            // All queues have the same port: the multiplier stays 0.
+            config.set(CAP_PORTS + 12, &PORTS_LEN.to_le_bytes());
         }
         config
     }
@@ -198,8 +213,10 @@ impl Config {
         self.read(u64::from(CAP_WINDOW) + 4, &mut fields);
         let [bar, _, _, _, a, b, c, d, len, ..] = fields;
         let offset = u32::from_le_bytes([a, b, c, d]);
-        let fits = u32::from(bar) == region::MMIO && matches!(len, 1 | 2 | 4);
-        fits.then_some(Window { offset, len: len.into() })
+        let region = u32::from(bar);
+        let there = region == region::MMIO || region == region::PORTS && self.has_ports;
+        let fits = there && matches!(len, 1 | 2 | 4);
+        fits.then_some(Window { region, offset, len: len.into() })
     }
 }
 
@@ -227,18 +244,42 @@ mod tests {
         }
     }
 
-    #[test]
-    fn capabilities_are_a_list_with_an_end() {
-        let config = Config::new(Model::Combined, 16 << 20, 0x8000);
+    /// Kind and BAR of each capability of virtio, behind the one of MSI-X.
+    fn capabilities(model: Model) -> Vec<(u8, u8)> {
+        let config = Config::new(model, 16 << 20, 0x8000);
         let mut at = read(&config, 0x34, 1)[0];
         let mut kinds = Vec::new();
         while at != 0 {
             assert!(kinds.len() < 8, "the list has no end");
-            let head = read(&config, at.into(), 4);
-            kinds.push((head[0], head[3]));
+            let head = read(&config, at.into(), 5);
+            kinds.push((head[0], head[3], head[4]));
             at = head[1];
         }
-        assert_eq!(kinds, [(0x11, 0), (9, 1), (9, 3), (9, 4), (9, 2), (9, 5)]);
+        assert_eq!(kinds.remove(0).0, 0x11);
+        assert!(kinds.iter().all(|(id, ..)| *id == 9));
+        kinds.into_iter().map(|(_, kind, bar)| (kind, bar)).collect()
+    }
+
+    #[test]
+    fn capabilities_are_a_list_with_an_end() {
+        let usual = [(1, 2), (3, 2), (4, 2), (2, 2), (5, 0)];
+        assert_eq!(capabilities(Model::Combined), usual);
+        assert_eq!(capabilities(Model::Acrn), [&usual[..], &[(2, 5)]].concat());
+    }
+
+    /// Virtio 1.3, 4.1.4.4: where to notify queues, which is the same port for all of them.
+    #[test]
+    fn acrns_adapter_has_a_port_to_notify_queues_by() {
+        let mut config = Config::new(Model::Acrn, 16 << 20, 0);
+        let fields = [0, 4, 0].map(u32::to_le_bytes).concat();
+        assert_eq!(read(&config, u64::from(CAP_PORTS) + 8, 12), fields);
+        assert_eq!(read(&config, 0x24, 4), [1, 0, 0, 0]);
+        config.write(0x24, &[0xff; 4]);
+        assert_eq!(read(&config, 0x24, 4), 0xffff_fffd_u32.to_le_bytes(), "four ports");
+        let data = u64::from(CAP_WINDOW) + 16;
+        config.write(data - 12, &[5, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0]);
+        let (region, offset, len) = (region::PORTS, 0, 2);
+        assert_eq!(config.window(data), Some(Window { region, offset, len }));
     }
 
     #[test]
@@ -264,8 +305,12 @@ mod tests {
         let data = u64::from(CAP_WINDOW) + 16;
         assert_eq!(config.window(data), None);
         config.write(data - 12, &[2, 0, 0, 0, 0x14, 0x10, 0, 0, 1, 0, 0, 0]);
-        assert_eq!(config.window(data), Some(Window { offset: 0x1014, len: 1 }));
+        let region = region::MMIO;
+        assert_eq!(config.window(data), Some(Window { region, offset: 0x1014, len: 1 }));
         assert_eq!(config.window(data - 4), None);
+        config.write(data - 12, &[5]);
+        assert_eq!(config.window(data), None, "there is no such BAR");
+        config.write(data - 12, &[2]);
         config.write(data - 4, &[3]);
         assert_eq!(config.window(data), None);
         config.write(data - 12, &[0, 0, 0, 0, 0, 0, 0, 0, 4]);

@@ -14,7 +14,7 @@ use rustix::io::write;
 
 use crate::config::{Config, MSIX_LEN, PORTS_LEN, VECTORS, is_virtio, region};
 use crate::monitor::Monitor;
-use crate::virtio::{Act, F_EVENT_IDX, Registers};
+use crate::virtio::{Act, F_EVENT_IDX, QUEUES, Registers};
 use crate::worker::Shared;
 
 /// VFIO's legacy region: the window in memory, and ports, at their own addresses.
@@ -101,7 +101,10 @@ impl Adapter {
     /// Whether virtio-gpu answers what is read at a place.
     pub(crate) fn is_elsewhere(&self, space: u32, address: u64) -> bool {
         let at = match space {
-            region::CONFIG => self.config.window(address).map(|window| window.offset),
+            region::CONFIG => {
+                let window = self.config.window(address);
+                window.filter(|it| it.region == region::MMIO).map(|it| it.offset)
+            }
             _ => u32::try_from(address).ok(),
         };
         at.is_some_and(|at| matches!(self.model.region(at), (Region::VirtioDevice, _)))
@@ -157,7 +160,7 @@ impl Adapter {
             put(region::MSIX, spec(MSIX_LEN));
         }
         if self.model.has_virtio_ports() {
-            put(region::PORTS, spec(PORTS_LEN));
+            put(region::PORTS, spec(PORTS_LEN.into()));
         }
         let rom = u64::try_from(self.rom.len()).unwrap_or(0);
         put(region::ROM, RegionSpec { writable: false, ..spec(rom) });
@@ -233,6 +236,15 @@ impl Adapter {
                     self.mode_set();
                 }
             }
+        }
+    }
+
+    /// The port that notifies takes a queue's number, of any width; what is no queue's is dropped.
+    fn port_write(&self, offset: u32, bytes: &[u8]) {
+        let mut wide = [0; 8];
+        wide.iter_mut().zip(bytes).for_each(|(into, byte)| *into = *byte);
+        if offset == 0 && u64::from_le_bytes(wide) < QUEUES as u64 {
+            self.shared.kick();
         }
     }
 
@@ -344,7 +356,7 @@ impl Function for Adapter {
         if let Some(slot) = self.vectors.get_mut(usize::from(vector)) {
             *slot = event;
         }
-        for index in 0..crate::virtio::QUEUES {
+        for index in 0..QUEUES {
             if self.registers.queue(index).is_some_and(|queue| queue.vector == vector) {
                 let call = self.event(vector);
                 self.shared.engine().set_call(index, call);
@@ -379,7 +391,9 @@ impl Adapter {
             region::CONFIG => match self.config.window(offset) {
                 Some(window) => {
                     let mut bytes = vec![0; window.len];
-                    self.mmio_read(window.offset, &mut bytes);
+                    if window.region == region::MMIO {
+                        self.mmio_read(window.offset, &mut bytes);
+                    }
                     into.fill(0);
                     into.iter_mut().zip(bytes).for_each(|(into, byte)| *into = byte);
                 }
@@ -401,11 +415,15 @@ impl Adapter {
                 });
             }
             region::MMIO => self.mmio_write(at, bytes),
-            region::MSIX | region::PORTS => {}
+            region::MSIX => {}
+            region::PORTS => self.port_write(at, bytes),
             region::CONFIG => match self.config.window(offset) {
                 Some(window) => {
                     let bytes = bytes.get(..window.len.min(bytes.len())).unwrap_or_default();
-                    self.mmio_write(window.offset, bytes);
+                    match window.region {
+                        region::PORTS => self.port_write(window.offset, bytes),
+                        _ => self.mmio_write(window.offset, bytes),
+                    }
                 }
                 None => self.config.write(offset, bytes),
             },
@@ -454,3 +472,6 @@ fn get(from: &[u8], start: usize, width: Width) -> u64 {
     bytes.iter_mut().zip(from).for_each(|(into, byte)| *into = *byte);
     u64::from_le_bytes(bytes)
 }
+
+#[cfg(test)]
+mod tests;

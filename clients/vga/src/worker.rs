@@ -57,6 +57,12 @@ impl Shared {
         self.wake();
     }
 
+    /// Whether the driver has kicked, which is forgotten then.
+    #[cfg(test)]
+    pub(crate) fn take_kick(&self) -> bool {
+        self.kicked.swap(false, Ordering::AcqRel)
+    }
+
     /// Deadlines have changed.
     pub(crate) fn wake(&self) {
         // Full means that it rings already.

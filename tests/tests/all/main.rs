@@ -136,6 +136,10 @@ mod vga_guest;
 #[cfg(test)]
 mod vga_linux;
 #[cfg(test)]
+mod vga_ports;
+#[cfg(test)]
+mod vga_served;
+#[cfg(test)]
 mod viewer_sizes;
 #[cfg(test)]
 mod viewers_share;
