@@ -14,7 +14,7 @@ mod scenario;
 use std::path::{Path, PathBuf};
 
 pub use archive::inflate;
-pub use differential::compare;
+pub use differential::{compare, served};
 pub use model::{Model, edid};
 pub use modes::{CHAINED, CHARACTERS, Mode, SIXTEEN, set_dispi, set_mode};
 pub use pixels::Pixels;

@@ -16,6 +16,8 @@ use super::qtest::Qemu;
 use super::run::{Space, Target};
 use crate::Summary;
 
+pub mod served;
+
 /// Accesses of a round, and looks at the screen.
 const LOOKS: u32 = 14;
 const BETWEEN_LOOKS: u64 = 6;
@@ -55,14 +57,15 @@ impl Random {
 }
 
 /// Both devices, to which everything is done.
-struct Pair {
-    ours: Model,
+#[derive(Debug)]
+struct Pair<T = Model> {
+    ours: T,
     judge: Qemu,
     /// What was done, for whoever looks for the reason.
     done: Vec<String>,
 }
 
-impl Pair {
+impl<T: Target> Pair<T> {
     fn out(&mut self, port: u16, width: Width, value: u32) -> Result<(), String> {
         self.done.push(format!("{{\"io_write\":[{port},{},{value}]}}", width.bytes()));
         self.ours.io_write(port, width, value)?;
@@ -111,7 +114,9 @@ impl Pair {
         self.done.push(format!("{{\"expect_mmio\":[{offset},{},{judge}]}}", width.bytes()));
         same(&format!("BAR2 {offset:#x}"), ours, judge)
     }
+}
 
+impl Pair {
     fn look(&mut self, seen: &Path) -> Result<(), String> {
         self.done.push("{\"note\":\"look\"}".to_owned());
         // Where QEMU's screen gets a new surface, its first picture is still of the old one.

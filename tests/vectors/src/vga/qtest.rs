@@ -51,7 +51,15 @@ impl Qemu {
     ///
     /// # Errors
     /// When it does not start or does not have the device.
-    pub fn start(mut command: Command, device: &str, folder: &Path) -> Result<Self, String> {
+    pub fn start(command: Command, device: &str, folder: &Path) -> Result<Self, String> {
+        Self::start_with(command, &format!("{device},romfile="), folder)
+    }
+
+    /// The same with a device as QEMU is told of it, which may be in JSON. It must have no ROM.
+    ///
+    /// # Errors
+    /// As for [`Self::start`].
+    pub fn start_with(mut command: Command, device: &str, folder: &Path) -> Result<Self, String> {
         fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         let listen = |name: &str| {
             let path = folder.join(name);
@@ -71,7 +79,7 @@ impl Qemu {
         let errors = fs::File::create(folder.join("errors")).map_err(|error| error.to_string())?;
         command.args(["-machine", "pc", "-accel", "tcg", "-S", "-nodefaults", "-vga", "none"]);
         command.args(["-display", "none", "-m", "16", "-qtest-log", "/dev/null"]);
-        command.arg("-bios").arg(&file).arg("-device").arg(format!("{device},romfile="));
+        command.arg("-bios").arg(&file).args(["-device", device]);
         command.arg("-qtest").arg(format!("unix:{}", folder.join("test").display()));
         command.arg("-chardev");
         command.arg(format!("socket,id=m,path={}", folder.join("monitor").display()));
