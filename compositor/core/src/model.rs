@@ -9,7 +9,7 @@
 //! its whole life; one that has no source rectangle shows all of its source, whatever size that has;
 //! there are holes, fallbacks and transitions that wait for a picture. `docs/wfd.md` lists all of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use porthole_pixel::{Rect, Size};
@@ -222,6 +222,8 @@ pub struct Device {
     ids: ids::Ids,
     /// Pixels that all lit ports may draw in a second.
     pixel_rate: Option<u64>,
+    /// Ports in windows of other compositors, which take more memory.
+    windows: BTreeSet<Name>,
 }
 
 impl Device {

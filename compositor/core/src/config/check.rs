@@ -110,7 +110,7 @@ fn unique<'e, 't: 'e>(
 fn memory(report: &mut Report<'_>, ports: &[Entry<'_, Port>]) {
     let mut used = 0_u64;
     for entry in ports {
-        let needed = limits::frame_bytes(entry.item.size);
+        let needed = limits::frame_bytes(entry.item.size, entry.item.is_window());
         used = used.saturating_add(needed);
         if used > limits::FRAME_MEMORY {
             let what = format!(

@@ -40,6 +40,8 @@ pub const DEFAULT_PIPELINES: u32 = 8;
 pub const SCANOUTS: RangeInclusive<i64> = 1..=16;
 /// Frames that a port keeps in memory: one shown, one drawn, one held by a capture.
 pub const FRAMES_PER_PORT: u64 = 3;
+/// Those that a window's port keeps besides, for the other compositor to show.
+pub const FRAMES_PER_WINDOW: u64 = 3;
 /// What the frames of all ports together may take, in bytes.
 pub const FRAME_MEMORY: u64 = 2 << 30;
 /// Entries of each kind (ports, guests, ...).
@@ -47,8 +49,9 @@ pub const ENTRIES: usize = 256;
 
 /// What the frames of a port of this size take, in bytes.
 #[must_use]
-pub const fn frame_bytes(size: Size) -> u64 {
-    size.area().saturating_mul(4 * FRAMES_PER_PORT)
+pub const fn frame_bytes(size: Size, is_window: bool) -> u64 {
+    let frames = FRAMES_PER_PORT + if is_window { FRAMES_PER_WINDOW } else { 0 };
+    size.area().saturating_mul(4 * frames)
 }
 
 /// How many pixels a port of this size and rate draws in a second, when all of it changes.

@@ -37,6 +37,12 @@ pub struct Port {
 }
 
 impl Port {
+    /// Whether it is in a window of another compositor.
+    #[must_use]
+    pub const fn is_window(&self) -> bool {
+        matches!(self.kind, PortKind::Window(_))
+    }
+
     /// The size in which layers are placed: `size` before the port turns its picture.
     #[must_use]
     pub const fn area(&self) -> Size {

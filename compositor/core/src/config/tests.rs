@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::{CommitError, Device, Flags, Images, Mode, Pending, Scope};
 use crate::rights::Right;
 use crate::scene::{Filter, Fit, Lead, PixelAspect, Sampling};
 
@@ -240,6 +241,20 @@ fn the_frames_must_fit_in_memory() {
         messages.starts_with("f:7: the frames of the ports up to 'b' take 3072 MiB; "),
         "{messages}"
     );
+    // What a window's parent shows counts too: in the file, and when the window gets another size.
+    let text = text.replacen("[16384, 8192]", "[16384, 4096]", 1);
+    let text = text.replace("[16384, 8192]", "[16384, 4096]\nkind = \"window\"");
+    let messages = Config::parse(&text, "f").unwrap_err().to_string();
+    assert!(messages.contains("up to 'b' take 2304 MiB; "), "{messages}");
+    let text = text.replacen("[16384, 4096]", "[4096, 4096]", 1);
+    let config = Config::parse(&text, "f").unwrap();
+    let mut device = Device::from_config(&config, &Images::new()).unwrap();
+    let (b, mode) = device.port_named("b").map(|(id, port)| (id, port.mode)).unwrap();
+    let mut pending = Pending::new();
+    pending.set_mode(b, Mode { size: Size::new(16384, 5120), ..mode }).unwrap();
+    let error = device.commit(Scope::EntireDevice, &mut pending, Flags::MODESET).unwrap_err();
+    let needed = (4096 * 4096 * 3 + 16384 * 5120 * 6) * 4;
+    assert_eq!(error, CommitError::FrameMemory { needed, limit: 2 << 30 });
 }
 
 #[test]

@@ -35,7 +35,7 @@ impl Device {
     /// # Errors
     /// When ids or a port's pipelines run out.
     pub fn prepare(&mut self, config: &Config, images: &Images) -> Result<Pending, CommitError> {
-        self.set_pixel_rate(config.budget.pixels_per_second);
+        self.set_budget(config);
         let mut pending = Pending::new();
         let gone: Vec<PortId> = self
             .ports()
@@ -53,9 +53,12 @@ impl Device {
         Ok(pending)
     }
 
-    /// Sets how many pixels all ports that are on may draw in a second; counts from the next commit on.
-    pub const fn set_pixel_rate(&mut self, limit: Option<u64>) {
-        self.pixel_rate = limit;
+    /// Sets how many pixels all ports that are on may draw in a second, and which take the memory of windows;
+    /// counts from the next commit on.
+    pub fn set_budget(&mut self, config: &Config) {
+        self.pixel_rate = config.budget.pixels_per_second;
+        let windows = config.ports.iter().filter(|port| port.is_window());
+        self.windows = windows.map(|port| port.name.clone()).collect();
     }
 
     /// The changes that give ports the sizes and rates of `after` instead of those of `before`, which

@@ -21,7 +21,10 @@ impl Device {
             if !names.insert(&port.name) {
                 return Err(CommitError::NameTaken(port.name.clone()));
             }
-            needed = needed.saturating_add(limits::frame_bytes(port.mode.size));
+            needed = needed.saturating_add(limits::frame_bytes(
+                port.mode.size,
+                self.windows.contains(&port.name),
+            ));
         }
         if needed > limits::FRAME_MEMORY {
             return Err(CommitError::FrameMemory { needed, limit: limits::FRAME_MEMORY });

@@ -131,7 +131,7 @@ impl Memory {
         }
         let device = match Device::restore(&remembered.device) {
             Ok(mut device) => {
-                device.set_pixel_rate(config.budget.pixels_per_second);
+                device.set_budget(config);
                 device
             }
             Err(why) => {
