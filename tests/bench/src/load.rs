@@ -30,7 +30,7 @@ pub(crate) struct Window {
 }
 
 /// What became of the frames of a window.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {
     /// Of all surfaces.
     pub(crate) commits: u64,
@@ -40,6 +40,8 @@ pub(crate) struct Tally {
     pub(crate) frames: u64,
     /// Ticks that a client slept through, which is nobody's fault but the machine's.
     pub(crate) late: u64,
+    /// Nanoseconds from each commit until it was shown, where the compositor tells them by our clock.
+    pub(crate) delays: Vec<u64>,
 }
 
 /// The programs of a scene, which end with this value.
@@ -83,6 +85,7 @@ impl Load {
             sum.missed += tally.missed;
             sum.late += tally.late;
             sum.frames = sum.frames.max(tally.frames);
+            sum.delays.extend(tally.delays);
         }
         Ok(sum)
     }

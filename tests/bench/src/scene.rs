@@ -125,6 +125,12 @@ impl Scene {
         Self { size: (1024, 768), layers: vec![spot], apart: false }
     }
 
+    /// A spot on a small screen that changes now and then, as by a person who types.
+    pub(crate) fn typing() -> Self {
+        let spot = Layer::still((0, 0), (1024, 768)).changing(Change::Corner((64, 64)), 23);
+        Self { size: (1024, 768), layers: vec![spot], apart: false }
+    }
+
     /// Eight programs at 60 Hz that overlap.
     pub(crate) fn eight() -> Self {
         let place = |i: u32| (i * 160, i * 85);

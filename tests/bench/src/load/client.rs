@@ -153,6 +153,7 @@ impl Client {
             tally.late += surface.late;
             tally.missed += surface.commits.saturating_sub(seen.presented);
             tally.frames = tally.frames.max(seen.presented);
+            tally.delays.extend(&seen.delays);
         }
         tally
     }

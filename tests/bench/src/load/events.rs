@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use rustix::time::{ClockId, clock_gettime};
 use wayland_client::globals::GlobalListContents;
 use wayland_client::protocol::{
     wl_buffer, wl_callback, wl_compositor::WlCompositor, wl_output::WlOutput, wl_registry,
@@ -9,7 +10,8 @@ use wayland_client::protocol::{
 };
 use wayland_client::{Connection, Dispatch, QueueHandle, delegate_noop};
 use wayland_protocols::wp::presentation_time::client::{
-    wp_presentation::WpPresentation, wp_presentation_feedback,
+    wp_presentation::{self, WpPresentation},
+    wp_presentation_feedback,
 };
 use wayland_protocols::xdg::shell::client::{xdg_surface, xdg_toplevel, xdg_wm_base};
 
@@ -24,6 +26,8 @@ pub(super) struct Seen {
     pub(super) size: (i32, i32),
     busy: [bool; BUFFERS],
     pub(super) presented: u64,
+    /// Nanoseconds from a commit until it was shown, of those that were counted.
+    pub(super) delays: Vec<u64>,
     /// When its first frame was done.
     pub(super) first_frame: Option<Instant>,
 }
@@ -32,6 +36,18 @@ pub(super) struct Seen {
 #[derive(Debug, Default)]
 pub(super) struct Events {
     pub(super) seen: Vec<Seen>,
+    /// Presentation times are of [`now`].
+    known_clock: bool,
+}
+
+/// The clock's number for `wp_presentation.clock_id` (`CLOCK_MONOTONIC` of linux/time.h).
+const MONOTONIC: u32 = 1;
+
+/// Nanoseconds of `CLOCK_MONOTONIC`.
+pub(super) fn now() -> u64 {
+    let time = clock_gettime(ClockId::Monotonic);
+    let whole = |number: i64| u64::try_from(number).unwrap_or_default();
+    whole(time.tv_sec) * 1_000_000_000 + whole(time.tv_nsec)
 }
 
 /// Which commit a presentation is about.
@@ -39,6 +55,8 @@ pub(super) struct Events {
 pub(super) struct Feedback {
     pub(super) index: usize,
     pub(super) counted: bool,
+    /// When it was committed.
+    pub(super) at: u64,
 }
 
 impl Seen {
@@ -146,10 +164,17 @@ impl Dispatch<wp_presentation_feedback::WpPresentationFeedback, Feedback> for Ev
         _: &Connection,
         _: &QueueHandle<Self>,
     ) {
-        if let wp_presentation_feedback::Event::Presented { .. } = event
+        if let wp_presentation_feedback::Event::Presented { tv_sec_hi, tv_sec_lo, tv_nsec, .. } =
+            event
             && let Some(seen) = events.seen.get_mut(feedback.index)
+            && feedback.counted
         {
-            seen.presented += u64::from(feedback.counted);
+            seen.presented += 1;
+            let seconds = u64::from(tv_sec_hi) << 32 | u64::from(tv_sec_lo);
+            let shown = seconds.saturating_mul(1_000_000_000).saturating_add(tv_nsec.into());
+            if events.known_clock {
+                seen.delays.push(shown.saturating_sub(feedback.at));
+            }
         }
     }
 }
@@ -171,4 +196,18 @@ delegate_noop!(Events: WlShmPool);
 delegate_noop!(Events: ignore WlShm);
 delegate_noop!(Events: ignore WlSurface);
 delegate_noop!(Events: ignore WlOutput);
-delegate_noop!(Events: ignore WpPresentation);
+
+impl Dispatch<WpPresentation, ()> for Events {
+    fn event(
+        events: &mut Self,
+        _: &WpPresentation,
+        event: wp_presentation::Event,
+        (): &(),
+        _: &Connection,
+        _: &QueueHandle<Self>,
+    ) {
+        if let wp_presentation::Event::ClockId { clk_id } = event {
+            events.known_clock = clk_id == MONOTONIC;
+        }
+    }
+}

@@ -15,7 +15,7 @@ use wayland_protocols::xdg::shell::client::xdg_toplevel::XdgToplevel;
 
 use super::Window;
 use super::client::Globals;
-use super::events::{BUFFERS, Events, Feedback, Seen};
+use super::events::{BUFFERS, Events, Feedback, Seen, now};
 use crate::compositor::Placement;
 use crate::scene::{Change, Layer};
 
@@ -115,7 +115,7 @@ impl Surface {
             self.commits += 1;
         }
         if let Some(presentation) = presentation {
-            presentation.feedback(&self.wayland, queue, Feedback { index, counted });
+            presentation.feedback(&self.wayland, queue, Feedback { index, counted, at: now() });
         }
         self.wayland.commit();
     }

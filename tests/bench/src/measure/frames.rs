@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use porthole_rig::{Result, RigError};
 
 use super::pictures::Pictures;
-use super::{Bench, Samples, milliseconds, number};
+use super::{Bench, Samples, milliseconds, number, quantile};
 use crate::clock::{pause, pause_until};
 use crate::compositor::{Compositor, Kind};
 use crate::counters::Counters;
@@ -51,6 +51,21 @@ pub(crate) fn rate(bench: &Bench, scene: &Scene, kinds: &[Kind]) -> Result<Sampl
     })
 }
 
+/// Milliseconds from a commit until the picture is shown, by the compositor's own word: below it such a part
+/// of all commits lies.
+pub(crate) fn until_shown(
+    bench: &Bench,
+    (scene, part): (&Scene, f64),
+    kinds: &[Kind],
+) -> Result<Samples> {
+    bench.in_turns(kinds, |kind, samples| {
+        let run = run(bench, kind, scene, false, None)?;
+        note(kind, &run, bench, samples);
+        let delays: Vec<f64> = run.tally.delays.iter().map(|delay| milliseconds(*delay)).collect();
+        quantile(&delays, part)
+    })
+}
+
 /// How many commits of a hundred were never shown, while the compositor has one processor.
 pub(crate) fn missed(bench: &Bench, scene: &Scene, kinds: &[Kind]) -> Result<Samples> {
     bench.in_turns(kinds, |kind, samples| {
@@ -77,7 +92,7 @@ pub(crate) fn flooded(bench: &Bench, scene: &Scene, kinds: &[Kind]) -> Result<Sa
 }
 
 fn note(kind: Kind, run: &Run, bench: &Bench, samples: &mut Samples) {
-    let Tally { commits, missed, frames, late } = run.tally;
+    let Tally { commits, missed, frames, late, .. } = run.tally;
     let rate = number(frames) / bench.span.as_secs_f64();
     samples.note(format!(
         "{}: {rate:.1} frames/s, {missed} of {commits} commits not shown, {late} ticks late",
