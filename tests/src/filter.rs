@@ -24,6 +24,10 @@ const REGISTRY: u32 = 2;
 /// The name by which a [`Without`] keeps back that buffers are free again.
 pub const RELEASE: &str = "wl_buffer.release";
 
+/// The name by which a [`Without`] has the parent's screen refresh every so many nanoseconds, whatever it does:
+/// every picture is late on one of 1.
+pub const REFRESH: &str = "wp_presentation_feedback.presented.refresh";
+
 /// What a client is told of a global.
 #[derive(Clone, Debug)]
 pub struct Without {
@@ -145,6 +149,14 @@ fn kept(message: &[u8], without: &[Without]) -> Vec<u8> {
     if is_release && without.iter().any(|without| without.interface == RELEASE) {
         return Vec::new();
     }
+    // The only second event of seven numbers.
+    let is_presented = message.len() == 36 && word(message, 1) == Some(36 << 16 | 1);
+    let refresh = without.iter().find(|without| without.interface == REFRESH && is_presented);
+    if let Some(refresh) = refresh.and_then(|refresh| refresh.version) {
+        let mut message = message.to_vec();
+        message.splice(20..24, refresh.to_ne_bytes());
+        return message;
+    }
     let is_global = word(message, 0) == Some(REGISTRY)
         && word(message, 1).is_some_and(|word| word & 0xffff == 0);
     let named = || {
@@ -175,6 +187,16 @@ mod tests {
         let size = u32::try_from(16 + text.len() + 4).unwrap();
         let words = [REGISTRY, size << 16, 7, length].map(u32::to_ne_bytes).concat();
         [words, text, version.to_ne_bytes().to_vec()].concat()
+    }
+
+    #[test]
+    fn a_screen_has_another_rate() {
+        let mut presented = [7, 36 << 16 | 1, 0, 10, 20, 16_666_666, 0, 4, 7_u32];
+        let bytes = |words: [u32; 9]| words.map(u32::to_ne_bytes).concat();
+        let without = [Without { interface: REFRESH.to_owned(), version: Some(1) }];
+        let said = filtered(&mut bytes(presented), &without);
+        presented[5] = 1;
+        assert_eq!(said, bytes(presented));
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub struct Cli {
 pub enum Task {
     /// Show everything: ports, layers, guests and programs
     State,
-    /// Show the ports
+    /// Show the ports, with the frames that their screens showed too late
     Ports,
     /// Show the layers of each port, from the topmost down
     Layers {
@@ -129,7 +129,8 @@ pub enum Task {
         /// End after so many changes
         #[arg(long, value_name = "N")]
         count: Option<u64>,
-        /// Also tell what guests and sockets use, once a second while it changes (right `watch`)
+        /// Also tell what guests and sockets use, and how many frames ports show and show late, once a
+        /// second while it changes (right `watch`)
         #[arg(long)]
         accounts: bool,
     },

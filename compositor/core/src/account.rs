@@ -1,4 +1,5 @@
-//! What each guest and each group of programs has used: counts, and rates of the last second.
+//! What each guest and each group of programs has used, and what each port has shown: counts, and rates
+//! of the last second.
 //!
 //! Counting is an addition. A rate is worked out when somebody asks, so that nothing has to run for
 //! it: the counts of this second and of the one before it are enough.
@@ -123,6 +124,53 @@ impl Meter {
         let before = (u128::from(self.before) * rest + 500_000_000) / 1_000_000_000;
         self.now.saturating_add(u64::try_from(before).unwrap_or(u64::MAX))
     }
+
+    fn is_still(&self, at: Duration) -> bool {
+        self.per_second(at) == 0 && (self.second + 1 < at.as_secs() || self.now == 0)
+    }
+}
+
+/// Frames of a port: those that it showed, and those of these that its screen showed late.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Frames {
+    shown: Meter,
+    late: Meter,
+}
+
+impl Frames {
+    /// The port shows a frame.
+    pub const fn add(&mut self, at: Duration) {
+        self.shown.add(1, at);
+    }
+
+    /// A frame missed the refresh that it was meant for.
+    pub const fn add_late(&mut self, at: Duration) {
+        self.late.add(1, at);
+    }
+
+    /// Frames that it showed since it is there.
+    #[must_use]
+    pub const fn shown(&self) -> u64 {
+        self.shown.total
+    }
+
+    /// How many of these were late.
+    #[must_use]
+    pub const fn late(&self) -> u64 {
+        self.late.total
+    }
+
+    /// Both counts, each with what was counted in the last second. The protocol has them in this order.
+    #[must_use]
+    pub fn values(&self, at: Duration) -> [(u64, u64); 2] {
+        [self.shown, self.late].map(|meter| (meter.total, meter.per_second(at)))
+    }
+
+    /// Whether all rates are zero, and stay so until something is counted.
+    #[must_use]
+    pub fn is_still(&self, at: Duration) -> bool {
+        [self.shown, self.late].iter().all(|meter| meter.is_still(at))
+    }
 }
 
 /// What one guest or group of programs has used.
@@ -165,8 +213,6 @@ impl Account {
     /// Whether all rates are zero, and stay so until something is counted.
     #[must_use]
     pub fn is_still(&self, at: Duration) -> bool {
-        let mut counters = Counter::ALL.into_iter();
-        counters.all(|counter| self.per_second(counter, at) == 0)
-            && self.meters.iter().all(|meter| meter.second + 1 < at.as_secs() || meter.now == 0)
+        self.meters.iter().all(|meter| meter.is_still(at))
     }
 }

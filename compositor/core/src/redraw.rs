@@ -225,6 +225,14 @@ impl Redraw {
         }
     }
 
+    /// As [`Redraw::drawn`], for a screen that says when it shows a frame and has no clock of its own. One
+    /// that it shows after the port's next tick is late.
+    pub fn shown(&mut self, flip: Duration, now: Duration) -> Action {
+        let State::Drawing { .. } = self.state else { return Action::None };
+        self.late += u64::from(self.earliest().is_some_and(|next| flip > next));
+        self.drawn(now)
+    }
+
     /// As [`Redraw::drawn`], for a screen that began to show the frame at `flip`. The next drawing begins
     /// `lead` before the screen's next flip: as long as it takes to draw and to hand over.
     pub fn flipped(&mut self, flip: Duration, lead: Duration, now: Duration) -> Action {

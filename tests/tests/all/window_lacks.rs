@@ -1,15 +1,18 @@
 //! Ports in windows of parents that lack something.
 
 use porthole_tests::{
-    Result, Service,
-    filter::{Filter, RELEASE, Without},
+    Failure, Result, Service,
+    filter::{Filter, REFRESH, RELEASE, Without},
     program::Program,
     wait::{SHORT, wait_until},
 };
+use serde_json::Value;
 use wayland_client::protocol::wl_shm::Format;
 
 use crate::{
-    wayland_scene::{configuration, expect, picture, service},
+    portholectl::ctl_on,
+    portholectl_watch::Watch,
+    wayland_scene::{configuration, expect, picture, service, show},
     window::{child_configuration, of_parent, parent_shows, shown},
 };
 
@@ -147,5 +150,43 @@ fn pictures_of_earlier_sizes_are_few() -> Result<()> {
         most = most.max(kept()?);
     }
     assert!((4..=6).contains(&most), "{most} pictures are kept");
+    Ok(())
+}
+
+/// A parent whose screen is faster than any picture: each is late, and people and programs are told.
+#[test]
+fn late_pictures_of_a_window_are_counted() -> Result<()> {
+    let parent = service()?;
+    let lacks = [without(REFRESH, Some(1))];
+    let filter = Filter::start(&parent.socket("viewer")?, &lacks)?;
+    let text = child_configuration(filter.socket(), "");
+    let child = Service::start_with(&text.replace("\"input:main\"", "\"input:main\", \"watch\""))?;
+    let mut watch = Watch::start_on(&child, "viewer", &["watch", "--accounts"])?;
+    let now = |line: &Value, key: &str| line["port"][0]["now"][key].as_u64();
+    let first = watch.wait(|line| line["event"] == "state")?;
+    assert_eq!(now(&first, "late_frames"), Some(0), "{first}");
+    let (mut program, toplevel) = shown(&child.socket("viewer")?)?;
+    parent_shows(&parent, of_parent)?;
+    let buffer = program.buffer((40, 20), Format::Xrgb8888, true)?;
+    let told = std::thread::scope(|scope| {
+        let told = scope.spawn(|| watch.wait(|line| now(line, "late_frames") > Some(0)));
+        let mut word = 0;
+        while !told.is_finished() {
+            word += 1;
+            buffer.paint(|_, _| word)?;
+            show(&mut program, &toplevel, &buffer)?;
+        }
+        told.join().map_err(|_| Failure::new("the reader failed"))?
+    })?;
+    assert!(now(&told, "frames") >= now(&told, "late_frames"), "{told}");
+    let second = &told["port"][0]["now"]["per_second"];
+    assert!(second["frames"].as_u64() >= second["late_frames"].as_u64(), "{told}");
+    let ports = ctl_on(&child, "viewer", &["ports", "--json"])?.json()?;
+    let late = now(&ports, "late_frames");
+    assert!(late >= now(&told, "late_frames") && late <= now(&ports, "frames"), "{ports}");
+    for (command, words) in [("state", "LATE"), ("ports", "frames"), ("dump", "of them late")] {
+        let answer = ctl_on(&child, "viewer", &[command])?;
+        assert!(answer.said().contains(words), "{command}: {}", answer.said());
+    }
     Ok(())
 }

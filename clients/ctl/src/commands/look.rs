@@ -19,10 +19,10 @@ use crate::{
     },
 };
 
-/// State with the rectangles of holes.
+/// State with what no event tells.
 fn look(cli: &Cli) -> Result<Control, Failure> {
     let mut control = Control::open(cli.wayland.as_deref())?;
-    control.dump()?;
+    control.look()?;
     Ok(control)
 }
 
@@ -39,7 +39,7 @@ const NO_LAYERS: &str = "no layers";
 const NO_STREAMS: &str = "no guests or programs";
 
 pub(super) fn ports(cli: &Cli) -> Result<(), Failure> {
-    let control = Control::open(cli.wayland.as_deref())?;
+    let control = look(cli)?;
     let state = &control.told().state;
     if cli.json {
         return say_json(&json!({ "port": json::ports(state) }));

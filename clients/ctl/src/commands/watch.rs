@@ -34,7 +34,7 @@ fn watch_on(
     left: &mut Option<u64>,
     with_accounts: bool,
 ) -> Result<(), Failure> {
-    control.dump()?;
+    control.look()?;
     if with_accounts {
         control.start_accounts(INTERVAL_MS)?;
     }

@@ -9,7 +9,7 @@ use porthole_wayland::account::client::{
 };
 use wayland_client::{Connection, Dispatch, QueueHandle, WEnum, delegate_noop};
 
-use super::{Control, Told};
+use super::{Control, Told, told::Frames};
 use crate::{failure::Failure, show::screen::harmless};
 
 const NEEDS_RIGHT: &str =
@@ -32,6 +32,10 @@ pub(crate) const COUNTERS: [&str; 14] = [
     "captured_bytes",
     "refusals",
 ];
+
+/// What is counted of a port, in the order of the protocol.
+#[cfg(test)]
+const PORT_COUNTERS: [&str; 2] = ["frames", "late_frames"];
 
 /// What the device of a guest says of its own work, in the order of `porthole_process_v1`.
 pub(crate) const SAID: [&str; 9] = [
@@ -109,7 +113,7 @@ impl Control {
     /// Asks for the accounts, and for changes of these at most once in so many milliseconds.
     pub(crate) fn start_accounts(&mut self, interval: u32) -> Result<(), Failure> {
         let queue = self.queue.handle();
-        let manager: PortholeAccountManagerV1 = bind(&self.globals, &queue, 1..=2, NEEDS_RIGHT)?;
+        let manager: PortholeAccountManagerV1 = bind(&self.globals, &queue, 1..=3, NEEDS_RIGHT)?;
         manager.get_accounts(interval, &queue, ());
         self.roundtrip()
     }
@@ -146,6 +150,7 @@ impl Dispatch<PortholeAccountsV1, ()> for Told {
     ) {
         use accounts::Event as E;
         let Accounts { all, budget } = &mut told.state.accounts;
+        let ports = &mut told.state.ports;
         match event {
             E::Account { id, kind, name, priority } => {
                 let account = all.entry(id).or_default();
@@ -177,6 +182,15 @@ impl Dispatch<PortholeAccountsV1, ()> for Told {
                     account.said = numbers(&bytes);
                 }
             }
+            E::Port { id, values } => {
+                let counts = counts(&values);
+                if let (Some(port), [(shown, frames), (late, lates), ..]) =
+                    (ports.get_mut(&id), &*counts)
+                {
+                    let per_second = Some((*frames, *lates));
+                    port.frames = Some(Frames { shown: *shown, late: *late, per_second });
+                }
+            }
             E::Budget { limit_hi, limit_lo, used_hi, used_lo, set_aside_hi, set_aside_lo } => {
                 budget.memory = wide(limit_hi, limit_lo);
                 budget.used = wide(used_hi, used_lo);
@@ -205,7 +219,7 @@ mod tests {
     fn are_entries(names: &[&str], protocol: &str, of: &str) {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../protocols/wayland");
         let text = std::fs::read_to_string(format!("{folder}/{protocol}.xml")).unwrap();
-        let (_, rest) = text.split_once(&format!("<enum name=\"{of}\">")).unwrap();
+        let (_, rest) = text.split_once(&format!("<enum name=\"{of}\"")).unwrap();
         let (of_enum, _) = rest.split_once("</enum>").unwrap();
         for (number, name) in names.iter().enumerate() {
             let entry = format!("<entry name=\"{name}\" value=\"{number}\"");
@@ -217,6 +231,7 @@ mod tests {
     #[test]
     fn names_are_those_of_the_protocols() {
         are_entries(&COUNTERS, "porthole-account-v1", "counter");
+        are_entries(&PORT_COUNTERS, "porthole-account-v1", "port_counter");
         are_entries(&SAID, "porthole-process-v1", "number");
     }
 

@@ -29,7 +29,7 @@ pub(crate) use change::{How, now_ns};
 pub(crate) use trace::Frame;
 
 use crate::failure::Failure;
-use told::State;
+use told::{Frames, State};
 
 const NEEDS_RIGHTS: &str = ": the socket needs one of the rights 'layout:PORT', 'power:PORT', \
                             'safety:PORT' and 'capture:PORT', or 'watch', in the service's \
@@ -180,6 +180,13 @@ impl Control {
         }
     }
 
+    /// All that no event tells: the rectangles of holes, and what the ports showed.
+    pub(crate) fn look(&mut self) -> Result<(), Failure> {
+        let dump = self.dump()?;
+        self.told.take_frames(&dump);
+        Ok(())
+    }
+
     /// All state in the service's own words, and the holes from it.
     pub(crate) fn dump(&mut self) -> Result<Value, Failure> {
         self.observer.dump();
@@ -196,6 +203,18 @@ impl Control {
 }
 
 impl Told {
+    /// What the ports showed until a dump was made. Afterwards no event says it, unless accounts are told.
+    fn take_frames(&mut self, dump: &Value) {
+        for dumped in dump.get("ports").and_then(Value::as_array).into_iter().flatten() {
+            let number = |key: &str| dumped.get(key).and_then(Value::as_u64);
+            let id = number("id").and_then(|id| id.try_into().ok());
+            let Some(port) = id.and_then(|id: u32| self.state.ports.get_mut(&id)) else { continue };
+            let counts = number("frames").zip(number("late_frames"));
+            let frames = counts.map(|(shown, late)| Frames { shown, late, per_second: None });
+            port.frames = frames.or(port.frames);
+        }
+    }
+
     /// The rectangles of holes, which no event lists.
     fn take_holes(&mut self, dump: &Value) {
         let ports = dump.get("ports").and_then(Value::as_array);

@@ -64,6 +64,18 @@ pub(crate) struct Port {
     pub(crate) gamma: f64,
     pub(crate) gamma_range: [f64; 2],
     pub(crate) power: Word,
+    /// None where it was not told.
+    pub(crate) frames: Option<Frames>,
+}
+
+/// What a port showed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Frames {
+    pub(crate) shown: u64,
+    /// Later than they were meant for.
+    pub(crate) late: u64,
+    /// Both in the last second; none where only the sums were told.
+    pub(crate) per_second: Option<(u64, u64)>,
 }
 
 /// A pipeline.

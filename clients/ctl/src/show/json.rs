@@ -40,6 +40,7 @@ pub(crate) fn streams(state: &State) -> Vec<Value> {
 
 /// A port.
 pub(crate) fn port(id: u32, port: &Port) -> Value {
+    let per_second = port.frames.and_then(|frames| frames.per_second);
     let mode = |mode: &Mode| json!({ "size": mode.size, "refresh": hertz(mode.refresh_mhz), "preferred": mode.preferred });
     json!({
         "name": port.name,
@@ -57,6 +58,9 @@ pub(crate) fn port(id: u32, port: &Port) -> Value {
             "attached": port.attached,
             "modes": port.modes.iter().map(mode).collect::<Vec<_>>(),
             "gamma_range": port.gamma_range,
+            "frames": port.frames.map(|frames| frames.shown),
+            "late_frames": port.frames.map(|frames| frames.late),
+            "per_second": per_second.map(|(shown, late)| json!({ "frames": shown, "late_frames": late })),
         },
     })
 }

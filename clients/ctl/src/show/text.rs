@@ -5,7 +5,7 @@ use super::{
     screen::{Style, harmless},
     table::{Cell, Table},
 };
-use crate::control::told::{Layer, Port, State, Stream, Turn};
+use crate::control::told::{Frames, Layer, Port, State, Stream, Turn};
 
 /// `1280x720`.
 pub(crate) fn size([width, height]: [u32; 2]) -> String {
@@ -66,8 +66,9 @@ fn stream_state(stream: &Stream) -> Cell {
 }
 
 /// A table of ports.
-pub(crate) fn ports(state: &State) -> Table<7> {
-    let mut table = Table::new(["PORT", "SIZE", "HZ", "POWER", "BACKGROUND", "TURN", "LAYERS"]);
+pub(crate) fn ports(state: &State) -> Table<8> {
+    let mut table =
+        Table::new(["PORT", "SIZE", "HZ", "POWER", "BACKGROUND", "TURN", "LAYERS", "LATE"]);
     for (id, port) in &state.ports {
         let layers = state.layers_of(*id);
         let shown = layers.iter().filter(|(_, layer)| layer.is_shown()).count();
@@ -81,9 +82,20 @@ pub(crate) fn ports(state: &State) -> Table<7> {
             json::color(port.background.map(|channel| channel / 0x101)).into(),
             port_turn(port).into(),
             format!("{shown} of {}", layers.len()).into(),
+            late(port),
         ]);
     }
     table
+}
+
+/// The frames that a screen showed too late, of all; nothing without any.
+fn late(port: &Port) -> Cell {
+    match port.frames {
+        Some(Frames { shown, late: late @ 1.., .. }) => {
+            Cell::styled(format!("{late} of {shown} frames"), Style::Warn)
+        }
+        _ => String::new().into(),
+    }
 }
 
 fn port_turn(port: &Port) -> String {

@@ -24,6 +24,10 @@ pub(crate) fn lines(state: &State, dump: &Value, styled: bool) -> Vec<String> {
         if let Some(frames) = dumped.and_then(|port| port.get("frames")?.as_u64()) {
             let plural = if frames == 1 { "" } else { "s" };
             title.push_str(&format!(", {frames} frame{plural}"));
+            let late = dumped.and_then(|port| port.get("late_frames")?.as_u64());
+            if let Some(late @ 1..) = late {
+                title.push_str(&format!(", {late} of them late"));
+            }
         }
         lines.push(title);
         let layers = state.layers_of(*id);

@@ -299,3 +299,19 @@ fn frames_that_miss_their_flip_are_counted() {
     assert_eq!(redraw.flipped(ms(40), ms(2), ms(40)), Nothing, "a stray flip changes nothing");
     assert_eq!(redraw.late(), 1);
 }
+
+#[test]
+fn a_screen_without_a_clock_is_late_after_the_next_tick() {
+    let mut redraw = Redraw::new(Refresh::from_hz(100.0).unwrap());
+    assert_eq!(redraw.damage(ms(3)), Draw);
+    assert_eq!(redraw.shown(ms(12), ms(12)), Nothing);
+    assert_eq!(redraw.damage(ms(12)), ArmTimer(ms(13)), "its own clock goes on");
+    assert_eq!(redraw.timer(ms(13)), Draw);
+    assert_eq!(redraw.shown(ms(22), ms(30)), Nothing, "heard of late, and shown in time");
+    assert_eq!(redraw.late(), 0);
+    assert_eq!(redraw.damage(ms(40)), Draw);
+    assert_eq!(redraw.shown(ms(51), ms(51)), Nothing);
+    assert_eq!((redraw.late(), redraw.is_strained()), (1, true));
+    assert_eq!(redraw.shown(ms(99), ms(99)), Nothing, "a stray one changes nothing");
+    assert_eq!(redraw.late(), 1);
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use porthole_core::account::Counter;
+use porthole_core::{account::Counter, model::PortId};
 use serde_json::{Map, Value, json};
 use smithay::reexports::{
     calloop::{
@@ -14,7 +14,10 @@ use smithay::reexports::{
 
 use crate::{
     clock,
-    protocols::accounts::{AccountsHandler, AccountsState, Entry, Sums, delegate_accounts},
+    ports::Port,
+    protocols::accounts::{
+        AccountsHandler, AccountsState, Entry, Now, Shows, Sums, delegate_accounts,
+    },
     sockets::{SocketKind, socket_of},
     state::State,
 };
@@ -72,7 +75,10 @@ impl State {
     pub(crate) fn tell_accounts(&mut self) {
         let next = if self.globals.accounts.is_watched() {
             let (entries, sums) = (self.entries(), self.sums());
-            self.globals.accounts.tell(&entries, sums, clock::now())
+            let shows = |(id, port): (PortId, &Port)| Shows { port: id.get(), frames: port.frames };
+            let ports: Vec<Shows> = self.ports.iter().map(shows).collect();
+            let now = Now { entries: &entries, ports: &ports, sums, at: clock::now() };
+            self.globals.accounts.tell(now)
         } else {
             None
         };

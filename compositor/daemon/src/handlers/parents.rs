@@ -236,6 +236,7 @@ impl State {
             Event::Freed => return self.damage_port(id),
             Event::Close => return self.window_closed(id),
             Event::Copied => return self.parent_copied(id),
+            Event::Late => return self.frame_late(id),
             _ => {}
         }
         let Some(seat) = self.seats.of_port(id) else { return };
@@ -249,7 +250,8 @@ impl State {
                 }
                 self.touch_input(seat, input);
             }
-            Event::Configured | Event::Shown | Event::Freed | Event::Close | Event::Copied => {}
+            // What is not of a seat.
+            _ => {}
         }
     }
 

@@ -342,9 +342,9 @@ impl State {
     /// The frame that was drawn is where it should be.
     pub(super) fn frame_shown(&mut self, id: PortId, shown: Shown) {
         let Some(port) = self.ports.get_mut(id) else { return };
-        port.frames += 1;
+        port.frames.add(clock::now());
         let waiting = port.in_flight.take().unwrap_or_default();
-        if port.frames == 1 {
+        if port.frames.shown() == 1 {
             tracing::info!(port = port.name, "first frame");
         }
         self.present_in_flight(id, waiting, shown);
@@ -356,13 +356,18 @@ impl State {
         self.released.send();
         let Some(port) = self.ports.get_mut(id) else { return };
         present(port, waiting, shown);
-        let (frame, now) = (port.shown(shown.at()), clock::now());
+        let (frame, now, late) = (port.shown(shown.at()), clock::now(), port.redraw.late());
         let action = match shown {
-            Shown::Flipped { at, sequence } if sequence > 0 => {
+            Shown::Flipped { at, sequence, .. } if sequence > 0 => {
                 port.redraw.flipped(at, port.lead, now)
             }
-            _ => port.redraw.drawn(now),
+            Shown::Flipped { at, .. } => port.redraw.shown(at, now),
+            Shown::Drawn(_) => port.redraw.drawn(now),
         };
+        // Setting a mode takes as long as it takes.
+        if port.redraw.late() > late && !matches!(shown, Shown::Flipped { anew: true, .. }) {
+            port.frames.add_late(now);
+        }
         self.globals.wfd.presented(id, frame, now);
         self.redraw_action(id, action);
         self.release_shown(held);

@@ -23,6 +23,8 @@ const SLACK: Duration = Duration::from_millis(1);
 /// A screen has a frame and has not shown it yet.
 #[derive(Debug)]
 pub(super) struct Awaited {
+    /// It may take long: see [`Show::Anew`].
+    anew: bool,
     /// Goes on without the screen's word.
     timer: Option<RegistrationToken>,
 }
@@ -38,6 +40,8 @@ pub(super) enum Shown {
         at: Duration,
         /// Which of the screen's frames it is; 0 where the screen has no clock of its own.
         sequence: u32,
+        /// The screen showed nothing before, or in another mode.
+        anew: bool,
     },
 }
 
@@ -60,9 +64,14 @@ impl State {
     /// Hands a drawn frame to its screen; false when nothing more will be heard of it.
     pub(super) fn hand_to_screen(&mut self, id: PortId) -> bool {
         let Some(port) = self.ports.get_mut(id) else { return false };
-        if !std::mem::take(&mut port.for_screen) || port.screen.show() == Show::AtOnce {
+        if !std::mem::take(&mut port.for_screen) {
             return false;
         }
+        let anew = match port.screen.show() {
+            Show::AtOnce => return false,
+            Show::Later => false,
+            Show::Anew => true,
+        };
         let took = clock::now().saturating_sub(port.planned);
         // What takes long once may do so again; it is forgotten slowly.
         port.lead = (took + took / 4 + SLACK)
@@ -83,16 +92,17 @@ impl State {
             }
             TimeoutAction::Drop
         });
-        port.flip = Some(Awaited { timer: timer.ok() });
+        port.flip = Some(Awaited { anew, timer: timer.ok() });
         true
     }
 
     /// A port's screen shows the frame that it was given last.
     pub(crate) fn flipped(&mut self, id: PortId, at: Duration, sequence: u32) {
         // An earlier run's last frame may be told to this one.
-        let Some(port) = self.ports.get_mut(id).filter(|port| port.flip.is_some()) else { return };
+        let Some(port) = self.ports.get_mut(id) else { return };
+        let Some(Awaited { anew, .. }) = port.flip else { return };
         port.screen.shown();
-        self.end_flip(id, Shown::Flipped { at, sequence });
+        self.end_flip(id, Shown::Flipped { at, sequence, anew });
     }
 
     /// A port's window has a frame, and was asked for the next one, or is not going to be soon.
@@ -103,6 +113,13 @@ impl State {
     fn frame_unseen(&mut self, id: PortId) -> TimeoutAction {
         self.frame_seen(id);
         TimeoutAction::Drop
+    }
+
+    /// A port's window showed a picture later than it could have been.
+    pub(crate) fn frame_late(&mut self, id: PortId) {
+        if let Some(port) = self.ports.get_mut(id) {
+            port.frames.add_late(clock::now());
+        }
     }
 
     /// A port's screen is gone, perhaps with a frame on its way.

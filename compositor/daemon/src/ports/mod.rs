@@ -12,6 +12,7 @@ use std::{
 };
 
 use porthole_core::{
+    account::Frames,
     config::Renderer,
     model::{self, PortId},
     plan::Planner,
@@ -87,7 +88,7 @@ pub(crate) struct Port {
     /// Bytes written into the memory of its screen since it began.
     pub(crate) screen_bytes: u64,
     /// Frames presented since it began.
-    pub(crate) frames: u64,
+    pub(crate) frames: Frames,
 }
 
 /// All outputs.
@@ -124,7 +125,7 @@ impl Ports {
 
     /// True when every port has shown a frame.
     pub(crate) fn all_shown(&self) -> bool {
-        self.by_id.values().all(|port| port.frames > 0)
+        self.by_id.values().all(|port| port.frames.shown() > 0)
     }
 
     /// Makes an output with its render thread and announces it.
@@ -170,7 +171,7 @@ impl Ports {
                 composed_bytes: 0,
                 gpu_frames: 0,
                 screen_bytes: 0,
-                frames: 0,
+                frames: Frames::default(),
             },
         );
         Ok(())
@@ -195,11 +196,6 @@ impl Port {
     pub(crate) fn millimetres(&self) -> (u32, u32) {
         let size = self.output.physical_properties().size;
         (u32::try_from(size.w).unwrap_or(0), u32::try_from(size.h).unwrap_or(0))
-    }
-
-    /// Frames that its screen showed later than they were meant for.
-    pub(crate) const fn late_frames(&self) -> u64 {
-        self.redraw.late()
     }
 
     /// Whether it was behind not long ago.

@@ -1,4 +1,5 @@
-//! `porthole_account_v1`: tells what each guest and each socket uses to those who may know.
+//! `porthole_account_v1`: tells what each guest and each socket uses, and what ports show, to those who may
+//! know.
 //!
 //! Nothing runs while nobody watches, or while nothing changes. Whoever watches is told what changed, at
 //! most once in its interval, and once more when the rates of the last second have come to rest.
@@ -7,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use porthole_core::{
     Name, Priority,
-    account::{Account, Counter},
+    account::{Account, Counter, Frames},
     budget::Allowance,
 };
 use porthole_wayland::account::server::{
@@ -45,6 +46,14 @@ pub(crate) struct Entry {
     pub(crate) said: Option<Arc<[u64]>>,
 }
 
+/// What a port showed until now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Shows {
+    /// Never used twice.
+    pub(crate) port: u32,
+    pub(crate) frames: Frames,
+}
+
 /// What all have together.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Sums {
@@ -74,7 +83,17 @@ struct Watcher {
     /// When it was told last; never before that.
     last: Option<Duration>,
     told: BTreeMap<u32, Told>,
+    ports: BTreeMap<u32, [(u64, u64); 2]>,
     sums: Option<Sums>,
+}
+
+/// All that there is to tell.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Now<'a> {
+    pub(crate) entries: &'a [Entry],
+    pub(crate) ports: &'a [Shows],
+    pub(crate) sums: Sums,
+    pub(crate) at: Duration,
 }
 
 /// All who watch.
@@ -92,7 +111,7 @@ impl AccountsState {
     where
         D: GlobalDispatch<Manager, Filtered> + 'static,
     {
-        display.create_global::<D, Manager, _>(2, Filtered::new(filter));
+        display.create_global::<D, Manager, _>(3, Filtered::new(filter));
         Self { watchers: Vec::new() }
     }
 
@@ -103,20 +122,17 @@ impl AccountsState {
 
     /// Tells each watcher whose interval is over what changed. Gives the time at which somebody is to
     /// be told more; `None` when all is told and nothing changes by itself any more.
-    pub(crate) fn tell(
-        &mut self,
-        entries: &[Entry],
-        sums: Sums,
-        now: Duration,
-    ) -> Option<Duration> {
-        let moves = entries.iter().any(|entry| !entry.account.is_still(now));
+    pub(crate) fn tell(&mut self, all: Now<'_>) -> Option<Duration> {
+        let now = all.at;
+        let moves = all.entries.iter().any(|entry| !entry.account.is_still(now))
+            || all.ports.iter().any(|port| !port.frames.is_still(now));
         let mut next: Option<Duration> = None;
         for watcher in &mut self.watchers {
             let due = watcher.last.map(|last| last + watcher.interval);
             let again = match due.filter(|due| now < *due) {
-                Some(due) => (moves || watcher.is_behind(entries, sums, now)).then_some(due),
+                Some(due) => (moves || watcher.is_behind(all)).then_some(due),
                 None => {
-                    watcher.tell(entries, sums, now);
+                    watcher.tell(all);
                     moves.then(|| now + watcher.interval)
                 }
             };
@@ -154,13 +170,22 @@ impl Told {
 
 impl Watcher {
     /// Whether there is anything to tell.
-    fn is_behind(&self, entries: &[Entry], sums: Sums, now: Duration) -> bool {
+    fn is_behind(&self, all: Now<'_>) -> bool {
+        let Now { entries, ports, sums, at } = all;
         self.sums != Some(sums)
             || self.told.len() != entries.len()
-            || entries.iter().any(|entry| self.told.get(&entry.id) != Some(&Told::of(entry, now)))
+            || entries.iter().any(|entry| self.told.get(&entry.id) != Some(&Told::of(entry, at)))
+            || (self.knows_ports()
+                && (self.ports.len() != ports.len()
+                    || ports.iter().any(|p| self.ports.get(&p.port) != Some(&p.frames.values(at)))))
     }
 
-    fn tell(&mut self, entries: &[Entry], sums: Sums, now: Duration) {
+    fn knows_ports(&self) -> bool {
+        self.object.version() >= accounts::EVT_PORT_SINCE
+    }
+
+    fn tell(&mut self, all: Now<'_>) {
+        let Now { entries, ports, sums, at: now } = all;
         let first = self.last.is_none();
         let mut news = first;
         for entry in entries {
@@ -182,6 +207,7 @@ impl Watcher {
             }
             stays
         });
+        news |= self.tell_ports(ports, now);
         if self.sums != Some(sums) {
             news = true;
             self.sums = Some(sums);
@@ -196,6 +222,31 @@ impl Watcher {
             self.object.done(hi, lo);
             self.last = Some(now);
         }
+    }
+
+    /// Tells what of the ports is otherwise; true when something was.
+    fn tell_ports(&mut self, ports: &[Shows], now: Duration) -> bool {
+        if !self.knows_ports() {
+            return false;
+        }
+        let (object, mut news) = (&self.object, false);
+        for Shows { port, frames } in ports {
+            let is = frames.values(now);
+            if self.ports.insert(*port, is) != Some(is) {
+                let words = is.iter().flat_map(|(total, rate)| [*total, *rate]);
+                object.port(*port, words.flat_map(u64::to_ne_bytes).collect());
+                news = true;
+            }
+        }
+        self.ports.retain(|id, _| {
+            let stays = ports.iter().any(|port| port.port == *id);
+            if !stays {
+                object.port_removed(*id);
+                news = true;
+            }
+            stays
+        });
+        news
     }
 
     /// Tells what of an account is otherwise.
@@ -248,6 +299,7 @@ where
             interval: Duration::from_millis(interval.into()),
             last: None,
             told: BTreeMap::new(),
+            ports: BTreeMap::new(),
             sums: None,
         });
     }

@@ -63,6 +63,8 @@ pub(crate) enum Show {
     AtOnce,
     /// The screen will say when it shows it.
     Later,
+    /// The same, and it may take long: nothing was shown before, or in another mode.
+    Anew,
 }
 
 impl Screen {

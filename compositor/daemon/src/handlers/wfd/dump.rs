@@ -37,7 +37,8 @@ impl State {
             "transform": transform(model.transform),
             "power": format!("{:?}", model.power).to_lowercase(),
             "gamma": model.gamma.value(),
-            "frames": live.map_or(0, |port| port.frames),
+            "frames": live.map_or(0, |port| port.frames.shown()),
+            "late_frames": live.map_or(0, |port| port.frames.late()),
             "composed_bytes": live.map_or(0, |port| port.composed_bytes),
             "pipelines": pipelines,
         })

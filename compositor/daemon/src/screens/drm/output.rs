@@ -227,6 +227,7 @@ impl Output {
     /// See [`Screen::show`](crate::screens::Screen::show).
     pub(crate) fn show(&mut self) -> Show {
         let Some(id) = self.memory.filled() else { return Show::AtOnce };
+        let later = if self.next == Next::Nothing { Show::Later } else { Show::Anew };
         let clips = self.pipe.clips(&self.card, &self.filled);
         let shown = self.commit(id, clips);
         if let Some(blob) = clips {
@@ -238,7 +239,7 @@ impl Output {
                 if self.failure.take().is_some() {
                     tracing::info!(connector = self.name, "pictures are shown again");
                 }
-                Show::Later
+                later
             }
             Err(error) => {
                 self.failed(&error);

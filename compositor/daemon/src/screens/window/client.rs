@@ -1,6 +1,6 @@
 //! The parent's side of a window: its globals, the toplevel, and what is heard of it.
 
-use std::os::fd::AsFd;
+use std::{os::fd::AsFd, time::Duration};
 
 use porthole_pixel::{Region, Size};
 use wayland_client::{
@@ -37,7 +37,9 @@ use wayland_protocols::{
     },
 };
 
-use super::{Event, Look, SCALE_UNIT, WindowError, clipboard::Clipboard, input::Devices};
+use super::{
+    Event, Look, SCALE_UNIT, WindowError, clipboard::Clipboard, input::Devices, presented::Clock,
+};
 
 /// What was heard, with what only this module knows of.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -76,6 +78,7 @@ pub(super) struct Client {
     shell: Option<Shell>,
     pub(super) devices: Devices,
     pub(super) clipboard: Clipboard,
+    pub(super) clock: Clock,
     pub(super) events: Vec<Heard>,
 }
 
@@ -117,6 +120,7 @@ impl Client {
             shell: None,
             devices: Devices::new(serial),
             clipboard: Clipboard::default(),
+            clock: Clock::default(),
             events: Vec::new(),
         }
     }
@@ -183,6 +187,7 @@ impl Client {
             self.open_clipboard(window);
         }
         self.open_devices();
+        self.open_clock();
         Ok(())
     }
 
@@ -260,10 +265,13 @@ impl Client {
         self.devices.pixels = (f64::from(pixels.width), f64::from(pixels.height));
     }
 
-    /// Hands over a picture, of which this much is news.
-    pub(super) fn show(&mut self, buffer: &WlBuffer, damage: &Region) {
+    /// Hands over a picture, of which this much is news, and which was begun then.
+    pub(super) fn show(&mut self, buffer: &WlBuffer, damage: &Region, begun: Duration) {
         let Some(shell) = &mut self.shell else { return };
-        shell.shown = true;
+        // What comes first waits for the window itself.
+        if std::mem::replace(&mut shell.shown, true) {
+            self.clock.ask(&shell.surface, &self.handle, begun);
+        }
         shell.surface.attach(Some(buffer), 0, 0);
         for rect in damage.rects() {
             shell.surface.damage_buffer(rect.x, rect.y, rect.width, rect.height);

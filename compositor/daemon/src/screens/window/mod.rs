@@ -13,11 +13,13 @@ mod clipboard;
 mod error;
 mod input;
 mod pool;
+mod presented;
 
 use std::{
     os::{fd::AsFd, fd::OwnedFd, unix::net::UnixStream},
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
 };
 
 use porthole_core::config::{Clipboard, ClipboardPolicy, limits};
@@ -26,7 +28,10 @@ use rustix::net::{AddressFamily, Shutdown, SocketAddrUnix, SocketFlags, SocketTy
 use wayland_client::{Connection, DispatchError, EventQueue, backend::WaylandError};
 
 use super::{ScreenTarget, Show};
-use crate::protocols::{virtual_pointer::PointerInput, virtual_touch::TouchInput};
+use crate::{
+    clock,
+    protocols::{virtual_pointer::PointerInput, virtual_touch::TouchInput},
+};
 pub(crate) use arrival::{Arrival, Pauses};
 use client::{Callback, Client};
 pub(crate) use clipboard::Copied;
@@ -75,6 +80,8 @@ pub(crate) enum Event {
     Touch(TouchInput),
     /// Something is copied, or wanted of what is: see [`Window::take_copied`].
     Copied,
+    /// A picture missed the refresh of the parent's screen that it was drawn for.
+    Late,
 }
 
 /// What a port's guests and people want of the parent.
@@ -102,8 +109,9 @@ pub(crate) struct Window {
     pool: Pool,
     /// What the parent has not been told of.
     unshown: Region,
-    /// The picture that is drawn now.
+    /// The picture that is drawn now, and since when.
     next: Option<usize>,
+    begun: Duration,
     /// The parent has a picture and has not asked for the next one.
     awaits: bool,
     /// Something was left out while it had no memory, or awaited the parent's word.
@@ -139,6 +147,7 @@ impl Window {
             pool: Pool::default(),
             unshown,
             next: None,
+            begun: Duration::ZERO,
             awaits: false,
             missed: false,
         };
@@ -280,7 +289,7 @@ impl Window {
         let piece = if ready { self.pool.fill(&self.client, self.size) } else { None };
         self.missed = piece.is_none();
         let (index, memory, region) = piece?;
-        self.next = Some(index);
+        (self.next, self.begun) = (Some(index), clock::now());
         Some(ScreenTarget { memory, region, pointers: Vec::new() })
     }
 
@@ -291,7 +300,7 @@ impl Window {
             return Show::AtOnce;
         };
         self.place();
-        self.client.show(&buffer, &std::mem::take(&mut self.unshown));
+        self.client.show(&buffer, &std::mem::take(&mut self.unshown), self.begun);
         self.awaits = true;
         Show::Later
     }
