@@ -1,7 +1,7 @@
 //! The machine's other consoles: the service shares screen and keyboard with them by libseat. It runs in a
 //! guest, whose keyboard QEMU presses and whose screen QEMU sees.
 
-use porthole_rig::kms::Card;
+use porthole_rig::kms::{Card, SHARED};
 use porthole_tests::wait::{GUEST, wait_until};
 use porthole_tests::{KmsGuest, Picture, Result};
 
@@ -53,8 +53,14 @@ fn consoles_are_switched_and_a_killed_service_leaves_a_usable_one() -> Result<()
     for console in [1, 2] {
         guest.sh(&format!("(sleep 600 <>/dev/tty{console} >/dev/null 2>&1 &)"))?;
     }
+    // A run without a session had the card before, and hands it on.
+    guest.configure(&CONFIGURATION.replace("libseat", "direct"))?;
+    guest.start("")?;
+    guest.logs("a screen is taken over", 1)?;
     guest.configure(CONFIGURATION)?;
-    guest.start("export LIBSEAT_BACKEND=builtin;")?;
+    let options = format!("--config {SHARED}/porthole.toml --take-over");
+    guest.begin("export LIBSEAT_BACKEND=builtin; exec", &options)?;
+    guest.is_ready()?;
     guest.logs("a session opens screens and input devices seat=\"seat0\" active=true", 1)?;
     guest.listener("heard", "viewer", "pattern")?;
     let ours = guest.same("console-ours", "main", 0)?;

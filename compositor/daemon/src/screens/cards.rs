@@ -15,7 +15,7 @@ use porthole_core::{
 use rustix::fs::fstat;
 use smithay::reexports::calloop::RegistrationToken;
 
-use crate::machine::Session;
+use crate::{machine::Session, sockets::forget_card};
 
 use super::drm::{Card, Chosen, DrmError, Found, Monitor, Wanted, chosen, is_connected};
 
@@ -196,6 +196,11 @@ impl Cards {
         let handed = self.handed.iter().position(same).filter(|_| device.is_some());
         let handed = handed.map(|index| self.handed.swap_remove(index));
         let card = if self.session.is_shared() {
+            if let Some(handed) = handed {
+                // The session's opener could not make us, or anybody, master of it.
+                Card::give_up(handed);
+                forget_card(path);
+            }
             if let Some(why) = self.session.obstacle() {
                 return Err(DrmError::Session(why));
             }

@@ -121,6 +121,14 @@ impl Card {
         Ok(card)
     }
 
+    /// Has a card that an earlier run was master of be nobody's. Closing it is not enough: the service manager
+    /// may have it open, and who opens devices for a session may have got it from us.
+    pub(crate) fn give_up(handed: OwnedFd) {
+        // Who is not root may be refused: the card is then free once nobody has it open.
+        let _ = drm_ffi::auth::release_master(handed.as_fd());
+        drop(handed);
+    }
+
     /// The first to open a card is its master; a later one becomes it when there is none, if it is root.
     fn become_master(&self) -> Result<(), DrmError> {
         if self.is_master() {
