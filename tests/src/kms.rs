@@ -324,9 +324,10 @@ impl KmsGuest {
         let shot = built("porthole-shot")?;
         let file = self.folder().join("capture.png");
         self.sh(&format!(
-            "{} capture --wayland {RUNTIME}/viewer/wayland-0 --port {port} {options} \
+            "{} capture --wayland {RUNTIME}/viewer/wayland-0 --timeout {} --port {port} {options} \
              {SHARED}/capture.png",
-            shot.display()
+            shot.display(),
+            GUEST.as_secs()
         ))?;
         Picture::read(&file)
     }

@@ -46,6 +46,19 @@ impl Accelerator {
             Accelerator::Tcg => "max",
         }
     }
+
+    /// What a guest's kernel is told beside its own command line.
+    ///
+    /// An emulated processor's time stamps are those of this machine. How fast they count, a kernel measures,
+    /// and while it does it may be stopped: in guests of a busy machine a second took a fifth of one, and what
+    /// may take ten of them failed. The other clock needs no measuring.
+    #[must_use]
+    pub const fn kernel(self) -> &'static str {
+        match self {
+            Accelerator::Kvm => "",
+            Accelerator::Tcg => " clocksource=hpet",
+        }
+    }
 }
 
 /// Finds out what works here; asks once a boot of this machine and remembers.

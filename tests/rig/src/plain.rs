@@ -40,6 +40,8 @@ pub struct Plain {
     pub reboots: bool,
     /// More words for the guest kernel's command line.
     pub kernel: String,
+    /// All of that line, where it boots a kernel that takes one.
+    pub line: Option<String>,
     /// What it boots, as QEMU's options; [`Plain::disk`] and [`Plain::guest`] make them.
     pub boot: Vec<String>,
 }
@@ -60,6 +62,7 @@ impl Plain {
             line_first: false,
             reboots: false,
             kernel: String::new(),
+            line: None,
             boot: Vec::new(),
         }
     }
@@ -105,9 +108,8 @@ impl Plain {
 
     fn start(&mut self, kernel: &Path, archive: &Path, line: String) {
         let (kernel, archive) = (kernel.display().to_string(), archive.display().to_string());
-        let words = ["-kernel", &kernel, "-initrd", &archive, "-append"];
-        self.boot.extend(words.map(str::to_owned));
-        self.boot.push(line);
+        self.boot.extend(["-kernel", &kernel, "-initrd", &archive].map(str::to_owned));
+        self.line = Some(line);
     }
 }
 
@@ -169,6 +171,9 @@ impl Qemu {
             command.arg("-qmp").arg(format!("unix:{},server=on,wait=off", socket.display()));
         }
         command.args(&machine.boot);
+        if let Some(line) = &machine.line {
+            command.args(["-append", &format!("{line}{}", accelerator.kernel())]);
+        }
         command
     }
 }

@@ -154,7 +154,7 @@ impl Qemu {
     /// The command that runs a guest until it powers off.
     #[must_use]
     pub fn boot(&self, image: &Image, machine: &Machine) -> Command {
-        let mut line = KERNEL_LINE.to_owned();
+        let mut line = format!("{KERNEL_LINE}{}", self.accelerator.kernel());
         if let Some(draw) = &machine.draw {
             line.push_str(" porthole.draw=");
             line.push_str(draw);

@@ -125,7 +125,8 @@ impl Qemu {
         command.args(["-nodefaults", "-no-user-config", "-no-reboot"]);
         command.args(["-display", "none", "-vga", "none"]);
         command.arg("-kernel").arg(&image.kernel).arg("-initrd").arg(&image.archive);
-        command.args(["-append", &format!("{KERNEL_LINE} systemd.unit={unit}")]);
+        let clock = accelerator.kernel();
+        command.args(["-append", &format!("{KERNEL_LINE}{clock} systemd.unit={unit}")]);
         command.arg("-serial").arg(format!("file:{}", log.display()));
         let usr = "local,id=usr,path=/usr,security_model=none,readonly=on,multidevs=remap";
         command.args(["-fsdev", usr, "-device", "virtio-9p-pci,fsdev=usr,mount_tag=usr"]);
