@@ -63,10 +63,15 @@ fn exporter(told: &str) -> Option<String> {
     Some(name.trim().to_owned())
 }
 
-/// Whether every device has done what it was to write. Never waits.
-pub(super) fn is_ready(fd: impl AsFd) -> bool {
+/// Whether the CPU would have to wait for no device: to read, every one must have done what it was to
+/// write, and to write, what it was to read as well. Never waits.
+pub(super) fn is_ready(fd: impl AsFd, access: Access) -> bool {
+    let done = match access {
+        Access::Read => PollFlags::IN,
+        Access::Write => PollFlags::OUT,
+    };
     let fd = fd.as_fd();
-    let mut fds = [PollFd::new(&fd, PollFlags::IN)];
+    let mut fds = [PollFd::new(&fd, done)];
     // What cannot be asked is not waited for.
     poll(&mut fds, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
 }
@@ -79,15 +84,16 @@ pub(crate) struct Turn {
 }
 
 impl Turn {
-    /// Begins a turn. None where a device still writes, for whom nobody waits here: the picture may be
-    /// torn, and that is its client's mistake.
+    /// Begins a turn. None where a device has not had its own, for which nobody waits here: the picture
+    /// may be torn, and that is its client's mistake. The kernel waits for what a client hands to a
+    /// device in just this moment, so that only a thread may call this that holds up nobody else.
     pub(super) fn begin(pool: &Arc<Pool>, access: Access) -> Option<Self> {
         let flags = match access {
             Access::Read => READ,
             Access::Write => READ | WRITE,
         };
         let begun = || -> io::Result<()> { sync(pool, flags) };
-        (is_ready(pool) && begun().is_ok()).then(|| Self { pool: pool.clone(), flags })
+        (is_ready(pool, access) && begun().is_ok()).then(|| Self { pool: pool.clone(), flags })
     }
 }
 
@@ -119,6 +125,17 @@ mod tests {
     fn a_file_that_is_no_dma_buf_has_no_exporter() {
         let file = tempfile::tempfile().unwrap();
         assert_eq!(Exporter::of(&file), Exporter(None));
-        assert!(is_ready(&file));
+        assert!(is_ready(&file, Access::Read) && is_ready(&file, Access::Write));
+    }
+    #[test]
+    fn who_writes_waits_for_more_than_who_reads() {
+        // A pipe stands for the buffer: the kernel says of both what could be done without a wait.
+        let (reader, writer) = std::io::pipe().unwrap();
+        assert!(!is_ready(&reader, Access::Read), "there is nothing to read");
+        assert!(is_ready(&writer, Access::Write), "there is room");
+        rustix::io::ioctl_fionbio(&writer, true).unwrap();
+        while rustix::io::write(&writer, &[0; 4096]).is_ok() {}
+        assert!(!is_ready(&writer, Access::Write), "there is no room");
+        assert!(is_ready(&reader, Access::Read));
     }
 }

@@ -123,7 +123,7 @@ impl Pool {
 
     /// Whether it is a dma-buf that a device still writes.
     pub(super) fn is_written(&self) -> bool {
-        self.exporter().is_some() && !device::is_ready(&self.fd)
+        self.exporter().is_some() && !device::is_ready(&self.fd, Access::Read)
     }
 
     /// Whether each page of a mapping is there for as long as the mapping.
