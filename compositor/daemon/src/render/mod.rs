@@ -79,19 +79,21 @@ impl FramePlan {
         let draws = self.draws.iter().chain(&self.direct);
         let draws = draws.chain(self.views.iter().flat_map(|view| &view.draws));
         let jobs = self.captures.iter().chain(self.views.iter().map(|view| &view.capture));
-        let cursors = jobs.flat_map(|job| &job.cursors).map(|(pixels, ..)| pixels);
-        draws.map(|draw| &draw.pixels).chain(cursors).map(Arc::as_ref)
+        let pointers = self.screen.iter().flat_map(|screen| &screen.pointers);
+        let pointers = jobs.flat_map(|job| &job.cursors).chain(pointers);
+        let pointers = pointers.map(|(pixels, ..)| pixels);
+        draws.map(|draw| &draw.pixels).chain(pointers).map(Arc::as_ref)
     }
 
     /// Whether handing it over is not worth it. Captures of what changed in a small picture are little
     /// work too.
     fn is_little_work(&self) -> bool {
-        let draws: u64 = self.draws.iter().map(Draw::work).sum();
-        let copies: Option<u64> = self.captures.iter().map(CaptureJob::little_work).sum();
-        // What must be copied first takes as long as its device wants.
-        if !self.draws.iter().all(|draw| draw.pixels.is_at_hand()) {
+        // What a device has a hand in takes as long as the device wants.
+        if !self.pictures().all(Pixels::needs_no_device) {
             return false;
         }
+        let draws: u64 = self.draws.iter().map(Draw::work).sum();
+        let copies: Option<u64> = self.captures.iter().map(CaptureJob::little_work).sum();
         let for_others = !self.views.is_empty() || !self.to_sign.is_empty();
         let Some(copies) = copies.filter(|_| !for_others && self.gamma.is_none()) else {
             return false;

@@ -66,11 +66,17 @@ impl RenderThread {
     /// Draws a plan at once if it is little work, else gives it back. Nothing that was handed over may
     /// be unanswered.
     pub(crate) fn draw_here(&self, plan: FramePlan) -> Result<Drawn, Box<FramePlan>> {
-        if plan.is_little_work() {
+        if plan.is_little_work() && self.holds_nothing_of_a_device() {
             Ok(draw(&self.picture, &mut None, plan))
         } else {
             Err(Box::new(plan))
         }
+    }
+
+    /// Whether what is shown as its client wrote it needs no device. Nobody draws just now.
+    fn holds_nothing_of_a_device(&self) -> bool {
+        let picture = self.picture.lock().unwrap_or_else(PoisonError::into_inner);
+        picture.held().is_none_or(Pixels::needs_no_device)
     }
 
     /// Hands over a plan; false when two are not answered yet or the thread is gone.
@@ -128,10 +134,13 @@ fn draw(picture: &Mutex<Picture>, gpu: &mut Option<Gles>, mut plan: FramePlan) -
 #[cfg(test)]
 mod tests {
     use porthole_core::Color;
+    use porthole_core::scene::{Filter, Mapping, SourceRect, Transform};
     use porthole_pixel::{Rect, Region, Size};
+    use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
     use smithay::reexports::calloop::channel::channel;
 
     use super::*;
+    use crate::render::{Draw, ScreenMemory, ScreenTarget};
 
     fn plan(side: i32) -> FramePlan {
         FramePlan {
@@ -158,5 +167,48 @@ mod tests {
         assert_eq!((drawn.serial, drawn.composed_bytes), (Some(1), 40_000));
         let handed_back = thread.draw_here(plan(1000)).unwrap_err();
         assert!(thread.submit(*handed_back));
+    }
+    fn draw_of_device() -> Draw {
+        let (size, area) = (Size::new(8, 8), Rect::new(0, 0, 8, 8));
+        Draw {
+            pixels: Arc::new(Pixels::of_device(size)),
+            mapping: Mapping {
+                source: SourceRect::from_size(size),
+                destination: area,
+                transform: Transform::Normal,
+            },
+            filter: Filter::Nearest,
+            opacity: 1.0,
+            source_alpha: false,
+            key: None,
+            mask: None,
+            clip: Region::from_rect(area),
+        }
+    }
+
+    fn screen(pointer: Draw) -> ScreenTarget {
+        let file = memfd_create("screen", MemfdFlags::CLOEXEC).unwrap();
+        ftruncate(&file, 4096).unwrap();
+        let memory = Arc::new(ScreenMemory::map(&file, 0, Size::new(8, 8), 32).unwrap());
+        ScreenTarget { memory, region: Region::new(), pointers: vec![(pointer.pixels, 0, 0)] }
+    }
+
+    #[test]
+    fn nothing_of_a_device_is_looked_at_at_once() {
+        let (answers, drawn) = channel();
+        let thread = RenderThread::start("test", 0_u8, Renderer::Cpu, answers).unwrap();
+        let draws = vec![draw_of_device()];
+        thread.draw_here(FramePlan { draws, ..plan(8) }).unwrap_err();
+        let screen = Some(screen(draw_of_device()));
+        thread.draw_here(FramePlan { screen, ..plan(8) }).unwrap_err();
+        let direct = Some(draw_of_device());
+        let plan_of_it = thread.draw_here(FramePlan { direct, ..plan(0) }).unwrap_err();
+        assert!(thread.submit(*plan_of_it));
+        drawn.recv().unwrap();
+        // It is what later captures copy.
+        thread.draw_here(FramePlan { serial: None, ..plan(0) }).unwrap_err();
+        assert!(thread.submit(plan(8)));
+        drawn.recv().unwrap();
+        thread.draw_here(plan(8)).unwrap();
     }
 }

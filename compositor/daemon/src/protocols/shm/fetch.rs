@@ -60,6 +60,14 @@ impl Fetched {
         Ok(Self { source, copy: OnceLock::new(), _charge: charge })
     }
 
+    /// One whose memory is gone before it is copied.
+    #[cfg(test)]
+    pub(super) fn taken_away() -> Self {
+        let account = Arc::new(super::Account::new(0, 0, None));
+        let charge = Charge::new(&account, Kind::Copy, 0).unwrap();
+        Self { source: Mutex::new(None), copy: OnceLock::new(), _charge: charge }
+    }
+
     /// Whether it is copied already.
     pub(super) fn is_there(&self) -> bool {
         self.copy.get().is_some()

@@ -106,6 +106,14 @@ impl Pixels {
         Some(Self { layout, memory: Memory::Mapped { map, device, _in_use: in_use } })
     }
 
+    /// A picture that is yet to be copied out of memory of a device, and turns out to be blank.
+    #[cfg(test)]
+    pub(crate) fn of_device(size: Size) -> Self {
+        let len = u64::from(size.width) * u64::from(size.height) * 4;
+        let layout = Layout::new(Format::Xrgb8888, size, size.width * 4, 0, len);
+        Self::fetched(layout.unwrap(), Fetched::taken_away())
+    }
+
     /// A picture that is copied when it is first looked at.
     pub(super) const fn fetched(layout: Layout, fetched: Fetched) -> Self {
         Self { layout, memory: Memory::Fetched(fetched) }
@@ -115,6 +123,16 @@ impl Pixels {
     pub(crate) fn is_at_hand(&self) -> bool {
         match &self.memory {
             Memory::Mapped { .. } | Memory::Owned { .. } => true,
+            Memory::Fetched(fetched) => fetched.is_there(),
+        }
+    }
+
+    /// Whether looking at it has nothing to do with a device, so that it takes no longer than it takes the
+    /// CPU.
+    pub(crate) fn needs_no_device(&self) -> bool {
+        match &self.memory {
+            Memory::Mapped { device, .. } => device.is_none(),
+            Memory::Owned { .. } => true,
             Memory::Fetched(fetched) => fetched.is_there(),
         }
     }
