@@ -50,6 +50,12 @@ impl DragIcon {
         else {
             return pointer;
         };
+        // They are put together here and now, and nobody may be made to wait for a device.
+        let is_ours = pixels.needs_no_device()
+            && pointer.as_ref().is_none_or(|image| image.pixels.needs_no_device());
+        if !is_ours {
+            return pointer;
+        }
         let (x, y) = self.offset;
         let own = Layer { at: Rect::from_size(pixels.layout().size()).translate(x, y), pixels };
         let above = pointer.as_ref().map(Layer::of_pointer);

@@ -144,6 +144,10 @@ impl State {
         let size = ShmBuffer::of(buffer).map(|shm| shm.layout().size()).ok_or_else(no_buffer)?;
         self.check_count(client, size.area())?;
         let pixels = self.hold_buffer(buffer)?;
+        // It is read here and now, and nobody may be made to wait for a device.
+        if !pixels.needs_no_device() {
+            return Err(no_buffer());
+        }
         let coverage = coverage(&pixels).ok_or_else(no_buffer)?;
         let full =
             |error: porthole_core::model::CommitError| refusal(error.status(), error.to_string());

@@ -24,7 +24,13 @@ impl CursorImage {
     }
 
     /// Copies the picture into a client's buffer of the same size, as `Argb8888`.
+    ///
+    /// # Errors
+    /// Where it lies, or is to go, in memory of a device, for which nobody waits here.
     pub(super) fn write(&self, into: &BufferWriter) -> std::io::Result<u64> {
+        if !(self.pixels.needs_no_device() && into.needs_no_device()) {
+            return Err(std::io::Error::other("the pointer's picture is in memory of a device"));
+        }
         let words = self.pixels.to_argb();
         let bytes: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
         into.write(Rect::from_size(self.size()), &bytes, self.size().width as usize * 4)

@@ -159,6 +159,11 @@ impl BufferWriter {
         &self.layout
     }
 
+    /// Whether no device takes turns at the client's memory.
+    pub(crate) fn needs_no_device(&self) -> bool {
+        self.pool.exporter().is_none()
+    }
+
     /// Whether the client's memory is written directly.
     pub(crate) fn is_plain(&self) -> bool {
         self.pool.is_plain()
