@@ -55,6 +55,15 @@ impl Programs {
         self.starter.is_some() || programs.is_empty()
     }
 
+    /// A configuration was taken anew: it says what is started from now on.
+    pub(crate) fn taken_anew(&self) {
+        if let Some(starter) = &self.starter
+            && let Err(error) = starter::ask_read(starter)
+        {
+            tracing::warn!(%error, "programs are started as they were configured before");
+        }
+    }
+
     /// Sends every program SIGTERM and waits for none: they end as their sockets close.
     pub(crate) fn stop_all(&mut self, handle: &LoopHandle<'static, State>) {
         for (name, running) in std::mem::take(&mut self.running) {

@@ -99,6 +99,7 @@ impl State {
             self.refresh_keymaps(id);
         }
         self.assign_devices();
+        self.programs.taken_anew();
         let programs = self.config.programs.clone();
         self.apply_programs(&programs);
         Ok(())

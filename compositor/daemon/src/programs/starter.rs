@@ -4,8 +4,9 @@
 //! Therefore a process that was forked while the service was new does it. The service names programs and
 //! cannot say what they are: the starter reads that in the configuration, which the service cannot write.
 //!
-//! A message to it is `+` or `-`, a name, and for `+` a zero and the path of a socket. One from it is a kind
-//! ([`Told`]), a process, a number, and a name.
+//! A message to it is `+` or `-`, a name, and for `+` a zero and the path of a socket; or `r`, when the service
+//! has taken the configuration anew: what is written meanwhile, and may be wrong, does not count yet. One from
+//! it is a kind ([`Told`]), a process, a number, and a name.
 
 use std::{
     collections::BTreeMap,
@@ -31,6 +32,7 @@ use crate::choice::Source;
 
 const START: u8 = b'+';
 const STOP: u8 = b'-';
+const READ: u8 = b'r';
 const FAILED: u8 = b'!';
 const ENDED: u8 = b'x';
 /// Names and paths are shorter.
@@ -59,6 +61,11 @@ pub(super) fn ask_start(starter: &OwnedFd, name: &str, socket: &Path) -> io::Res
 pub(super) fn ask_stop(starter: &OwnedFd, name: &str) -> io::Result<()> {
     let message = [&[STOP], name.as_bytes()].concat();
     send(starter, &message, SendFlags::NOSIGNAL).map(drop).map_err(Into::into)
+}
+
+/// Says that the configuration was taken anew; programs that are started from then on are what it says.
+pub(super) fn ask_read(starter: &OwnedFd) -> io::Result<()> {
+    send(starter, &[READ], SendFlags::NOSIGNAL).map(drop).map_err(Into::into)
 }
 
 /// What the starter has to say, without a wait; nothing where there is nothing.
@@ -100,6 +107,11 @@ pub(crate) fn work(service: &OwnedFd, source: &Source, config: &Config) {
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     let _ = rustix::process::setrlimit(Resource::Core, none);
     let _ = rustix::process::setpgid(None, None);
+    serve(service, source, config);
+}
+
+/// Does what the service asks for until it is gone, and then stops what it started.
+fn serve(service: &OwnedFd, source: &Source, config: &Config) {
     let mut known = by_name(config);
     let mut running: Vec<Running> = Vec::new();
     loop {
@@ -123,12 +135,12 @@ pub(crate) fn work(service: &OwnedFd, source: &Source, config: &Config) {
             _ => break,
         };
         match bytes.get(..length).and_then(<[u8]>::split_first) {
-            Some((&START, rest)) => {
+            Some((&READ, _)) => {
                 if let Ok((config, _)) = source.load() {
                     known = by_name(&config);
                 }
-                start(rest, &known, service, &mut running);
             }
+            Some((&START, rest)) => start(rest, &known, service, &mut running),
             Some((&STOP, name)) => {
                 let meant = running.iter().filter(|running| running.name.as_bytes() == name);
                 meant.for_each(|running| terminate(&running.child));
@@ -229,4 +241,53 @@ fn search_path() -> OsString {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = own.into_iter().chain(std::env::split_paths(&path));
     std::env::join_paths(folders).unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+    use super::*;
+
+    fn text(command: &str) -> String {
+        format!(
+            "version = 1\n[[port]]\nname = \"main\"\nsize = [64, 48]\n[[socket]]\nname = \"apps\"\n\
+             [[program]]\nname = \"p\"\nsocket = \"apps\"\ncommand = [\"{command}\"]\n"
+        )
+    }
+
+    /// Starts the program, and says what it ended with.
+    fn outcome(starter: &OwnedFd) -> Option<i32> {
+        ask_start(starter, "p", Path::new("/")).unwrap();
+        loop {
+            poll(&mut [PollFd::new(starter, PollFlags::IN)], None).unwrap();
+            match hear(starter).unwrap() {
+                Some((_, Told::Ended(_, status))) => return status.code(),
+                Some((name, Told::Started(_))) => assert_eq!(name, "p"),
+                Some((_, Told::Failed(error))) => panic!("{error}"),
+                None => {}
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_written_counts_once_the_service_has_taken_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("porthole.toml");
+        let config = Config::parse(&text("true"), "the file").unwrap();
+        let (ours, theirs) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+                .unwrap();
+        let source = Source::File(file.clone());
+        let starter = std::thread::spawn(move || serve(&theirs, &source, &config));
+        std::fs::write(&file, text("false")).unwrap();
+        assert_eq!(outcome(&ours), Some(0), "nobody has taken that");
+        ask_read(&ours).unwrap();
+        assert_eq!(outcome(&ours), Some(1));
+        std::fs::write(&file, "version =").unwrap();
+        ask_read(&ours).unwrap();
+        assert_eq!(outcome(&ours), Some(1), "that cannot be taken");
+        drop(ours);
+        starter.join().unwrap();
+    }
 }
