@@ -17,9 +17,9 @@ use rustix::{
     fs::{CWD, Mode, chmodat},
     io::Errno,
     net::{
-        AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-        SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType, accept_with,
-        bind, connect, listen, recvmsg, sendmsg, socket_with,
+        AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags,
+        SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags,
+        SocketType, accept_with, bind, connect, listen, recvmsg, send, sendmsg, socket_with,
         sockopt::{Timeout, set_socket_timeout},
     },
 };
@@ -28,6 +28,8 @@ use rustix::{
 const FILE: &str = ".next";
 /// Descriptors in one message; the kernel takes 253.
 const AT_ONCE: usize = 64;
+/// The last message, which has no descriptors. Names have no such sign.
+const ALL: &[u8] = b".";
 /// Bytes of one message: so many names, each with its end.
 const LONGEST: usize = AT_ONCE * 64;
 /// How long a run may take to end. It may have programs to wait for.
@@ -93,6 +95,13 @@ impl Successor {
     /// # Errors
     /// When it does not take it; then this run goes on.
     pub(crate) fn give(&self, what: &[(String, BorrowedFd<'_>)]) -> io::Result<()> {
+        self.give_some(what)?;
+        // Who hears of our end before this knows that we go on.
+        send(&self.0, ALL, SendFlags::NOSIGNAL)?;
+        Ok(())
+    }
+
+    fn give_some(&self, what: &[(String, BorrowedFd<'_>)]) -> io::Result<()> {
         for part in what.chunks(AT_ONCE) {
             let names: Vec<&str> = part.iter().map(|(name, _)| name.as_str()).collect();
             let names = names.join("\n");
@@ -110,7 +119,7 @@ impl Successor {
 /// Takes what the service that runs in this folder has, and waits for its end; nothing when none runs.
 ///
 /// # Errors
-/// When it does not end in time, or sends what makes no sense.
+/// When it does not end in time, goes on by itself, or sends what makes no sense.
 pub(super) fn take_over(dir: &Path) -> io::Result<Vec<(String, OwnedFd)>> {
     let server = socket(SocketFlags::empty())?;
     match connect(&server, &SocketAddrUnix::new(dir.join(FILE))?) {
@@ -119,7 +128,10 @@ pub(super) fn take_over(dir: &Path) -> io::Result<Vec<(String, OwnedFd)>> {
         Err(error) => return Err(error.into()),
     }
     set_socket_timeout(&server, Timeout::Recv, Some(PATIENCE))?;
-    let mut taken = Vec::new();
+    let (mut taken, mut is_all) = (Vec::new(), false);
+    let ended = |taken: Vec<(String, OwnedFd)>, is_all: bool| {
+        is_all.then_some(taken).ok_or_else(|| io::Error::other("it did not hand over all it has"))
+    };
     loop {
         let mut bytes = vec![0; LONGEST];
         let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(AT_ONCE))];
@@ -128,12 +140,16 @@ pub(super) fn take_over(dir: &Path) -> io::Result<Vec<(String, OwnedFd)>> {
         let message = match recvmsg(&server, &mut into, &mut control, RecvFlags::CMSG_CLOEXEC) {
             Ok(message) => message,
             Err(Errno::INTR) => continue,
-            // It ended with more to say.
-            Err(Errno::CONNRESET) => return Ok(taken),
+            // It ended before it saw us.
+            Err(Errno::CONNRESET) if taken.is_empty() => return Ok(taken),
+            Err(Errno::CONNRESET) => return ended(taken, is_all),
             Err(error) => return Err(error.into()),
         };
         if message.bytes == 0 {
-            return Ok(taken);
+            return ended(taken, is_all);
+        }
+        if message.flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC) {
+            return Err(io::Error::other("a part of what it sends is lost"));
         }
         let descriptors: Vec<OwnedFd> = control
             .drain()
@@ -143,7 +159,12 @@ pub(super) fn take_over(dir: &Path) -> io::Result<Vec<(String, OwnedFd)>> {
             })
             .flatten()
             .collect();
-        let text = bytes.get(..message.bytes).and_then(|bytes| std::str::from_utf8(bytes).ok());
+        let bytes = bytes.get(..message.bytes).unwrap_or_default();
+        if bytes == ALL && descriptors.is_empty() {
+            is_all = true;
+            continue;
+        }
+        let text = std::str::from_utf8(bytes).ok();
         let names: Vec<&str> = text.unwrap_or_default().split('\n').collect();
         if names.len() != descriptors.len() {
             return Err(io::Error::other(
@@ -162,6 +183,41 @@ mod tests {
     };
 
     use super::*;
+
+    /// The next run's attempt, and how this run sees it.
+    fn attempt(folder: &Path) -> (std::thread::JoinHandle<io::Result<usize>>, Offer, Successor) {
+        let offer = Offer::make(folder).unwrap();
+        let path = folder.to_owned();
+        let next = std::thread::spawn(move || take_over(&path).map(|taken| taken.len()));
+        loop {
+            if let Some(successor) = offer.accept() {
+                return (next, offer, successor);
+            }
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn the_next_run_does_not_begin_beside_one_that_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let (next, _offer, successor) = attempt(folder.path());
+        drop(successor);
+        next.join().unwrap().expect_err("nothing was handed over");
+        let (next, _offer, successor) = attempt(folder.path());
+        let (_reader, writer) = io::pipe().unwrap();
+        // More in one message than there is room for.
+        successor.give_some(&[("a".repeat(LONGEST + 1), writer.as_fd())]).unwrap();
+        let error = next.join().unwrap().expect_err("a part is lost");
+        assert!(error.to_string().contains("is lost"), "{error}");
+        let (next, _offer, successor) = attempt(folder.path());
+        successor.give(&[]).unwrap();
+        drop(successor);
+        assert_eq!(next.join().unwrap().unwrap(), 0, "there was nothing, and it has ended");
+        let (next, _offer, successor) = attempt(folder.path());
+        successor.give_some(&[("a".to_owned(), writer.as_fd())]).unwrap();
+        drop(successor);
+        next.join().unwrap().expect_err("there was more");
+    }
 
     #[test]
     fn the_next_run_gets_all_of_it_and_waits_for_the_end() {
