@@ -70,7 +70,7 @@ const CARD: &str = "card@";
 
 /// What was handed over: listeners, and graphics cards.
 #[derive(Debug, Default)]
-pub(crate) struct HandedOver(Vec<Handed>, Vec<OwnedFd>);
+pub(crate) struct HandedOver(Vec<Handed>, Vec<(String, OwnedFd)>);
 
 impl HandedOver {
     /// Takes what `LISTEN_FDS` announces. Call it before anything else is opened.
@@ -89,6 +89,8 @@ impl HandedOver {
         let taken = handover::take_over(dir).map_err(|e| HandedError::Earlier(folder, e))?;
         let ran = !taken.is_empty();
         for (name, fd) in taken {
+            // Of a card, what shows pictures is what counts.
+            self.1.retain(|(kept, _)| *kept != name);
             // The service manager may keep the same one.
             if self.0.iter().all(|handed| handed.name != name) {
                 self.add(name, fd, false)?;
@@ -99,7 +101,7 @@ impl HandedOver {
 
     fn add(&mut self, name: String, fd: OwnedFd, is_kept: bool) -> Result<(), HandedError> {
         if name.starts_with(CARD) {
-            self.1.push(fd);
+            self.1.push((name, fd));
             return Ok(());
         }
         let listens =
@@ -115,7 +117,7 @@ impl HandedOver {
 
     /// The graphics cards, once.
     pub(crate) fn take_cards(&mut self) -> Vec<OwnedFd> {
-        std::mem::take(&mut self.1)
+        std::mem::take(&mut self.1).into_iter().map(|(_, card)| card).collect()
     }
 
     /// The listener for a socket, once.
@@ -186,5 +188,39 @@ fn tell(text: &str, descriptor: Option<BorrowedFd<'_>>) -> bool {
             tracing::warn!("the service manager was not told what to keep: {error}");
             false
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_card_that_is_kept_twice_is_taken_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| std::fs::File::create(folder.path().join(name)).unwrap();
+        let mut handed = HandedOver::default();
+        for name in ["card@card0", "card@card1"] {
+            handed.add(name.to_owned(), file(name).into(), true).unwrap();
+        }
+        let offer = handover::Offer::make(folder.path()).unwrap();
+        let run = std::thread::spawn(move || {
+            let successor = loop {
+                match offer.accept() {
+                    Some(successor) => break successor,
+                    None => std::thread::yield_now(),
+                }
+            };
+            let card = io::pipe().unwrap().0;
+            successor.give(&[("card@card1".to_owned(), card.as_fd())]).unwrap();
+        });
+        assert!(handed.take_over(folder.path()).unwrap());
+        run.join().unwrap();
+        let cards = handed.take_cards();
+        let is_pipe = |card: &OwnedFd| {
+            let mode = rustix::fs::fstat(card).unwrap().st_mode;
+            rustix::fs::FileType::from_raw_mode(mode) == rustix::fs::FileType::Fifo
+        };
+        assert_eq!(cards.iter().map(is_pipe).collect::<Vec<_>>(), [false, true]);
     }
 }
