@@ -19,8 +19,8 @@ use rustix::{
 
 /// As much as a pipe holds.
 const CHUNK: usize = 64 << 10;
-/// Moved at once; the rest in the next turn.
-const TURN: usize = 1 << 20;
+/// Moves in one turn; the rest in the next one. Each may be of a single byte.
+const TURN: usize = 16;
 
 /// Which end is waited for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -60,18 +60,14 @@ impl Carried {
 
     /// Moves what can be moved now.
     pub(crate) fn step(&mut self) -> Step {
-        let mut turn = TURN;
-        while turn > 0 {
+        for _ in 0..TURN {
             if self.left == 0 {
                 return if self.has_more() { Step::TooMuch } else { self.idle() };
             }
             let most = CHUNK.min(self.left);
             match splice(&self.from, None, &self.to, None, most, SpliceFlags::NONBLOCK) {
                 Ok(0) => return Step::Done,
-                Ok(moved) => {
-                    self.left = self.left.saturating_sub(moved);
-                    turn = turn.saturating_sub(moved);
-                }
+                Ok(moved) => self.left = self.left.saturating_sub(moved),
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => {
                     return if self.has_more() { Step::Taker } else { Step::Giver };
