@@ -20,8 +20,8 @@ const BTN_LEFT: u32 = 0x110;
 const WINDOW: (u32, u32) = (20, 10);
 const NOTES: (u32, u32) = (55, 35);
 
-/// Pastes at once.
-const PASTES: usize = 16;
+/// Pastes at once, at a port.
+const PASTES: usize = 4;
 
 /// A parent with a window and another program, and who is in front of it.
 struct Desk {
@@ -259,5 +259,29 @@ fn pastes_that_nobody_answers_or_takes_are_bounded() -> Result<()> {
         read.read_to_string(&mut text)?;
         assert_eq!(text, "never told");
     }
+    // Those that are under way end with the window, and count no more at the next one.
+    let pasted = |_| {
+        let (read, write) = std::io::pipe()?;
+        offer.receive(TEXT.into(), write.as_fd());
+        desk.program.roundtrip()?;
+        Ok(read)
+    };
+    let pipes: Vec<_> = (0..PASTES).map(pasted).collect::<Result<_>>()?;
+    let parent = desk.parent.socket("viewer")?;
+    desk.child.reload(&child_configuration(&parent, "clipboard = \"off\""))?;
+    for mut read in pipes {
+        let mut text = String::new();
+        read.read_to_string(&mut text)?;
+        assert_eq!(text, "");
+    }
+    desk.child.reload(&child_configuration(&parent, "clipboard = \"both\""))?;
+    desk.note("told")?;
+    let mark = desk.program.log.len();
+    wait_until("the parent's text behind the next window", SHORT, || {
+        desk.click(WINDOW)?;
+        desk.program.roundtrip()?;
+        Ok(desk.program.log.since(mark).iter().any(|line| is_text(line)).then_some(()))
+    })?;
+    assert_eq!(desk.program.paste(&mut desk.notes)?, "told");
     Ok(())
 }

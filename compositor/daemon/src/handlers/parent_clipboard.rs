@@ -26,8 +26,8 @@ use crate::{
 const PASTED_BYTES: usize = 64 << 20;
 /// How long that may take.
 const PASTE_TIME: Duration = Duration::from_secs(30);
-/// Pastes at once, over all ports.
-const PASTES: usize = 16;
+/// Pastes at once, at one port: none can keep another one from it.
+const PASTES: usize = 4;
 
 /// What is being pasted, by number.
 #[derive(Debug, Default)]
@@ -38,6 +38,7 @@ pub(super) struct Pastes {
 
 #[derive(Debug)]
 struct Paste {
+    id: PortId,
     port: String,
     carried: Carried,
     /// One of its ends can go on.
@@ -98,8 +99,13 @@ impl State {
         window.copy(&types);
     }
 
-    /// The parent is gone, and what was copied there with it.
-    pub(super) fn forget_parents_clipboard(&self, id: PortId) {
+    /// The window is gone, or what may be copied is another matter now, and so is all that was copied on
+    /// the parent.
+    pub(super) fn forget_parents_clipboard(&mut self, id: PortId) {
+        let pastes = self.parents.pastes.under_way.iter();
+        let over: Vec<u64> =
+            pastes.filter(|(_, paste)| paste.id == id).map(|(number, _)| *number).collect();
+        over.into_iter().for_each(|number| self.end_paste(number));
         let seat = self.seats.of_port(id).and_then(|seat| self.seats.get(seat));
         if let Some(seat) = seat {
             self.nothing_of_the_parent(&seat.seat);
@@ -129,7 +135,8 @@ impl State {
         ask: impl FnOnce(&mut Self, OwnedFd) -> std::io::Result<()>,
     ) {
         let Some(port) = self.ports.get(id).map(|port| port.name.clone()) else { return };
-        if self.parents.pastes.under_way.len() >= PASTES {
+        let pastes = self.parents.pastes.under_way.values();
+        if pastes.filter(|paste| paste.id == id).count() >= PASTES {
             tracing::warn!(port, "{PASTES} pastes are under way: another one gets nothing");
             return;
         }
@@ -157,7 +164,7 @@ impl State {
                 state.end_paste(number);
                 TimeoutAction::Drop
             });
-        let paste = Paste { port, carried, awaits: None, end: timer.ok() };
+        let paste = Paste { id, port, carried, awaits: None, end: timer.ok() };
         self.parents.pastes.under_way.insert(number, paste);
         self.go_on_pasting(number);
     }
