@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 
 use wayland_client::{
-    Connection, Dispatch, QueueHandle, delegate_noop, event_created_child,
+    Connection, Dispatch, Proxy, QueueHandle, delegate_noop, event_created_child,
     protocol::{
         wl_data_device::{self, WlDataDevice},
         wl_data_device_manager::WlDataDeviceManager,
@@ -24,6 +24,8 @@ const MOST_OFFERS: usize = 8;
 /// Types of one offer that are kept, and how long their names may be.
 const MOST_TYPES: usize = 64;
 const LONGEST_TYPE: usize = 256;
+/// The first version of `wl_data_device` that can be released.
+const RELEASED_SINCE: u32 = 2;
 
 /// What happened to what is copied.
 #[derive(Debug)]
@@ -41,8 +43,8 @@ pub(super) struct Clipboard {
     offers: Vec<Offer>,
     /// What is copied, if it is not what we said.
     copied: Option<WlDataOffer>,
-    /// What we said that is copied.
-    source: Option<WlDataSource>,
+    /// What we said that is copied, to each seat by a source of its own.
+    sources: Vec<(OfSeat, WlDataSource)>,
     heard: Vec<Copied>,
     /// A type that nobody else offers: who offers it is this window.
     mark: String,
@@ -52,6 +54,8 @@ pub(super) struct Clipboard {
 struct Offer {
     object: WlDataOffer,
     types: Vec<String>,
+    /// It has the mark, wherever that comes among how many types.
+    own: bool,
 }
 
 impl Client {
@@ -75,23 +79,34 @@ impl Client {
     pub(super) fn copy(&mut self, types: &[String]) {
         self.uncopy();
         let Some(manager) = &self.clipboard.manager else { return };
-        let seats: Vec<_> = self.devices.clipboards().collect();
-        if seats.is_empty() || types.is_empty() {
+        if types.is_empty() {
             return;
         }
-        let source = manager.create_data_source(&self.handle, ());
-        let own = std::iter::once(&self.clipboard.mark);
-        types.iter().chain(own).for_each(|kind| source.offer(kind.clone()));
-        for (device, serial) in seats {
+        for (of, device, serial) in self.devices.clipboards() {
+            let source = manager.create_data_source(&self.handle, ());
+            // Who takes the first type that there is gets something.
+            let kinds = types.iter().take(MOST_TYPES).chain([&self.clipboard.mark]);
+            kinds.for_each(|kind| source.offer(kind.clone()));
             device.set_selection(Some(&source), serial);
+            self.clipboard.sources.push((of, source));
         }
-        self.clipboard.source = Some(source);
     }
 
     /// Nothing of the port is copied any more.
     pub(super) fn uncopy(&mut self) {
-        if let Some(source) = self.clipboard.source.take() {
-            source.destroy();
+        self.clipboard.sources.drain(..).for_each(|(_, source)| source.destroy());
+    }
+
+    /// A seat is gone, and its clipboard.
+    pub(super) fn forget_clipboard(&mut self, of: OfSeat, device: &WlDataDevice) {
+        self.clipboard.sources.retain(|(seat, source)| {
+            if *seat == of {
+                source.destroy();
+            }
+            *seat != of
+        });
+        if device.version() >= RELEASED_SINCE {
+            device.release();
         }
     }
 
@@ -127,10 +142,10 @@ impl Client {
     fn selected(&mut self, offer: Option<WlDataOffer>) {
         let known = |object: &WlDataOffer| {
             let mut offers = self.clipboard.offers.iter();
-            offers.find(|offer| offer.object == *object).map(|offer| offer.types.clone())
+            let offer = offers.find(|offer| offer.object == *object);
+            offer.map(|offer| (offer.types.clone(), offer.own))
         };
-        let types = offer.as_ref().and_then(known).unwrap_or_default();
-        let own = types.contains(&self.clipboard.mark);
+        let (types, own) = offer.as_ref().and_then(known).unwrap_or_default();
         self.clipboard.copied = offer.filter(|_| !own);
         self.forget_offers();
         // What this window said comes back, and is no news.
@@ -154,7 +169,7 @@ impl Dispatch<WlDataDevice, OfSeat> for Client {
                 if client.clipboard.offers.len() >= MOST_OFFERS {
                     client.forget_offers();
                 }
-                client.clipboard.offers.push(Offer { object: id, types: Vec::new() });
+                client.clipboard.offers.push(Offer { object: id, types: Vec::new(), own: false });
             }
             wl_data_device::Event::Selection { id } => client.selected(id),
             // Nothing is taken of what is dragged.
@@ -179,10 +194,10 @@ impl Dispatch<WlDataOffer, ()> for Client {
     ) {
         let wl_data_offer::Event::Offer { mime_type } = event else { return };
         let mut offers = client.clipboard.offers.iter_mut();
-        if let Some(offer) = offers.find(|offer| offer.object == *object)
-            && offer.types.len() < MOST_TYPES
-            && mime_type.len() <= LONGEST_TYPE
-        {
+        let Some(offer) = offers.find(|offer| offer.object == *object) else { return };
+        if mime_type == client.clipboard.mark {
+            offer.own = true;
+        } else if offer.types.len() < MOST_TYPES && mime_type.len() <= LONGEST_TYPE {
             offer.types.push(mime_type);
         }
     }
@@ -201,12 +216,14 @@ impl Dispatch<WlDataSource, ()> for Client {
             wl_data_source::Event::Send { mime_type, fd } => {
                 client.hear(Copied::Wanted { kind: mime_type, to: fd });
             }
-            // Somebody else copied something.
-            wl_data_source::Event::Cancelled
-                if client.clipboard.source.as_ref() == Some(source) =>
-            {
-                client.clipboard.source = None;
-                source.destroy();
+            // Somebody else copied something at this seat.
+            wl_data_source::Event::Cancelled => {
+                let sources = &mut client.clipboard.sources;
+                let known = sources.len();
+                sources.retain(|(_, own)| own != source);
+                if sources.len() < known {
+                    source.destroy();
+                }
             }
             _ => {}
         }

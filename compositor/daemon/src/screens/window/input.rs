@@ -109,8 +109,11 @@ impl Devices {
     }
 
     /// The clipboards of seats whose keyboard the window has, with the number that says so.
-    pub(super) fn clipboards(&self) -> impl Iterator<Item = (WlDataDevice, u32)> + '_ {
-        self.seats.iter().filter_map(|seat| seat.clipboard.clone().zip(seat.typed))
+    pub(super) fn clipboards(&self) -> impl Iterator<Item = (OfSeat, &WlDataDevice, u32)> + '_ {
+        let typed = |seat: &ParentSeat| seat.typed.map(|serial| (OfSeat(seat.name), serial));
+        let seats =
+            self.seats.iter().filter_map(move |seat| typed(seat).zip(seat.clipboard.as_ref()));
+        seats.map(|((of, serial), device)| (of, device, serial))
     }
 
     /// Where something is, as parts of the window.
@@ -171,6 +174,10 @@ impl Client {
     pub(super) fn remove_seat(&mut self, name: u32) {
         self.lose_pointer(OfSeat(name));
         self.lose_keyboard(OfSeat(name));
+        let clipboard = self.devices.seat(OfSeat(name)).and_then(|seat| seat.clipboard.take());
+        if let Some(device) = clipboard {
+            self.forget_clipboard(OfSeat(name), &device);
+        }
         self.devices.seats.retain(|seat| seat.name != name);
     }
 
