@@ -37,6 +37,13 @@ pub(crate) enum Source {
     },
 }
 
+/// What of a source counts.
+enum Now<'a> {
+    File(&'a Path),
+    /// The text that was made.
+    Made(&'a str),
+}
+
 impl Source {
     /// What the command line says, and else what there is. `cards` are opened to see what is on them.
     pub(crate) fn find(cli: &Cli, parents: &Parents, cards: &mut Cards) -> Self {
@@ -60,10 +67,18 @@ impl Source {
     /// # Errors
     /// All that is wrong with it, or that it cannot be read.
     pub(crate) fn load(&self) -> Result<(Config, String), ConfigErrors> {
+        match self.now() {
+            Now::File(file) => Config::load_with_text(file),
+            Now::Made(text) => Ok((Config::parse(text, MADE)?, text.to_owned())),
+        }
+    }
+
+    /// What counts now.
+    fn now(&self) -> Now<'_> {
         match self {
-            Self::File(file) => Config::load_with_text(file),
-            Self::Made { unless: Some(file), .. } if is_there(file) => Config::load_with_text(file),
-            Self::Made { text, .. } => Ok((Config::parse(text, MADE)?, text.clone())),
+            Self::File(file) => Now::File(file),
+            Self::Made { unless: Some(file), .. } if is_there(file) => Now::File(file),
+            Self::Made { text, .. } => Now::Made(text),
         }
     }
 
@@ -77,9 +92,9 @@ impl Source {
 
     /// What messages call it.
     pub(crate) fn name(&self) -> String {
-        match self {
-            Self::File(file) => file.display().to_string(),
-            Self::Made { .. } => MADE.to_owned(),
+        match self.now() {
+            Now::File(file) => file.display().to_string(),
+            Now::Made(_) => MADE.to_owned(),
         }
     }
 }
@@ -216,9 +231,11 @@ mod tests {
         let made =
             |unless| Source::Made { text: text(&Place::Headless), unless, why: String::new() };
         made(Some(file.clone())).load().unwrap();
+        assert_eq!(made(Some(file.clone())).name(), MADE);
         std::fs::write(&file, "version = 2").unwrap();
         // What is below a file cannot be looked at.
         for file in [file.join("porthole.toml"), file] {
+            assert_eq!(made(Some(file.clone())).name(), file.display().to_string());
             let errors = made(Some(file.clone())).load().unwrap_err().to_string();
             assert!(errors.contains(&*file.to_string_lossy()), "{errors}");
         }
