@@ -13,7 +13,8 @@ use calloop::timer::{TimeoutAction, Timer};
 use calloop::{Interest, LoopHandle, Mode, PostAction, RegistrationToken};
 use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
-use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::net::{SendFlags, send};
+use rustix::pipe::{PipeFlags, SpliceFlags, pipe_with, splice};
 
 /// Bytes of a text. What agents in guests take goes up to a mebibyte, with some bytes around it.
 pub const MAX_TEXT: usize = 1_000_000;
@@ -68,7 +69,65 @@ struct Coming {
 struct Going {
     watched: Watched,
     text: Arc<str>,
+    /// Bytes of it that are on their way.
     at: usize,
+    way: Way,
+}
+
+/// How a text gets to who pastes it. Whether calls wait is written at an open file, which is theirs as much
+/// as ours: they may change that at any time, so each call says by itself that it is not to wait.
+#[derive(Debug)]
+enum Way {
+    Socket,
+    /// Through a pipe of ours, as only what moves data from pipe to pipe can be told so.
+    Pipe {
+        give: OwnedFd,
+        take: OwnedFd,
+        /// Bytes in it.
+        held: usize,
+    },
+}
+
+impl Way {
+    /// The way into what is to be written; nothing where that could make us wait.
+    fn to(fd: &OwnedFd) -> Option<Self> {
+        match FileType::from_raw_mode(fstat(fd).ok()?.st_mode) {
+            FileType::Socket => Some(Self::Socket),
+            FileType::Fifo => {
+                let (take, give) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).ok()?;
+                Some(Self::Pipe { give, take, held: 0 })
+            }
+            _ => None,
+        }
+    }
+
+    /// Takes some of the bytes, and passes some on; how many it took. `Err(AGAIN)` where it can do neither.
+    fn step(&mut self, rest: &[u8], fd: &OwnedFd) -> Result<usize, Errno> {
+        match self {
+            Self::Socket => send(fd, rest, SendFlags::DONTWAIT | SendFlags::NOSIGNAL),
+            Self::Pipe { give, take, held } => {
+                let taken = match rustix::io::write(&*give, rest) {
+                    Err(Errno::AGAIN) => 0,
+                    other => other?,
+                };
+                *held += taken;
+                match splice(&*take, None, fd, None, *held, SpliceFlags::NONBLOCK) {
+                    Ok(passed) => *held = held.saturating_sub(passed),
+                    Err(Errno::AGAIN | Errno::INTR) => {}
+                    Err(error) => return Err(error),
+                }
+                Ok(taken)
+            }
+        }
+    }
+
+    /// Whether nothing is left on the way.
+    const fn is_empty(&self) -> bool {
+        match self {
+            Self::Socket => true,
+            Self::Pipe { held, .. } => *held == 0,
+        }
+    }
 }
 
 impl<T: Texts> Transfers<T> {
@@ -132,20 +191,15 @@ impl<T: Texts> Transfers<T> {
 
     /// Begins to give a text to somebody who pastes it.
     pub(crate) fn give(&mut self, text: Arc<str>, fd: OwnedFd) {
-        // Files could make us wait, whatever they are asked.
-        let kind = fstat(&fd).map(|stat| FileType::from_raw_mode(stat.st_mode));
-        let fits = matches!(kind, Ok(FileType::Fifo | FileType::Socket));
-        if !fits || self.going.len() >= MAX_PASTES {
+        let way = Way::to(&fd).filter(|_| self.going.len() < MAX_PASTES);
+        let Some(way) = way else {
             tracing::debug!("a paste is refused");
             return;
-        }
-        if rustix::io::ioctl_fionbio(&fd, true).is_err() {
-            return;
-        }
+        };
         let number = self.next;
         self.next += 1;
         if let Some(watched) = self.watch(fd, Interest::WRITE, number) {
-            self.going.insert(number, Going { watched, text, at: 0 });
+            self.going.insert(number, Going { watched, text, at: 0, way });
         }
     }
 
@@ -224,13 +278,14 @@ impl Coming {
 impl Going {
     fn turn(&mut self, fd: &OwnedFd) -> Turn {
         let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        if rest.is_empty() {
+        if rest.is_empty() && self.way.is_empty() {
             return Turn::Over;
         }
-        match rustix::io::write(fd, rest) {
+        match self.way.step(rest, fd) {
             Ok(count) => {
                 self.at += count;
-                if count == rest.len() { Turn::Over } else { Turn::More }
+                let is_all = self.at >= self.text.len() && self.way.is_empty();
+                if is_all { Turn::Over } else { Turn::More }
             }
             Err(Errno::INTR | Errno::AGAIN) => Turn::More,
             Err(_) => Turn::Over,
@@ -336,6 +391,36 @@ mod tests {
         assert_eq!((state.transfers.going.len(), silent.len()), (MAX_PASTES, MAX_PASTES));
         state.transfers.stop();
         assert!(state.transfers.going.is_empty());
+    }
+
+    #[test]
+    fn who_pastes_cannot_have_us_wait() {
+        let (mut events, mut state) = state();
+        state.transfers.patience = Duration::from_secs(60);
+        let text: Arc<str> = "text ".repeat(60_000).into();
+        let (silent, deaf) = std::io::pipe().unwrap();
+        let (mute, dumb) = std::os::unix::net::UnixStream::pair().unwrap();
+        for theirs in [OwnedFd::from(deaf), OwnedFd::from(dumb)] {
+            let same = theirs.try_clone().unwrap();
+            state.transfers.give(text.clone(), theirs);
+            // It is theirs to say that calls are to wait.
+            let flags = rustix::fs::fcntl_getfl(&same).unwrap();
+            assert!(!flags.contains(rustix::fs::OFlags::NONBLOCK), "nothing was changed");
+        }
+        // As much as there is room for, and no turn takes long.
+        for _ in 0..20 {
+            events.dispatch(Some(Duration::ZERO), &mut state).unwrap();
+        }
+        assert_eq!(state.transfers.going.len(), 2);
+        drop(silent);
+        until(&mut events, &mut state, |state| state.transfers.going.len() == 1);
+        let reader = std::thread::spawn(move || {
+            let (mut mute, mut all) = (mute, String::new());
+            mute.read_to_string(&mut all).unwrap();
+            all
+        });
+        until(&mut events, &mut state, |state| state.transfers.going.is_empty());
+        assert_eq!(reader.join().unwrap(), *text);
     }
 
     #[test]
