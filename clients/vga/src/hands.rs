@@ -23,6 +23,9 @@ const WHEEL_LEFT: u16 = 7;
 const DETENT: i32 = 120;
 const MOST_DETENTS: i32 = 16;
 
+/// Places for each step of motion: as on a screen of 1024 pixels each way.
+const STEP: i32 = 32;
+
 /// The way to the process that types.
 #[derive(Debug)]
 pub(crate) struct Hands {
@@ -34,7 +37,7 @@ pub(crate) struct Hands {
     owed: BTreeSet<(bool, u16)>,
     /// Parts of detents: up, left.
     turned: (i32, i32),
-    /// The last place, where the machine is told motion only.
+    /// The place up to which motion was told, where the machine is told motion only.
     place: Option<(u16, u16)>,
     told: u8,
 }
@@ -67,6 +70,7 @@ impl Hands {
                 if told == ABSENT {
                     // Another machine begins with nothing pressed.
                     (self.pressed, self.owed) = (BTreeSet::new(), BTreeSet::new());
+                    self.place = None;
                 }
                 self.told = told;
                 true
@@ -82,16 +86,27 @@ impl Hands {
 
     /// Lets go of everything.
     pub(crate) fn release_all(&mut self) {
+        self.pay();
         for press in std::mem::take(&mut self.pressed) {
+            self.release(press);
+        }
+    }
+
+    /// Whether something is to be let go of once the way is free.
+    pub(crate) fn owes(&self) -> bool {
+        !self.owed.is_empty()
+    }
+
+    /// Lets go of what could not be let go of before, as far as the way is free.
+    pub(crate) fn pay(&mut self) {
+        for press in std::mem::take(&mut self.owed) {
             self.release(press);
         }
     }
 
     /// Does what a seat did, as far as no driver of the guest's reads our devices.
     pub(crate) fn input(&mut self, input: Input, inputs: &Inputs) {
-        for press in std::mem::take(&mut self.owed) {
-            self.release(press);
-        }
+        self.pay();
         let points = inputs.is_listening(Kind::Tablet) || inputs.is_listening(Kind::Mouse);
         match input {
             Input::Key { code, pressed } => {
@@ -109,6 +124,7 @@ impl Hands {
                     }
                 } else if !theirs && self.send(act(press, true)) {
                     self.pressed.insert(press);
+                    self.owed.remove(&press);
                 }
             }
             _ if points => {}
@@ -130,13 +146,13 @@ impl Hands {
 
     /// Says a place by motion. What a guest makes of that is its own affair.
     fn follow(&mut self, x: u16, y: u16) {
-        let Some((from_x, from_y)) = self.place.replace((x, y)) else { return };
-        // As on a screen of 1024 pixels each way.
-        let steps = |from: u16, to: u16| (i32::from(to) - i32::from(from)) / 32;
+        let (from_x, from_y) = *self.place.get_or_insert((x, y));
+        let steps = |from: u16, to: u16| (i32::from(to) - i32::from(from)) / STEP;
         let (dx, dy) = (steps(from_x, x), steps(from_y, y));
-        if (dx, dy) == (0, 0) {
-            self.place = Some((from_x, from_y));
-        } else {
+        // What is less than a step counts with the next motion.
+        let place = |from: u16, by: i32| u16::try_from(i32::from(from) + by * STEP).unwrap_or(from);
+        self.place = Some((place(from_x, dx), place(from_y, dy)));
+        if (dx, dy) != (0, 0) {
             self.motion(dx, dy);
         }
     }
@@ -170,4 +186,67 @@ impl Hands {
 
 const fn act((is_button, code): (bool, u16), down: bool) -> Act {
     if is_button { Act::Button { button: code, down } } else { Act::Key { code, down } }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+    use super::*;
+
+    /// The hands, and where they reach.
+    fn hands() -> (Hands, OwnedFd) {
+        let flags = SocketFlags::CLOEXEC;
+        let (ours, theirs) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+        (Hands::new((ours, None)), theirs)
+    }
+
+    /// What has come.
+    fn acts(theirs: &OwnedFd) -> Vec<Act> {
+        let mut acts = Vec::new();
+        let mut record = [0; 6];
+        while let Ok((_, 6)) = recv(theirs, &mut record[..], RecvFlags::DONTWAIT) {
+            acts.push(Act::of(record).unwrap());
+        }
+        acts
+    }
+
+    #[test]
+    fn motion_that_is_slow_goes_as_far_as_one_that_is_fast() {
+        let (mut hands, theirs) = hands();
+        for x in (100..1100).step_by(5) {
+            hands.follow(x, 1000 - x / 2);
+        }
+        let (mut right, mut down) = (0, 0);
+        for act in acts(&theirs) {
+            let Act::By { dx, dy } = act else { panic!("{act:?}") };
+            (right, down) = (right + dx, down + dy);
+        }
+        assert_eq!((right, down), ((1095 - 100) / 32, -(1095 / 2 - 50) / 32));
+    }
+
+    #[test]
+    fn what_cannot_be_let_go_of_is_let_go_of_when_the_way_is_free() {
+        let inputs = Inputs::open("ivi", [None; 4]).unwrap();
+        for everything in [false, true] {
+            let (mut hands, theirs) = hands();
+            let key = |code, pressed| Input::Key { code, pressed };
+            hands.input(key(30, true), &inputs);
+            hands.input(key(31, true), &inputs);
+            while hands.send(Act::To { x: 0, y: 0 }) {}
+            hands.input(key(30, false), &inputs);
+            assert!(hands.owes(), "the way is full");
+            acts(&theirs);
+            if everything {
+                hands.release_all();
+            } else {
+                hands.pay();
+            }
+            assert!(!hands.owes());
+            let up = |code| Act::Key { code, down: false };
+            let told: &[Act] = if everything { &[up(30), up(31)] } else { &[up(30)] };
+            assert_eq!(acts(&theirs), told);
+        }
+    }
 }

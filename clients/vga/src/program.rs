@@ -75,6 +75,10 @@ struct State {
     shared: Arc<Shared>,
     inputs: Inputs,
     hands: Option<Hands>,
+    /// Where their way is watched while it is full.
+    handle: Option<LoopHandle<'static, State>>,
+    /// It is watched.
+    full: bool,
     resizes: Resizes,
     /// Somebody sees the first display.
     visible: bool,
@@ -102,7 +106,7 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
     let ready = cli.common.take_ready_fd().map_err(Failure::ReadyFd)?;
     let mut state = State::open(cli)?;
     let (events, tell) = Events::new()?;
-    watch_devices(&events.handle(), &state)?;
+    watch_devices(&events.handle(), &mut state)?;
     let sockets = cli.sockets();
     let held = confine(&cli.common, &sockets)
         .map_err(|error| Failure::System("starting the connector", error))?;
@@ -157,6 +161,8 @@ impl State {
             shared,
             inputs,
             hands: typist.map(Hands::new),
+            handle: None,
+            full: false,
             resizes: Resizes::new(usize::from(cli.devices.scanouts)),
             visible: false,
             was_vga: true,
@@ -237,6 +243,20 @@ impl State {
         );
         self.hands = None;
         PostAction::Remove
+    }
+
+    /// What could not be let go of, because the way was full, is let go of when there is room.
+    fn watch_hands(&mut self) {
+        let owing = self.hands.as_ref().filter(|hands| hands.owes() && !self.full);
+        let (Some(hands), Some(handle)) = (owing, &self.handle) else { return };
+        // Without a descriptor it waits for the next input.
+        let Ok(fd) = hands.fd().try_clone() else { return };
+        let watched = watch(handle, fd, Interest::WRITE, |state: &mut State| {
+            state.hands.iter_mut().for_each(Hands::pay);
+            state.full = state.hands.as_ref().is_some_and(Hands::owes);
+            if state.full { PostAction::Continue } else { PostAction::Remove }
+        });
+        self.full = watched.is_ok();
     }
 
     fn tell_of_inputs(&self) {
@@ -320,6 +340,7 @@ impl Program for State {
                     if let Some(hands) = &mut self.hands {
                         hands.input(input, &self.inputs);
                     }
+                    self.watch_hands();
                 }
                 // Who types wants to see it.
                 self.adapter.monitor.poke();
@@ -338,6 +359,7 @@ impl Program for State {
         if let Some(hands) = &mut self.hands {
             hands.release_all();
         }
+        self.watch_hands();
     }
 
     fn statistics(&mut self) -> Option<serde_json::Value> {
@@ -375,7 +397,7 @@ impl Program for State {
     }
 }
 
-fn watch_devices(handle: &LoopHandle<'static, State>, state: &State) -> Result<(), Failure> {
+fn watch_devices(handle: &LoopHandle<'static, State>, state: &mut State) -> Result<(), Failure> {
     let failed = |error| Failure::System("dup", error);
     let fd = state.server.as_fd().try_clone_to_owned().map_err(failed)?;
     watch(handle, fd, Interest::READ, State::turn)?;
@@ -386,6 +408,7 @@ fn watch_devices(handle: &LoopHandle<'static, State>, state: &State) -> Result<(
     if let Some(hands) = &state.hands {
         let fd = hands.fd().try_clone().map_err(failed)?;
         watch(handle, fd, Interest::READ, State::hands_turn)?;
+        state.handle = Some(handle.clone());
     }
     Ok(())
 }
