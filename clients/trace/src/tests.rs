@@ -1,13 +1,17 @@
 //! Traces that are written and read back, whole, cut and spoiled.
 
 use std::io::Write;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use serde_json::json;
 
-use crate::{DeviceInfo, Ending, Event, Input, Limits, PIECE, ReadError, Reader, Start, Tracer};
+use crate::{
+    DeviceInfo, Ending, Event, Input, Limits, PIECE, ReadError, Reader, Start, Tap, Tracer,
+};
 
 /// A file in memory.
 #[derive(Clone, Default)]
@@ -198,17 +202,112 @@ fn a_slow_disk_loses_records_and_says_how_many() {
     assert!(seen <= 5, "{seen} records of a thousand bytes in 4096");
 }
 
+/// A file while which is written more is recorded, until what was written is settled.
+#[derive(Clone, Default)]
+struct Restless {
+    tap: Arc<Mutex<Option<Tap>>>,
+    settled: Arc<AtomicUsize>,
+}
+
+impl Write for Restless {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let tap = self.tap.lock().unwrap();
+        if let Some(tap) = tap.as_ref().filter(|_| self.settled.load(Ordering::Relaxed) < 2) {
+            tap.memory(0, &[7; 300_000]);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.settled.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+#[test]
+fn what_was_recorded_is_soon_in_the_file_though_more_comes() {
+    let sink = Restless::default();
+    let tracer = Tracer::start_with(sink.clone(), &start(), Limits::default()).unwrap();
+    *sink.tap.lock().unwrap() = Some(tracer.tap(0));
+    tracer.tap(0).memory(0, &[7; 300_000]);
+    tracer.flush();
+    let begun = Instant::now();
+    // The head was settled too.
+    while sink.settled.load(Ordering::Relaxed) < 2 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it is never settled");
+        std::thread::park_timeout(Duration::from_millis(1));
+    }
+    // The tap holds the trace open, and is held by its writer.
+    sink.tap.lock().unwrap().take();
+}
+
+/// Counts warnings.
+#[derive(Clone, Default)]
+struct Warnings(Arc<AtomicUsize>);
+
+impl tracing::Subscriber for Warnings {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() == tracing::Level::WARN
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, _: &tracing::Event<'_>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[test]
+fn each_hole_is_told_of() {
+    let warnings = Warnings::default();
+    let limits = Limits { queued: 4096, ..Limits::default() };
+    let tracer = Tracer::start_with(Sink::default(), &start(), limits).unwrap();
+    let tap = tracer.tap(0);
+    // More than a chunk, which is handed over here and is too long.
+    let lose = || {
+        (0..100).for_each(|_| {
+            tap.record(|| Event::ConfigRead { offset: 0, bytes: &[7; 4000] });
+        });
+    };
+    tracing::subscriber::with_default(warnings.clone(), || {
+        for hole in 1..=3 {
+            lose();
+            lose();
+            assert_eq!(warnings.0.load(Ordering::Relaxed), hole);
+            tap.state(None);
+        }
+    });
+}
+
 #[test]
 fn a_trace_ends_at_its_limit() {
     let sink = Sink::default();
     let most = 1 << 20;
     let limits = Limits { file: most, ..Limits::default() };
     let tracer = Tracer::start_with(sink.clone(), &start(), limits).unwrap();
+    let tap = tracer.tap(0);
+    assert!(tap.is_on());
     for _ in 0..1000 {
-        tracer.tap(0).record(|| Event::ConfigRead { offset: 0, bytes: &[7; 4000] });
+        tap.record(|| Event::ConfigRead { offset: 0, bytes: &[7; 4000] });
         tracer.flush();
     }
-    drop(tracer);
+    let begun = Instant::now();
+    while tap.is_on() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "nobody is told of the limit");
+        std::thread::yield_now();
+    }
+    assert!(!tap.wants_state());
+    drop((tap, tracer));
     let bytes = sink.0.lock().unwrap();
     assert!(bytes.len() as u64 <= most);
     let (_, mut reader) = Reader::open(&bytes[..]).unwrap();

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -65,6 +65,8 @@ pub(crate) struct Pool {
     began: Instant,
     /// Something was lost, and of these devices no whole state was recorded since: a bit for each.
     incomplete: AtomicU64,
+    /// That was told, and no state was recorded since of any.
+    told: AtomicBool,
     shared: Arc<Shared>,
     limits: Limits,
 }
@@ -147,6 +149,7 @@ impl Tracer {
             buffer: Mutex::new(buffer),
             began: Instant::now(),
             incomplete: AtomicU64::new(0),
+            told: AtomicBool::new(false),
             shared,
             limits,
         });
@@ -244,7 +247,15 @@ impl Pool {
         } else {
             buffer.lost.records = buffer.lost.records.saturating_add(1);
             buffer.lost.bytes = buffer.lost.bytes.saturating_add(bytes.len() as u64);
-            self.incomplete.store(u64::MAX, Ordering::Relaxed);
+            self.tell_of_hole();
+        }
+    }
+
+    /// Every device's state is wanted. A hole is told of once, and so is the next one behind a state.
+    fn tell_of_hole(&self) {
+        self.incomplete.store(u64::MAX, Ordering::Relaxed);
+        if !self.told.swap(true, Ordering::Relaxed) {
+            tracing::warn!("the disk is too slow for the trace, which has a hole here");
         }
     }
 
@@ -276,9 +287,7 @@ impl Pool {
             let told = std::mem::take(&mut buffer.told);
             buffer.lost.records = told.records.saturating_add(records);
             buffer.lost.bytes = told.bytes.saturating_add(length as u64);
-            if self.incomplete.fetch_or(u64::MAX, Ordering::Relaxed) == 0 {
-                tracing::warn!("the disk is too slow for the trace, which has a hole here");
-            }
+            self.tell_of_hole();
         }
     }
 }
@@ -365,10 +374,11 @@ impl Tap {
         }
     }
 
-    /// Whether there is a trace.
+    /// Whether there is a trace, and more may be written.
     #[must_use]
     pub fn is_on(&self) -> bool {
-        self.tracer.is_some()
+        let full = |tracer: &Tracer| tracer.0.pool.shared.full.load(Ordering::Relaxed);
+        self.tracer.as_ref().is_some_and(|tracer| !full(tracer))
     }
 
     /// Whether something was lost since the whole state of the device was last recorded.
@@ -383,7 +393,8 @@ impl Tap {
     #[must_use]
     pub fn wants_state(&self) -> bool {
         let inner = self.tracer.as_ref().map(|tracer| &tracer.0.pool);
-        self.has_hole()
+        self.is_on()
+            && self.has_hole()
             && inner.is_some_and(|inner| {
                 inner.shared.queued.load(Ordering::Relaxed) <= inner.limits.queued / 4
             })
@@ -399,6 +410,7 @@ impl Tap {
     pub fn state(&self, state: Option<&[u8]>) {
         let Some(tracer) = &self.tracer else { return };
         tracer.0.pool.incomplete.fetch_and(!self.bit(), Ordering::Relaxed);
+        tracer.0.pool.told.store(false, Ordering::Relaxed);
         let Some(state) = state.filter(|state| state.len() <= self.state_limit()) else { return };
         let mut pieces = state.chunks(PIECE).peekable();
         while let Some(bytes) = pieces.next() {

@@ -61,24 +61,31 @@ impl<W: Sink> Writer<W> {
             match job {
                 Ok(Job::Chunk(chunk)) => self.take(chunk),
                 Ok(Job::Soon) => due = Some(Instant::now() + SOON),
-                // It comes back behind what was handed over before.
-                Err(RecvTimeoutError::Timeout) => {
-                    self.pool.hand_over();
-                    due = self.take_all();
-                    self.settle();
-                }
+                Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
+            }
+            // Also where there is always a next chunk.
+            if due.is_some_and(|due| due <= Instant::now()) {
+                self.pool.hand_over();
+                due = self.take_all();
+                self.settle();
             }
         }
         self.settle();
     }
 
-    /// Writes what is there to be written; tells when there will be more.
+    /// Writes what is there to be written, up to what was handed over last; tells when there will be more.
     fn take_all(&mut self) -> Option<Instant> {
         let mut due = None;
-        while let Ok(job) = self.jobs.try_recv() {
+        let mut left = self.pool.shared().queued.load(Ordering::Relaxed);
+        while left > 0
+            && let Ok(job) = self.jobs.try_recv()
+        {
             match job {
-                Job::Chunk(chunk) => self.take(chunk),
+                Job::Chunk(chunk) => {
+                    left = left.saturating_sub(chunk.len());
+                    self.take(chunk);
+                }
                 Job::Soon => due = Some(Instant::now() + SOON),
             }
         }

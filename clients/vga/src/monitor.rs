@@ -41,7 +41,7 @@ pub(crate) struct Monitor {
     looked: Instant,
     /// Where it is recorded.
     tap: Tap,
-    /// Checksums are wanted.
+    /// Checksums are wanted though nothing is recorded.
     sums: bool,
 }
 
@@ -94,7 +94,6 @@ impl Monitor {
 
     /// Records what is seen and shown from now on.
     pub(crate) fn trace(&mut self, tap: Tap) -> std::io::Result<()> {
-        self.sums = true;
         self.tap = tap;
         self.video.keep()
     }
@@ -213,8 +212,12 @@ impl Monitor {
         } else {
             Region::from_rect(Rect::from_size(layout.size()))
         };
-        let sum = if self.sums { self.sum_of(&layout, &damage) } else { 0 };
+        let sum = if self.makes_sums() { self.sum_of(&layout, &damage) } else { 0 };
         Look { sum, ..self.frame(damage, !same, show) }
+    }
+
+    fn makes_sums(&self) -> bool {
+        self.sums || self.tap.is_on()
     }
 
     /// Checksum of a part of video memory.
@@ -253,10 +256,11 @@ impl Monitor {
         }
         let whole: Vec<Range<u32>> = std::iter::once(0..picture.size.height).collect();
         let lines = if same { &picture.dirty } else { &whole };
+        let sums = self.makes_sums();
         let Some(shown) = &self.shown else { return Look::default() };
         let (memory, len) = (&shown.memory, usize::try_from(layout.byte_len()).unwrap_or(0));
         let vga = &mut self.vga;
-        let mut sum = self.sums.then(crc32fast::Hasher::new);
+        let mut sum = sums.then(crc32fast::Hasher::new);
         // The layout is that of the memory that was made for it, so all of this is there.
         let _ = memory.with_bytes_mut(0, len, |bytes| {
             vga.convert(lines, |y, pixels| {
