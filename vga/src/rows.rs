@@ -18,6 +18,8 @@ const COLOURS: u32 = 0x00ff_ffff;
 pub(crate) struct Scratch {
     pixels: Vec<u32>,
     bytes: Vec<u8>,
+    /// More pixels than a line has, of which a part is shown.
+    aside: Vec<u32>,
 }
 
 /// Who takes lines.
@@ -107,7 +109,9 @@ impl<V: Vram> Vga<V> {
             }
             Some(Screen::Text(text)) => {
                 // Only the chip moves characters by pixels, and shows part of one more.
-                let mut aside = vec![0; if text.chip { width + MARGIN } else { 0 }];
+                let aside = &mut scratch.aside;
+                aside.clear();
+                aside.resize(if text.chip { width + MARGIN } else { 0 }, 0);
                 cells.draw(
                     text,
                     &colours.single,
@@ -124,7 +128,8 @@ impl<V: Vram> Vga<V> {
                 );
             }
             Some(Screen::Graphic(graphic)) => {
-                let mut pen = Pen { vram: &self.vram, graphic, bytes: &mut scratch.bytes };
+                let Scratch { bytes, aside, .. } = scratch;
+                let mut pen = Pen { vram: &self.vram, graphic, bytes, aside };
                 let mut made = None;
                 for line in graphic.lines().filter(|line| wanted.has(line.y)) {
                     let key = (line.address, line.pan);
@@ -145,6 +150,7 @@ struct Pen<'a, V> {
     vram: &'a V,
     graphic: &'a Graphic,
     bytes: &'a mut Vec<u8>,
+    aside: &'a mut Vec<u32>,
 }
 
 impl<V: Vram> Pen<'_, V> {
@@ -168,9 +174,10 @@ impl<V: Vram> Pen<'_, V> {
             lines::convert(graphic, pan, self.bytes, colours, row);
             return;
         }
-        let mut aside = vec![0; 2 * row.len() + MARGIN];
-        let first = lines::convert(graphic, pan, self.bytes, colours, &mut aside);
-        copy(&aside, first, row);
+        self.aside.clear();
+        self.aside.resize(2 * row.len() + MARGIN, 0);
+        let first = lines::convert(graphic, pan, self.bytes, colours, self.aside);
+        copy(self.aside, first, row);
     }
 }
 
