@@ -70,10 +70,7 @@ fn shown(service: &Service, name: &str) -> Result<(Program, Toplevel)> {
     program.primary_device(&seat)?;
     let toplevel = program.toplevel(name)?;
     let buffer = program.buffer((32, 48), Format::Xrgb8888, true)?;
-    let mark = program.log.len();
-    program.frame(&toplevel.surface);
-    toplevel.show(&buffer);
-    program.wait_for("a frame", mark, |line| line == "frame done")?;
+    crate::wayland_scene::show(&mut program, &toplevel, &buffer)?;
     Ok((program, toplevel))
 }
 

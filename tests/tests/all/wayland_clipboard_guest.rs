@@ -55,10 +55,7 @@ fn shown(service: &Service, socket: &str, app_id: &str) -> Result<(Program, Topl
     }
     let toplevel = program.toplevel(app_id)?;
     let buffer = program.buffer((32, 48), Format::Xrgb8888, true)?;
-    let mark = program.log.len();
-    program.frame(&toplevel.surface);
-    toplevel.show(&buffer);
-    program.wait_for("a frame", mark, |line| line == "frame done")?;
+    crate::wayland_scene::show(&mut program, &toplevel, &buffer)?;
     Ok((program, toplevel))
 }
 

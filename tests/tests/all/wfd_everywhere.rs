@@ -185,10 +185,11 @@ fn in_windows(parent: &std::path::Path, mut seen: impl FnMut() -> Result<Vec<u32
 #[test]
 fn all_scenes_of_holes_are_the_same_in_a_window() -> Result<()> {
     let parent = Service::start_with(&format!(
-        "version = 1\n[[port]]\nname = \"main\"\nsize = {SIZE:?}\n[[socket]]\nname = \"viewer\"\n\
+        "version = 1\n[[port]]\nname = \"main\"\nsize = [{}, {}]\n[[socket]]\nname = \"viewer\"\n\
          rights = [\"capture:main\"]\n[[layer]]\nname = \"app\"\nport = \"main\"\n\
-         socket = \"viewer\"\napp_id = \"{APP}\"\norder = 1\n"
-    ).replace(&format!("{SIZE:?}"), &format!("[{}, {}]", SIZE.0, SIZE.1)))?;
+         socket = \"viewer\"\napp_id = \"{APP}\"\norder = 1\n",
+        SIZE.0, SIZE.1
+    ))?;
     let socket = parent.socket("viewer")?;
     in_windows(&socket, || captured(&mut Program::connect(&socket)?))
 }
