@@ -1,19 +1,20 @@
 //! A stand-in for QEMU's D-Bus display, which shows what a test wants, true or not.
 
-use std::collections::VecDeque;
-use std::io::{IoSlice, IoSliceMut, Read, Write};
+mod clipboard;
+mod line;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::io::IoSlice;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use porthole_dbus::{Call, Inbox, Kind, MAX_DESCRIPTORS, Refusal, Reply, Signal, Welcome, Writer};
-use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
-};
+use porthole_dbus::{Call, Kind, MAX_DESCRIPTORS, Refusal, Signal, Writer};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 
+use self::line::{Came, Line, last};
 use crate::failure::{Failure, OrFail, Result};
 use crate::process::{Process, built};
 use crate::service::Service;
@@ -22,131 +23,6 @@ use crate::wait::SHORT;
 /// Pixman's code of words of unused, red, green and blue.
 pub const XRGB: u32 = 0x2002_0888;
 const LISTENER: &str = "org.qemu.Display1.Listener";
-
-/// One connection.
-#[derive(Debug)]
-struct Line {
-    stream: UnixStream,
-    inbox: Inbox,
-    descriptors: VecDeque<OwnedFd>,
-    serial: u32,
-}
-
-/// What came, as far as a test looks at it.
-#[derive(Debug)]
-struct Came {
-    kind: Kind,
-    serial: u32,
-    reply_to: u32,
-    /// Interface and member, or the error in words.
-    what: String,
-    path: String,
-    numbers: Vec<i64>,
-    text: String,
-    descriptors: Vec<OwnedFd>,
-}
-
-impl Line {
-    /// Goes through the handshake as the side that is spoken to.
-    fn new(mut stream: UnixStream) -> Result<Self> {
-        stream.set_read_timeout(Some(SHORT))?;
-        stream.set_write_timeout(Some(SHORT))?;
-        let mut welcome = Welcome::default();
-        let mut inbox = Inbox::new(1 << 20);
-        while !welcome.is_done() {
-            let mut said = [0; 256];
-            let count = stream.read(&mut said).or_fail("a handshake")?;
-            if count == 0 {
-                return Err(Failure::new("the bridge went during the handshake"));
-            }
-            let said = said.get(..count).unwrap_or_default();
-            let (taken, answer) = welcome.take(said).or_fail("a handshake")?;
-            stream.write_all(&answer)?;
-            inbox.put(said.get(taken..).unwrap_or_default()).or_fail("a message")?;
-        }
-        Ok(Self { stream, inbox, descriptors: VecDeque::new(), serial: 0 })
-    }
-
-    fn next_serial(&mut self) -> u32 {
-        self.serial += 1;
-        self.serial
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.stream.write_all(bytes).or_fail("write to the bridge")
-    }
-
-    /// Waits for the next message.
-    fn read(&mut self) -> Result<Came> {
-        loop {
-            if let Some(message) = self.inbox.pop().or_fail("a message")? {
-                let count = message.descriptors as usize;
-                let mut came = Came {
-                    kind: message.kind,
-                    serial: message.serial,
-                    reply_to: message.reply_to,
-                    what: format!("{}.{}", last(message.interface), message.member),
-                    path: message.path.to_owned(),
-                    numbers: Vec::new(),
-                    text: String::new(),
-                    descriptors: Vec::new(),
-                };
-                if message.kind == Kind::Error {
-                    message.words().clone_into(&mut came.what);
-                }
-                numbers(&message, &mut came);
-                came.descriptors = self.descriptors.drain(..count).collect();
-                return Ok(came);
-            }
-            let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
-            let mut control = RecvAncillaryBuffer::new(&mut room);
-            let space = self.inbox.space().or_fail("a message")?;
-            let parts = &mut [IoSliceMut::new(space)];
-            let received = recvmsg(&self.stream, parts, &mut control, RecvFlags::CMSG_CLOEXEC)
-                .or_fail("hear the bridge")?;
-            for message in control.drain() {
-                if let RecvAncillaryMessage::ScmRights(fds) = message {
-                    self.descriptors.extend(fds);
-                }
-            }
-            if received.bytes == 0 {
-                return Err(Failure::new("the bridge has closed its connection"));
-            }
-            self.inbox.filled(received.bytes);
-        }
-    }
-
-    fn reply(&mut self, to: u32, body: &Writer) -> Result<()> {
-        let serial = self.next_serial();
-        self.write(&Reply { destination: None, to }.bytes(serial, body))
-    }
-}
-
-fn last(interface: &str) -> &str {
-    interface.rsplit('.').next().unwrap_or_default()
-}
-
-/// The numbers and the first text of a message's arguments.
-fn numbers(message: &porthole_dbus::Message<'_>, came: &mut Came) {
-    for types in ["u", "uu", "ii", "utdd", "qqiiuu", "s", "ss"] {
-        let Ok(mut from) = message.arguments(types) else { continue };
-        for kind in types.chars() {
-            let number = match kind {
-                'u' => from.u32().ok().map(i64::from),
-                'i' => from.i32().ok().map(i64::from),
-                'q' => from.u16().ok().map(i64::from),
-                't' => from.u64().ok().and_then(|number| i64::try_from(number).ok()),
-                #[expect(clippy::cast_possible_truncation, reason = "a place on a screen")]
-                'd' => from.f64().ok().map(|number| number as i64),
-                _ => {
-                    came.text = from.text().unwrap_or_default().to_owned();
-                    None
-                }
-            };
-            came.numbers.extend(number);
-        }
-    }
-}
 
 /// What the VM is.
 #[derive(Clone, Debug)]
@@ -170,6 +46,10 @@ impl Default for Machine {
 pub struct Display {
     control: Line,
     listeners: Vec<Line>,
+    /// What the bridge has asked while something else was waited for.
+    questions: VecDeque<Came>,
+    /// What is pressed: who releases anything else is not told of, as QEMU does not tell its guest.
+    pressed: BTreeSet<String>,
     /// The bridge.
     pub bridge: Process,
 }
@@ -216,6 +96,11 @@ impl Place {
 }
 
 impl Display {
+    const fn new(control: Line, bridge: Process) -> Self {
+        let pressed = BTreeSet::new();
+        Self { control, listeners: Vec::new(), questions: VecDeque::new(), pressed, bridge }
+    }
+
     /// Starts a bridge for a service's guest `ivi` and goes on until it listens to all consoles.
     ///
     /// # Errors
@@ -224,7 +109,7 @@ impl Display {
         let place = Place::new(service.folder())?;
         let bridge = place.bridge(service, more)?;
         let control = Line::new(place.accept()?)?;
-        let mut display = Self { control, listeners: Vec::new(), bridge };
+        let mut display = Self::new(control, bridge);
         let shown = machine.consoles.iter().filter(|text| !**text).count();
         while display.listeners.len() < shown {
             let came = display.control.read()?;
@@ -271,8 +156,10 @@ impl Display {
                 self.listeners.push(Line::new(stream)?);
                 return Ok(());
             }
-            // The layer's size, at any time.
-            ("Console.SetUIInfo", _) => return self.control.reply(came.serial, &Writer::new()),
+            // The layer's size, at any time; and what may have been left down.
+            ("Console.SetUIInfo" | "Mouse.Release" | "MultiTouch.SendEvent", _) => {
+                return self.control.reply(came.serial, &Writer::new());
+            }
             (other, _) => return Err(Failure::new(format!("the bridge asks {other}"))),
         };
         self.control.reply(came.serial, &Writer::new().properties(list))
@@ -284,7 +171,7 @@ impl Display {
     /// When the bridge does not ask so far.
     pub fn refuse(place: &Place, bridge: Process, machine: &Machine) -> Result<Process> {
         let control = Line::new(place.accept()?)?;
-        let mut display = Self { control, listeners: Vec::new(), bridge };
+        let mut display = Self::new(control, bridge);
         while let Ok(came) = display.control.read() {
             display.answer(machine, came)?;
         }
@@ -316,6 +203,25 @@ impl Display {
         self.listeners.get_mut(console).ok_or_else(|| Failure::new("no such listener"))
     }
 
+    /// The bytes of a call with so many descriptors, and its number.
+    ///
+    /// # Errors
+    /// When there is no such console.
+    pub fn bytes(
+        &mut self,
+        console: usize,
+        (interface, member): (&str, &str),
+        body: &Writer,
+        descriptors: usize,
+    ) -> Result<(u32, Vec<u8>)> {
+        let serial = self.line(console)?.next_serial();
+        let interface = format!("{LISTENER}{interface}");
+        let (path, interface) = ("/org/qemu/Display1/Listener", interface.as_str());
+        let descriptors = u32::try_from(descriptors).unwrap_or_default();
+        let call = Call { destination: None, path, interface, member, descriptors };
+        Ok((serial, call.bytes(serial, body)))
+    }
+
     /// Calls and does not wait; the call's number.
     ///
     /// # Errors
@@ -327,13 +233,8 @@ impl Display {
         body: &Writer,
         with: &[BorrowedFd<'_>],
     ) -> Result<u32> {
+        let (serial, bytes) = self.bytes(console, (interface, member), body, with.len())?;
         let line = self.line(console)?;
-        let serial = line.next_serial();
-        let interface = format!("{LISTENER}{interface}");
-        let (path, interface) = ("/org/qemu/Display1/Listener", interface.as_str());
-        let descriptors = u32::try_from(with.len()).unwrap_or_default();
-        let call = Call { destination: None, path, interface, member, descriptors };
-        let bytes = call.bytes(serial, body);
         let (first, rest) = bytes.split_at_checked(1).unwrap_or_default();
         let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
         let mut control = SendAncillaryBuffer::new(&mut room);
@@ -384,18 +285,74 @@ impl Display {
     /// # Errors
     /// When nothing comes.
     pub fn done(&mut self) -> Result<String> {
-        loop {
-            let came = self.control.read()?;
-            if came.kind != Kind::Call {
-                continue;
-            }
-            self.control.reply(came.serial, &Writer::new())?;
-            // How large the window is depends on the port.
-            if came.what != "Console.SetUIInfo" {
-                let numbers: Vec<String> = came.numbers.iter().map(i64::to_string).collect();
-                return Ok(format!("{} {}", came.what, numbers.join(" ")));
+        let (what, question) = self.asked()?;
+        self.control.reply(question, &Writer::new())?;
+        Ok(what)
+    }
+
+    /// The same where the bridge may have done nothing.
+    ///
+    /// # Errors
+    /// When the bridge has gone.
+    pub fn done_by_now(&mut self) -> Result<Option<String>> {
+        while !(self.questions.is_empty() && self.control.is_quiet()) {
+            if let Some((what, question)) = self.next()? {
+                self.control.reply(question, &Writer::new())?;
+                return Ok(Some(what));
             }
         }
+        Ok(None)
+    }
+
+    /// Waits for what the bridge does next, and gives its number instead of an answer.
+    ///
+    /// # Errors
+    /// When nothing comes.
+    pub fn asked(&mut self) -> Result<(String, u32)> {
+        loop {
+            if let Some(asked) = self.next()? {
+                return Ok(asked);
+            }
+        }
+    }
+
+    /// The next message, where it does something to the guest.
+    fn next(&mut self) -> Result<Option<(String, u32)>> {
+        let came = match self.questions.pop_front() {
+            Some(came) => came,
+            None => self.control.read()?,
+        };
+        if came.kind != Kind::Call {
+            return Ok(None);
+        }
+        let numbers: Vec<String> = came.numbers.iter().map(i64::to_string).collect();
+        let what = format!("{} {}", came.what, numbers.join(" "));
+        // How large the window is depends on the port.
+        if came.what == "Console.SetUIInfo" || self.is_up_already(&what) {
+            self.control.reply(came.serial, &Writer::new())?;
+            return Ok(None);
+        }
+        Ok(Some((what, came.serial)))
+    }
+
+    /// Whether something is released that is not pressed; remembers what is.
+    fn is_up_already(&mut self, what: &str) -> bool {
+        if let Some(ended) = what.strip_prefix("MultiTouch.SendEvent ") {
+            let (kind, rest) = ended.split_once(' ').unwrap_or_default();
+            let finger = format!("finger {}", rest.split(' ').next().unwrap_or_default());
+            return match kind {
+                "2" => !self.pressed.remove(&finger),
+                _ => {
+                    self.pressed.insert(finger);
+                    false
+                }
+            };
+        }
+        if let Some((device, number)) = what.split_once(".Press ") {
+            self.pressed.insert(format!("{device} {number}"));
+        }
+        what.split_once(".Release ")
+            .is_some_and(|(device, number)| !self.pressed.remove(&format!("{device} {number}")))
     }
 
     /// The VM ends.

@@ -351,6 +351,21 @@ mod tests {
     }
 
     #[test]
+    fn long_answers_are_sent_before_there_are_many() {
+        let (mut connection, _theirs) = pair();
+        let end = loop {
+            connection.output.call(&CALL, &Writer::new().byte_array(&[0; 4096]));
+            if connection.has_much_to_send()
+                && let Err(end) = connection.send()
+            {
+                break end;
+            }
+        };
+        assert!(matches!(end, Fault::Unread), "{end}");
+        assert!(connection.output.messages.len() < UNREAD + 8192);
+    }
+
+    #[test]
     fn descriptors_that_nothing_takes_are_not_kept() {
         let (mut connection, theirs) = pair();
         let signal = Signal { path: "/a", interface: "b.c", member: "D" };

@@ -80,6 +80,9 @@ impl Console {
                 self.refused(guest, &member, why, statistics);
             }
             listener::answer(&message, &end, &mut connection.output);
+            if connection.has_much_to_send() {
+                connection.send()?;
+            }
         }
         connection.send()?;
         more

@@ -3,6 +3,9 @@
 //! Every call is answered, and only so many wait for their answers: of motion the newest, of keys and
 //! buttons what was pressed is always released. So a QEMU that hangs costs no memory, and is not flooded
 //! when it goes on.
+//!
+//! Which buttons and fingers a bridge that was killed has left down nobody here knows, so all are released
+//! when a console is shown. Keys QEMU lifts by itself when a listener goes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +19,8 @@ use crate::calls::Calls;
 const MOST: usize = 256;
 /// Motions among them.
 const MOST_MOTIONS: usize = 2;
+/// Fingers that QEMU tells apart.
+const FINGERS: u64 = 10;
 /// What a detent of a wheel is.
 const DETENT: i32 = 120;
 /// Detents that are told at once at most: a hand turns fewer.
@@ -30,11 +35,18 @@ const WHEEL_DOWN: u32 = 4;
 const WHEEL_LEFT: u32 = 7;
 const WHEEL_RIGHT: u32 = 8;
 
+/// What becomes of a finger, in QEMU's numbers.
+const DOWN: u32 = 0;
+const MOTION: u32 = 1;
+const UP: u32 = 2;
+
 /// Something that is pressed and will be released.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Press {
     Key(u32),
     Button(u32),
+    /// By its slot.
+    Finger(u64),
 }
 
 /// Motion that waits.
@@ -110,10 +122,18 @@ impl Inputs {
                 self.go(scanout, target, calls);
                 self.wheel(scanout, (vertical, horizontal), target, calls);
             }
-            Told::Touch { id, touch, x, y, .. } if target.touch => {
-                self.touch((id, touch), (x, y), target, calls);
+            Told::Touch { scanout, id, touch, x, y } if target.touch => {
+                self.touch(scanout, (id, touch), (x, y), target, calls);
             }
             _ => {}
+        }
+    }
+
+    /// A console is shown: whoever was here before may have left something down.
+    pub(crate) fn begin(&mut self, target: Target, calls: &mut Calls<'_>) {
+        let fingers = (0..if target.touch { FINGERS } else { 0 }).map(Press::Finger);
+        for press in BUTTONS.into_iter().map(Press::Button).chain(fingers) {
+            self.send(press, false, target, calls);
         }
     }
 
@@ -191,6 +211,8 @@ impl Inputs {
         let call = match press {
             Press::Key(number) => calls.key(target.id, number, pressed),
             Press::Button(number) => calls.button(target.id, number, pressed),
+            // Where it leaves does not matter.
+            Press::Finger(slot) => calls.touch(target.id, (UP, slot), (0.0, 0.0)),
         };
         self.open.insert(call, false);
     }
@@ -219,20 +241,24 @@ impl Inputs {
 
     fn touch(
         &mut self,
+        scanout: usize,
         (id, touch): (i32, Touch),
         (x, y): (f64, f64),
         target: Target,
         calls: &mut Calls<'_>,
     ) {
-        let (Some(size), Ok(slot)) = (target.size, u64::try_from(id)) else { return };
+        let slot = u64::try_from(id).ok().filter(|slot| *slot < FINGERS);
+        let (Some(size), Some(slot)) = (target.size, slot) else { return };
+        let finger = (scanout, Press::Finger(slot));
         // What comes down always goes up.
-        if self.open.len() >= MOST && touch != Touch::Up {
-            return;
-        }
         let kind = match touch {
-            Touch::Down => 0,
-            Touch::Motion => 1,
-            Touch::Up => 2,
+            Touch::Down if self.open.len() < MOST => {
+                self.pressed.insert(finger);
+                DOWN
+            }
+            Touch::Motion if self.open.len() < MOST && self.pressed.contains(&finger) => MOTION,
+            Touch::Up if self.pressed.remove(&finger) => UP,
+            Touch::Down | Touch::Motion | Touch::Up => return,
         };
         let (x, y) = place(x, y, size);
         let call = calls.touch(target.id, (kind, slot), (f64::from(x), f64::from(y)));
@@ -358,6 +384,40 @@ mod tests {
             ["Mouse.Press 3,0", "Mouse.Release 3,0", "Mouse.Press 7,0", "Mouse.Release 7,0"]
         );
         assert_eq!(heard(&mut inputs, TARGET, &[turn(i32::MIN, 0)]).len(), 2 * 16);
+    }
+
+    #[test]
+    fn fingers_have_slots_and_leave_with_everything_else() {
+        let finger = |id, touch| Told::Touch { scanout: 0, id, touch, x: 0.5, y: 0.5 };
+        let mut inputs = Inputs::default();
+        let all = [
+            finger(3, Touch::Down),
+            finger(3, Touch::Motion),
+            finger(4, Touch::Motion),
+            finger(4, Touch::Up),
+            finger(10, Touch::Down),
+            finger(-1, Touch::Down),
+            finger(9, Touch::Down),
+            finger(3, Touch::Up),
+        ];
+        let kinds = ["0", "1", "0", "2"].map(|kind| format!("MultiTouch.SendEvent {kind},0"));
+        assert_eq!(heard(&mut inputs, TARGET, &all), kinds);
+        let mut output = Output::default();
+        inputs.release_all(|_| Some(TARGET), &mut Calls { output: &mut output, destination: None });
+        assert_eq!(calls(&output), ["MultiTouch.SendEvent 2,0"]);
+        let none = Target { touch: false, ..TARGET };
+        assert!(heard(&mut inputs, none, &[finger(1, Touch::Down)]).is_empty());
+    }
+
+    #[test]
+    fn what_may_have_been_left_down_is_released() {
+        let mut inputs = Inputs::default();
+        let mut output = Output::default();
+        inputs.begin(TARGET, &mut Calls { output: &mut output, destination: None });
+        let released = calls(&output);
+        let count = |what: &str| released.iter().filter(|call| call.starts_with(what)).count();
+        assert_eq!((count("Mouse.Release"), count("MultiTouch.SendEvent 2")), (5, 10));
+        assert!(inputs.pressed.is_empty());
     }
 
     #[test]

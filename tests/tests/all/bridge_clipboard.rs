@@ -19,13 +19,13 @@ fn service(clipboard: &str) -> Result<Service> {
 }
 
 /// Somebody who sees and sets what is copied on the port.
-struct Person {
-    program: Program,
+pub(crate) struct Person {
+    pub(crate) program: Program,
     control: ExtDataControlDeviceV1,
 }
 
 impl Person {
-    fn new(service: &Service) -> Result<Self> {
+    pub(crate) fn new(service: &Service) -> Result<Self> {
         let mut program = Program::connect(&service.socket("person")?)?;
         let seat = program.seat("main")?;
         let control = program.data_control(&seat)?;
@@ -33,22 +33,27 @@ impl Person {
         Ok(Self { program, control })
     }
 
-    /// Has a text copied, and serves it until the guest says what came of it.
-    fn copy(&mut self, text: &str, guest: &mut PlainGuest, line: &str) -> Result<()> {
+    /// Has a text copied, and serves it once.
+    pub(crate) fn offer(&mut self, text: &str) -> Result<()> {
         let mark = self.program.log.len();
         let source = self.program.control_source(text)?;
         self.control.set_selection(Some(&source));
-        self.program.wait_for("somebody to ask", mark, |l| l.starts_with("source sends"))?;
+        self.program.wait_for("somebody to ask", mark, |l| l.starts_with("source sends"))
+    }
+
+    /// The same until the guest says what came of it.
+    fn copy(&mut self, text: &str, guest: &mut PlainGuest, line: &str) -> Result<()> {
+        self.offer(text)?;
         guest.machine.line().wait_for(line).map(drop)
     }
 
-    fn copied(&mut self, mark: usize) -> Result<String> {
+    pub(crate) fn copied(&mut self, mark: usize) -> Result<String> {
         let copied = format!("control copied {TEXT} ");
         self.program.wait_for("the guest's", mark, |l| l.starts_with(&copied))?;
         self.program.paste_from_afar()
     }
 
-    fn mark(&self) -> usize {
+    pub(crate) fn mark(&self) -> usize {
         self.program.log.len()
     }
 }

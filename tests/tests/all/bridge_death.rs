@@ -7,6 +7,10 @@ use rustix::process::Signal;
 
 use crate::bridge_firmware::start;
 
+/// X11's keys.
+const CONTROL: u32 = 0xffe3;
+const F1: u32 = 0xffbe;
+
 /// The port without a guest.
 fn empty() -> Picture {
     Picture::new(PORT.0, PORT.1, BACKGROUND)
@@ -19,18 +23,27 @@ fn a_bridge_that_was_killed_shows_the_same_guest_again() -> Result<()> {
     guest.machine.line().wait_for("STATE up")?;
     guest.machine.draw('g')?;
     let before = guest.same_of("bridge-killed-before", &capture.screen, (640, 400))?;
+    let server = service.vnc("main")?;
+    let viewer = Viewer::connect(&server.address)?;
+    // With Ctrl a function key has another number.
+    viewer.key(CONTROL, true)?;
+    viewer.key(F1, true)?;
+    guest.machine.line().wait_for("KEY 5e")?;
+    viewer.key(F1, false)?;
     for step in ["bridge-killed-1", "bridge-killed-2"] {
         guest.bridge.signal(Signal::KILL)?;
         guest.bridge.wait_end(SHORT)?;
         capture.expect(step, &empty(), SHORT)?;
         guest.machine.process.must_run()?;
+        viewer.key(CONTROL, false)?;
         // The machine draws nothing new: what it shows is asked for.
         guest.bridge_again(&service)?;
         let again = guest.same_of(step, &capture.screen, (640, 400))?;
         assert_eq!(again.difference(&before), None, "{step}");
     }
-    let server = service.vnc("main")?;
-    let viewer = Viewer::connect(&server.address)?;
+    // What was let go of while there was no bridge is not held for ever.
+    viewer.key(F1, true)?;
+    guest.machine.line().wait_for("KEY 3b")?;
     viewer.key(u32::from(b'a'), true)?;
     guest.machine.line().wait_for("KEY 1e")?;
     guest.machine.draw('t')?;

@@ -4,14 +4,17 @@
 use porthole_guest::Pattern;
 use porthole_guest::commands::Command as Order;
 use porthole_guest::pattern::Area;
-use porthole_rfb::Encoding;
 use porthole_rfb::client::Event;
-use porthole_tests::plain::{Boot, Options};
+use porthole_rfb::{Encoding, Leds};
+use porthole_tests::plain::{Boot, Options, PORT};
+use porthole_tests::program::Program;
 use porthole_tests::service::configuration;
-use porthole_tests::wait::GUEST;
+use porthole_tests::wait::{GUEST, SHORT};
 use porthole_tests::{Capture, Picture, PlainGuest, Result, Scene, Service, Viewer};
+use rustix::process::Signal;
 
 use crate::bridge_firmware::start;
+use crate::idle::sleeps;
 use crate::strict_viewer::Viewer as StrictViewer;
 
 // The kernel's `input-event-codes.h`.
@@ -19,11 +22,18 @@ const EV_KEY: u16 = 1;
 const EV_REL: u16 = 2;
 const EV_ABS: u16 = 3;
 const KEY_A: u16 = 30;
+const KEY_CAPSLOCK: u16 = 58;
 const KEY_LEFTSHIFT: u16 = 42;
 const BTN_LEFT: u16 = 272;
+const ABS_MT_SLOT: u16 = 0x2f;
+const ABS_MT_POSITION_X: u16 = 0x35;
+const ABS_MT_POSITION_Y: u16 = 0x36;
+const ABS_MT_TRACKING_ID: u16 = 0x39;
 const REL_X: u16 = 0;
 const REL_Y: u16 = 1;
 const REL_WHEEL: u16 = 8;
+/// X11's key.
+const CAPS_LOCK: u32 = 0xffe5;
 /// The largest position that a tablet tells.
 const ABS_MAX: u32 = 32767;
 
@@ -78,7 +88,7 @@ fn draws(guest: &mut PlainGuest, capture: &Capture, name: &str) -> Result<()> {
 /// Keys, and a mouse that tells how far it goes.
 fn keyboard_and_mouse(guest: &mut PlainGuest, service: &Service) -> Result<()> {
     let server = service.vnc("main")?;
-    let knows = [Encoding::Zrle, Encoding::Cursor, Encoding::QemuPointerMotion];
+    let knows = [Encoding::Zrle, Encoding::Cursor, Encoding::QemuPointerMotion, Encoding::QemuLeds];
     let mut viewer = StrictViewer::connect(&server.address, &knows)?;
     viewer.wait_for(&Event::Relative(false))?;
     viewer.client.pointer(300, 300, 0);
@@ -102,9 +112,75 @@ fn keyboard_and_mouse(guest: &mut PlainGuest, service: &Service) -> Result<()> {
     viewer.send()?;
     line.wait_event(EV_KEY, KEY_LEFTSHIFT, 1)?;
     line.wait_event(EV_KEY, KEY_A, 1)?;
+    lamps(guest, &mut viewer, "AT Translated")?;
+    let line = guest.machine.line();
     // The viewer goes away while it holds a key: the guest must not be left with it.
     drop(viewer);
     line.wait_event(EV_KEY, KEY_A, 0)
+}
+
+/// Locks go to the guest as keys. What its keyboard lights then, or by itself, is lit at the viewer.
+fn lamps(guest: &mut PlainGuest, viewer: &mut StrictViewer, keyboard: &str) -> Result<()> {
+    let lit = |caps, scroll| Event::Leds(Leds { caps, scroll, ..Leds::default() });
+    for on in [true, false] {
+        viewer.client.key(CAPS_LOCK, true);
+        viewer.client.key(CAPS_LOCK, false);
+        viewer.send()?;
+        guest.machine.line().wait_event(EV_KEY, KEY_CAPSLOCK, 1)?;
+        // The guest's console has turned its lock, and told its keyboard.
+        viewer.wait_for(&lit(on, false))?;
+    }
+    for on in [true, false] {
+        let bytes = format!(r"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\21\0\2\0\{}\0\0\0", u8::from(on));
+        let find =
+            format!("grep -l '{keyboard}' /sys/class/input/event*/device/name | cut -d/ -f5");
+        shell(guest, &format!("printf '{bytes}' > /dev/input/$({find})"))?;
+        viewer.wait_for(&lit(false, on))?;
+    }
+    Ok(())
+}
+
+/// A touch screen, over a picture of 800 x 600 in the port's corner. It is plugged in, because QEMU gives
+/// it the mouse's buttons from then on.
+fn fingers(guest: &mut PlainGuest, service: &Service) -> Result<()> {
+    let device = serde_json::json!({"driver": "virtio-multitouch-pci", "id": "fingers"});
+    guest.machine.qmp.execute("device_add", device)?;
+    guest.machine.line().wait_for("INPUT QEMU_Virtio_MultiTouch")?;
+    let mut hands = Program::connect(&service.socket("viewer")?)?;
+    let output = hands.output("main")?;
+    let touch = hands.virtual_touch(None, &output)?;
+    let at = |part: i32| i32::try_from(ABS_MAX).unwrap_or(0) * part / 4;
+    let slack = ABS_MAX / 600 + 1;
+    touch.down(0, 7, 400, 300, PORT.0, PORT.1);
+    touch.down(0, 9, 600, 450, PORT.0, PORT.1);
+    touch.frame();
+    hands.roundtrip()?;
+    let line = guest.machine.line();
+    line.wait_event_near(EV_ABS, ABS_MT_POSITION_X, at(2), slack)?;
+    line.wait_event_near(EV_ABS, ABS_MT_POSITION_Y, at(2), slack)?;
+    line.wait_event(EV_ABS, ABS_MT_SLOT, 1)?;
+    line.wait_event_near(EV_ABS, ABS_MT_POSITION_X, at(3), slack)?;
+    line.wait_event_near(EV_ABS, ABS_MT_POSITION_Y, at(3), slack)?;
+    touch.motion(0, 7, 200, 300, PORT.0, PORT.1);
+    touch.frame();
+    hands.roundtrip()?;
+    line.wait_event(EV_ABS, ABS_MT_SLOT, 0)?;
+    line.wait_event_near(EV_ABS, ABS_MT_POSITION_X, at(1), slack)?;
+    touch.up(0, 7);
+    touch.frame();
+    hands.roundtrip()?;
+    line.wait_event(EV_ABS, ABS_MT_TRACKING_ID, -1)?;
+
+    // What is down when the bridge is killed goes up at the guest when it comes again.
+    killed(guest)?;
+    hands.die();
+    guest.bridge_again(service)?;
+    guest.machine.line().wait_event(EV_ABS, ABS_MT_TRACKING_ID, -1)
+}
+
+fn killed(guest: &mut PlainGuest) -> Result<()> {
+    guest.bridge.signal(Signal::KILL)?;
+    guest.bridge.wait_end(SHORT).map(drop)
 }
 
 /// A tablet that tells places, over a picture of a size in the port's corner.
@@ -124,7 +200,15 @@ fn tablet(guest: &mut PlainGuest, service: &Service, size: (u32, u32)) -> Result
     viewer.pointer(300, 300, 1)?;
     line.wait_event(EV_KEY, BTN_LEFT, 1)?;
     drop(viewer);
-    line.wait_event(EV_KEY, BTN_LEFT, 0)
+    line.wait_event(EV_KEY, BTN_LEFT, 0)?;
+    // The same when there is no bridge any more that could tell.
+    let viewer = Viewer::connect(&server.address)?;
+    viewer.pointer(300, 300, 1)?;
+    line.wait_event(EV_KEY, BTN_LEFT, 1)?;
+    killed(guest)?;
+    drop(viewer);
+    guest.bridge_again(service)?;
+    guest.machine.line().wait_event(EV_KEY, BTN_LEFT, 0)
 }
 
 #[test]
@@ -209,26 +293,30 @@ fn heads(options: &Options, name: &str) -> Result<()> {
     capture.expect(&format!("{name}-gone"), &Picture::new(1280, 720, [0x10, 0x14, 0x18]), GUEST)
 }
 
-fn two_heads() -> Options {
-    let options = Options::new(Boot::Guest(None)).card("virtio-vga,max_outputs=2");
+fn two_heads(options: Options) -> Options {
+    let options = options.card("virtio-vga,max_outputs=2");
     options.device("virtio-tablet-pci").device("virtio-keyboard-pci")
 }
 
 #[test]
 fn two_heads_follow_their_layers_and_have_cursor_and_tablet() -> Result<()> {
-    heads(&two_heads(), "bridge-heads")
+    heads(&two_heads(Options::new(Boot::Guest(None))), "bridge-heads")
 }
 
 #[test]
 #[ignore = "needs the newest QEMU"]
 fn the_newest_qemu_shows_a_linux_guest() -> Result<()> {
     let (service, capture) = start()?;
-    let mut guest =
-        PlainGuest::start(&service, "plain", &Options::new(Boot::Guest(None)).newest())?;
+    let options = Options::new(Boot::Guest(None)).newest();
+    let mut guest = PlainGuest::start(&service, "plain", &options)?;
     draws(&mut guest, &capture, "bridge-newest")?;
     keyboard_and_mouse(&mut guest, &service)?;
+    fingers(&mut guest, &service)?;
+    sleeps("bridge and service to sleep", &[&guest.bridge, &service.process])?;
     drop(guest);
-    heads(&two_heads().newest(), "bridge-newest-heads")
+    // A touch screen in front of it leaves the tablet its buttons.
+    let options = Options::new(Boot::Guest(None)).newest().device("virtio-multitouch-pci");
+    heads(&two_heads(options), "bridge-newest-heads")
 }
 
 #[test]

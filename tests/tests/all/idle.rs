@@ -6,15 +6,18 @@ use std::time::Duration;
 
 use porthole_guest::Pattern;
 use porthole_guest::commands::Command as Order;
+use porthole_tests::display::{Display, Machine};
 use porthole_tests::guest::Options;
 use porthole_tests::wait::{GUEST, SHORT, pause, wait_until};
 use porthole_tests::{Capture, Guest, Picture, Process, Result, Scene, Service, source};
+
+use crate::bridge;
 
 /// How long a process must sleep through.
 const SPAN: Duration = Duration::from_secs(2);
 
 /// Waits for a span in which none of the processes woke up: what happened just before may echo.
-fn sleeps(what: &str, processes: &[&Process]) -> Result<()> {
+pub(crate) fn sleeps(what: &str, processes: &[&Process]) -> Result<()> {
     let wake_ups = || -> Result<u64> {
         let mut sum = 0;
         for process in processes {
@@ -64,4 +67,21 @@ fn a_display_source_sleeps_while_nothing_changes_and_while_its_server_is_away() 
     sleeps("service and source to sleep", &[&service.process, &process])?;
     connection.write_all(&source::grey(size, 0x45))?;
     capture.expect("idle-source-after", &Picture::new(640, 480, [0x45; 3]), SHORT)
+}
+
+#[test]
+fn a_bridge_sleeps_while_its_qemu_shows_nothing_new_and_while_the_service_is_away() -> Result<()> {
+    let mut service = bridge::service()?;
+    let mut display = Display::start(&service, &Machine::default(), &[])?;
+    display.scanout(0, bridge::word(1))?;
+    let capture = Capture::start(&service.socket("viewer")?, "main")?;
+    capture.expect("idle-bridge", &bridge::picture(bridge::word(1)), SHORT)?;
+    sleeps("service and bridge to sleep", &[&service.process, &display.bridge])?;
+    service.kill()?;
+    sleeps("a bridge without a service to sleep", &[&display.bridge])?;
+    // And it is not dead.
+    display.scanout(0, bridge::word(2))?;
+    service.start_again(&[], None)?;
+    let capture = Capture::start(&service.socket("viewer")?, "main")?;
+    capture.expect("idle-bridge-after", &bridge::picture(bridge::word(2)), SHORT)
 }

@@ -11,7 +11,11 @@ mod boot_to_viewer;
 #[cfg(test)]
 mod bridge;
 #[cfg(test)]
+mod bridge_again;
+#[cfg(test)]
 mod bridge_clipboard;
+#[cfg(test)]
+mod bridge_clipboard_hostile;
 #[cfg(test)]
 mod bridge_death;
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use porthole_client::present::Lamps;
 use porthole_dbus::{Kind as MessageKind, Malformed, Message, Value};
 
-use super::{Devices, MAX_CONSOLES, MAX_LISTED, MAX_VMS, Pending, Phase, Session, name_of};
+use super::{Devices, MAX_CONSOLES, MAX_LISTED, MAX_VMS, Pending, Phase, Session, name_of, target};
 use crate::calls::{
     About, CONSOLE, Calls, KEYBOARD, MOUSE, NAME, PROPERTIES, Vm, cut, read_properties,
 };
@@ -318,6 +318,12 @@ impl Session {
             let id = console.id;
             let call = self.calls().listen(id, theirs);
             self.pending.insert(call, Pending::Listen(index));
+        }
+        // Before anybody can press anything.
+        let Self { consoles, devices, inputs, control, owner, .. } = self;
+        let mut calls = Calls { output: &mut control.output, destination: owner.as_deref() };
+        for target in (0..).map_while(|index| target(consoles, devices, index)) {
+            inputs.begin(target, &mut calls);
         }
     }
 
