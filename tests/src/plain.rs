@@ -281,6 +281,12 @@ impl PlainGuest {
         Ok(PlainGuest { machine, bridge, name, options })
     }
 
+    /// A machine with a bridge that was started for it.
+    #[must_use]
+    pub fn of(machine: Machine, bridge: Process, name: &str) -> PlainGuest {
+        PlainGuest { machine, bridge, name: name.to_owned(), options: Vec::new() }
+    }
+
     /// Starts the bridge again, after it has ended or was killed.
     ///
     /// # Errors

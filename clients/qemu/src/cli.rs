@@ -52,7 +52,8 @@ pub struct Cli {
     #[arg(long, value_name = "UUID", value_parser = uuid, conflicts_with_all = ["qmp", "peer"])]
     pub uuid: Option<String>,
 
-    /// Wait for the VM to start, instead of failing when it is not there
+    /// Wait for the VM to start, instead of failing when it is not there; and with --qmp for a guest that
+    /// comes from another machine (-incoming)
     #[arg(long)]
     pub wait: bool,
 

@@ -106,7 +106,8 @@ impl State {
         let mut session = None;
         if kind == Kind::Monitor {
             let (ours, theirs) = sockets.pop().unzip();
-            before = Some(Before { talk: Talk::new(place), monitor: socket, ours, theirs });
+            before =
+                Some(Before { talk: Talk::new(place, cli.wait), monitor: socket, ours, theirs });
             watched.add(Which::Monitor);
         } else {
             let sockets = std::mem::take(&mut sockets);
@@ -156,7 +157,13 @@ impl State {
     /// Talks with the monitor; when that is done the session begins.
     fn monitor(&mut self) -> Result<(), Failure> {
         let Some(before) = &mut self.before else { return Ok(()) };
-        if !before.turn()? {
+        let done = before.turn()?;
+        if before.talk.is_waiting() {
+            self.patience = None;
+            return Ok(());
+        }
+        self.patience.get_or_insert_with(|| Instant::now() + PATIENCE);
+        if !done {
             return Ok(());
         }
         let place =

@@ -14,6 +14,12 @@ const NAME: &str = "porthole-display";
 enum Step {
     Greeting,
     Capabilities,
+    /// It is asked whether its guest is there.
+    Status,
+    /// The guest is on its way from another machine.
+    Arriving,
+    /// QEMU looks at what the guest shows.
+    Look,
     Descriptor,
     Client,
     Done,
@@ -32,14 +38,16 @@ pub(crate) struct Say {
 #[derive(Debug)]
 pub(crate) struct Talk {
     place: String,
+    /// To wait for a guest that comes from another machine.
+    wait: bool,
     step: Step,
     line: Vec<u8>,
 }
 
 impl Talk {
     /// With the monitor at a place, who speaks first.
-    pub(crate) const fn new(place: String) -> Self {
-        Self { place, step: Step::Greeting, line: Vec::new() }
+    pub(crate) const fn new(place: String, wait: bool) -> Self {
+        Self { place, wait, step: Step::Greeting, line: Vec::new() }
     }
 
     /// Where the monitor is.
@@ -55,6 +63,11 @@ impl Talk {
     /// Whether it has said nothing yet.
     pub(crate) fn is_silent(&self) -> bool {
         self.step == Step::Greeting
+    }
+
+    /// Whether the guest is waited for, which takes as long as it takes.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.step == Step::Arriving
     }
 
     /// Takes bytes that came; what is to be said.
@@ -83,18 +96,34 @@ impl Talk {
         let Ok(Value::Object(line)) = serde_json::from_slice(&self.line) else {
             return Err(self.no_monitor());
         };
-        if let Some(error) = line.get("error") {
+        if let Some(error) = line.get("error")
+            && self.step != Step::Look
+        {
             return Err(self.refused(error));
         }
-        let answers = line.contains_key("return");
+        let answer = line.get("return");
+        let answers = answer.is_some();
+        let comes = answer.and_then(|answer| answer.get("status")?.as_str()) == Some("inmigrate");
+        let resumes = line.get("event").and_then(Value::as_str) == Some("RESUME");
         let (next, say) = match self.step {
             Step::Greeting if line.contains_key("QMP") => {
                 (Step::Capabilities, Some((r#"{"execute":"qmp_capabilities"}"#.to_owned(), false)))
             }
             Step::Greeting => return Err(self.no_monitor()),
-            Step::Capabilities if answers => {
-                let ask =
-                    serde_json::json!({ "execute": "getfd", "arguments": { "fdname": NAME } });
+            Step::Capabilities if answers && self.wait => {
+                (Step::Status, Some((r#"{"execute":"query-status"}"#.to_owned(), false)))
+            }
+            Step::Status if comes => {
+                tracing::info!("waiting for the guest, which comes from another machine");
+                (Step::Arriving, None)
+            }
+            // Where nobody has looked yet, QEMU would first show a picture of its own.
+            Step::Capabilities | Step::Status if answers => (Step::Look, Some(look())),
+            Step::Arriving if resumes => (Step::Look, Some(look())),
+            // It may have no picture to look at.
+            Step::Look if answers || line.contains_key("error") => {
+                let arguments = serde_json::json!({ "fdname": NAME });
+                let ask = serde_json::json!({ "execute": "getfd", "arguments": arguments });
                 (Step::Descriptor, Some((ask.to_string(), true)))
             }
             Step::Descriptor if answers => {
@@ -120,10 +149,17 @@ impl Talk {
                 "start it with -display dbus,p2p=yes; if it knows no such display, install its module \
                  (Debian has it in qemu-system-common or qemu-system-gui)",
             ),
+            Step::Status => ("query-status", "start this program without --wait"),
             _ => ("qmp_capabilities", "give QEMU one more -qmp for this program"),
         };
         Failure::Monitor { command, said, advice }
     }
+}
+
+/// Has QEMU look at what the guest shows, which it does for those that it shows it to.
+fn look() -> (String, bool) {
+    let arguments = serde_json::json!({ "filename": "/dev/null" });
+    (serde_json::json!({ "execute": "screendump", "arguments": arguments }).to_string(), false)
 }
 
 #[cfg(test)]
@@ -131,7 +167,7 @@ mod tests {
     use super::*;
 
     fn talk(lines: &[&str]) -> (Talk, Vec<Say>) {
-        let mut talk = Talk::new("/run/qmp".to_owned());
+        let mut talk = Talk::new("/run/qmp".to_owned(), false);
         let say = lines.iter().flat_map(|line| talk.take(line.as_bytes()).unwrap()).collect();
         (talk, say)
     }
@@ -142,26 +178,43 @@ mod tests {
 
     #[test]
     fn a_connection_is_handed_over() {
-        let (talk, say) = talk(&[GREETING, EVENT, OK, OK, EVENT, OK]);
+        const NO_PICTURE: &str = "{\"error\": {\"desc\": \"no console\"}}\r\n";
+        let (talk, say) = talk(&[GREETING, EVENT, OK, NO_PICTURE, OK, EVENT, OK]);
         assert!(talk.is_done());
         let lines: Vec<&str> = say.iter().map(|say| say.line.trim()).collect();
         assert_eq!(
             say.iter().map(|say| say.with_descriptor).collect::<Vec<_>>(),
-            [false, true, false]
+            [false, false, true, false]
         );
-        assert!(lines[1].contains("getfd") && lines[2].contains("@dbus-display"), "{lines:?}");
+        assert!(lines[2].contains("getfd") && lines[3].contains("@dbus-display"), "{lines:?}");
+    }
+
+    #[test]
+    fn a_guest_that_comes_from_another_machine_is_waited_for() {
+        const COMES: &str = "{\"return\": {\"running\": false, \"status\": \"inmigrate\"}}\r\n";
+        const RUNS: &str = "{\"return\": {\"running\": true, \"status\": \"running\"}}\r\n";
+        let say = |lines: &[&str]| {
+            let mut talk = Talk::new("/run/qmp".to_owned(), true);
+            let say = lines.iter().flat_map(|line| talk.take(line.as_bytes()).unwrap());
+            (say.filter(|say| say.with_descriptor).count(), talk.is_waiting())
+        };
+        assert_eq!(say(&[GREETING, OK, RUNS, OK]), (1, false));
+        assert_eq!(say(&[GREETING, EVENT, OK, COMES]), (0, true));
+        let stop = "{\"event\": \"STOP\", \"timestamp\": {}}\r\n";
+        assert_eq!(say(&[GREETING, OK, COMES, stop]), (0, true));
+        assert_eq!(say(&[GREETING, OK, COMES, stop, EVENT, OK]), (1, false));
     }
 
     #[test]
     fn what_is_no_monitor_is_told_apart_from_one_that_refuses() {
         for said in ["SSH-2.0-OpenSSH\r\n", "(qemu) \n", "[]\n", "{\"return\": {}}\n", "\n"] {
-            let error = Talk::new("x".to_owned()).take(said.as_bytes()).unwrap_err();
+            let error = Talk::new("x".to_owned(), false).take(said.as_bytes()).unwrap_err();
             assert!(matches!(error, Failure::NoMonitor { .. }), "{said:?}: {error}");
         }
-        let mut endless = Talk::new("x".to_owned());
+        let mut endless = Talk::new("x".to_owned(), false);
         let error = endless.take(&vec![b'a'; LONGEST + 1]).unwrap_err();
         assert!(error.to_string().len() < 200);
-        let (mut talk, _) = talk(&[GREETING, OK, OK]);
+        let (mut talk, _) = talk(&[GREETING, OK, OK, OK]);
         let refusal =
             "{\"error\": {\"class\": \"GenericError\", \"desc\": \"spice is not in use\"}}\n";
         let error = talk.take(refusal.as_bytes()).unwrap_err().to_string();

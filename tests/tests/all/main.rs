@@ -23,6 +23,8 @@ mod bridge_device;
 #[cfg(test)]
 mod bridge_firmware;
 #[cfg(test)]
+mod bridge_handover;
+#[cfg(test)]
 mod bridge_hostile;
 #[cfg(test)]
 mod bridge_linux;
