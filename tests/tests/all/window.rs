@@ -181,10 +181,18 @@ fn a_locked_pointer_is_locked_in_the_parent_too() -> Result<()> {
     program.wait_for("the lock", 0, |line| line == "locked")?;
     // The parent is asked a little later. Until it has locked its pointer, that may leave the window, and
     // is brought back.
+    let mut turns = 0;
     wait_until("motion that only says how far", SHORT, || {
-        let mark = program.log.len();
         device.motion_absolute(0, 28, 14, 64, 48);
         device.frame();
+        // A pointer that leaves unlocks the window, which asks again once it is back. Each time it has
+        // longer.
+        turns += 1;
+        for _ in 0..turns {
+            hands.roundtrip()?;
+            program.roundtrip()?;
+        }
+        let mark = program.log.len();
         device.motion(0, 50.0, 0.0);
         device.frame();
         hands.roundtrip()?;
