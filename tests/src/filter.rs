@@ -28,6 +28,9 @@ pub const RELEASE: &str = "wl_buffer.release";
 /// every picture is late on one of 1.
 pub const REFRESH: &str = "wp_presentation_feedback.presented.refresh";
 
+/// The name by which a [`Without`] keeps back that fingers are lifted (and keyboards that come without keys).
+pub const LIFT: &str = "wl_touch.up";
+
 /// What a client is told of a global.
 #[derive(Clone, Debug)]
 pub struct Without {
@@ -156,6 +159,10 @@ fn kept(message: &[u8], without: &[Without]) -> Vec<u8> {
         let mut message = message.to_vec();
         message.splice(20..24, refresh.to_ne_bytes());
         return message;
+    }
+    let is_lift = message.len() == 20 && word(message, 1) == Some(20 << 16 | 1);
+    if is_lift && without.iter().any(|without| without.interface == LIFT) {
+        return Vec::new();
     }
     let is_global = word(message, 0) == Some(REGISTRY)
         && word(message, 1).is_some_and(|word| word & 0xffff == 0);

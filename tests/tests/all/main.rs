@@ -235,3 +235,5 @@ mod window_clipboard;
 mod window_lacks;
 #[cfg(test)]
 mod window_parents;
+#[cfg(test)]
+mod window_touch;

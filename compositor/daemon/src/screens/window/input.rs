@@ -1,5 +1,7 @@
 //! What a person does in a window: keys, pointers and fingers of the parent's seats.
 
+mod touch;
+
 use std::collections::BTreeSet;
 
 use porthole_core::scene::Point;
@@ -10,7 +12,7 @@ use wayland_client::{
         wl_keyboard::{self, WlKeyboard},
         wl_pointer::{self, WlPointer},
         wl_seat::{self, Capability, WlSeat},
-        wl_touch::{self, WlTouch},
+        wl_touch::WlTouch,
     },
 };
 use wayland_protocols::wp::{
@@ -33,10 +35,7 @@ use super::{
     Event, Wants,
     client::{Client, Heard, is},
 };
-use crate::protocols::{
-    virtual_pointer::PointerInput,
-    virtual_touch::{FingerId, TouchInput},
-};
+use crate::protocols::{virtual_pointer::PointerInput, virtual_touch::TouchInput};
 
 /// Evdev codes of modifiers, which count in a window even if they were pressed before it had the keyboard.
 const MODIFIERS: [u32; 8] = [29, 42, 54, 56, 97, 100, 125, 126];
@@ -174,6 +173,7 @@ impl Client {
     pub(super) fn remove_seat(&mut self, name: u32) {
         self.lose_pointer(OfSeat(name));
         self.lose_keyboard(OfSeat(name));
+        self.lose_touch(OfSeat(name));
         let clipboard = self.devices.seat(OfSeat(name)).and_then(|seat| seat.clipboard.take());
         if let Some(device) = clipboard {
             self.forget_clipboard(OfSeat(name), &device);
@@ -281,6 +281,9 @@ impl Dispatch<WlSeat, OfSeat> for Client {
         if !has.contains(Capability::Keyboard) {
             client.lose_keyboard(*of);
         }
+        if !has.contains(Capability::Touch) {
+            client.lose_touch(*of);
+        }
         let relative = client.devices.relative.clone();
         let Some(seat) = client.devices.seat(*of) else { return };
         if !has.contains(Capability::Pointer) {
@@ -304,9 +307,7 @@ impl Dispatch<WlSeat, OfSeat> for Client {
         } else if seat.keyboard.is_none() {
             seat.keyboard = Some(object.get_keyboard(handle, *of));
         }
-        if !has.contains(Capability::Touch) {
-            seat.touch = None;
-        } else if seat.touch.is_none() {
+        if has.contains(Capability::Touch) && seat.touch.is_none() {
             seat.touch = Some(object.get_touch(handle, *of));
         }
         client.apply_wants();
@@ -455,36 +456,6 @@ impl Dispatch<WlKeyboard, OfSeat> for Client {
             }
             _ => {}
         }
-    }
-}
-
-impl Dispatch<WlTouch, OfSeat> for Client {
-    fn event(
-        client: &mut Self,
-        _: &WlTouch,
-        event: wl_touch::Event,
-        of: &OfSeat,
-        _: &Connection,
-        _: &QueueHandle<Self>,
-    ) {
-        // Fingers of all seats are this window's; two seats with touch screens are rare, and their
-        // numbers are kept apart.
-        let device = client.devices.touch;
-        let shift = i32::try_from(of.0 % 0x1000).unwrap_or(0) << 16;
-        let finger = |id: i32| FingerId { device, id: id ^ shift };
-        let input = match event {
-            wl_touch::Event::Down { id, x, y, .. } => {
-                TouchInput::Down(finger(id), client.devices.part(x, y))
-            }
-            wl_touch::Event::Motion { id, x, y, .. } => {
-                TouchInput::Motion(finger(id), client.devices.part(x, y))
-            }
-            wl_touch::Event::Up { id, .. } => TouchInput::Up(finger(id)),
-            wl_touch::Event::Frame => TouchInput::Frame,
-            wl_touch::Event::Cancel => TouchInput::Cancel(device),
-            _ => return,
-        };
-        client.tell(Event::Touch(input));
     }
 }
 
