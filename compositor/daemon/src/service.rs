@@ -212,6 +212,10 @@ fn show_splash(
         state.damage_port(*id);
     }
     state.refresh_ports();
+    // A card takes its time to show a frame, perhaps in another mode: that is when the rest is made.
+    while !state.ports.all_cards_have_frames() {
+        event_loop.dispatch(None::<Duration>, state)?;
+    }
     state.add_seats(ports);
     while !state.ports.all_shown() {
         event_loop.dispatch(None::<Duration>, state)?;

@@ -3,8 +3,17 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::time::{ClockId, clock_gettime};
+
 /// How often a condition is looked at again.
 const INTERVAL: Duration = Duration::from_millis(2);
+
+/// Nanoseconds of `CLOCK_MONOTONIC`, which compositors tell presentation times by.
+pub(crate) fn monotonic_ns() -> u64 {
+    let time = clock_gettime(ClockId::Monotonic);
+    let whole = |number: i64| u64::try_from(number).unwrap_or_default();
+    whole(time.tv_sec) * 1_000_000_000 + whole(time.tv_nsec)
+}
 
 /// Lets time pass.
 pub(crate) fn pause(span: Duration) {

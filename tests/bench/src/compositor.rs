@@ -17,7 +17,7 @@ use rustix::thread::{CpuSet, sched_setaffinity};
 use tempfile::TempDir;
 
 use crate::capture::Picture;
-use crate::clock::{pause, wait_until};
+use crate::clock::{monotonic_ns, pause, wait_until};
 use crate::counters::family;
 use crate::scene::Scene;
 
@@ -64,6 +64,8 @@ pub(crate) struct Compositor {
     /// From before its start until a program could connect.
     pub(crate) connected_after: Duration,
     pub(crate) started: Instant,
+    /// The same, in nanoseconds of `CLOCK_MONOTONIC`.
+    pub(crate) started_ns: u64,
     child: Child,
     folder: TempDir,
     root: PathBuf,
@@ -142,10 +144,11 @@ impl Compositor {
         for name in ["WAYLAND_DISPLAY", "DISPLAY", "WAYLAND_SOCKET"] {
             command.env_remove(name);
         }
-        let started = Instant::now();
+        let (started, started_ns) = (Instant::now(), monotonic_ns());
         let child = command.spawn().context(|| format!("start {}", kind.name()))?;
+        let connected_after = Duration::ZERO;
         let mut running =
-            Self { kind, socket, connected_after: Duration::ZERO, started, child, folder, root };
+            Self { kind, socket, connected_after, started, started_ns, child, folder, root };
         if alone {
             running.pin();
         }
@@ -180,10 +183,15 @@ impl Compositor {
 
     /// A failure with the end of its log.
     pub(crate) fn failure(&self, what: &str) -> RigError {
-        let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+        let log = self.log();
         let lines: Vec<&str> = log.lines().rev().take(10).collect();
         let lines: Vec<&str> = lines.into_iter().rev().collect();
         RigError::failed(format!("{} {what}:\n  {}", self.kind.name(), lines.join("\n  ")))
+    }
+
+    /// What it has said.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
     /// All of its processes.

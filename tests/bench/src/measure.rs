@@ -23,7 +23,7 @@ use crate::path::Path;
 pub(crate) use capture::{fairness, latency};
 pub(crate) use frames::{cost, flooded, missed, rate, until_shown};
 pub(crate) use quiet::{private_memory, wake_ups};
-pub(crate) use start::{connected, first_frame};
+pub(crate) use start::{connected, first_frame, splash};
 
 /// How everything is measured.
 #[derive(Debug)]

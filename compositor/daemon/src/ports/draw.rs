@@ -345,7 +345,8 @@ impl State {
         port.frames.add(clock::now());
         let waiting = port.in_flight.take().unwrap_or_default();
         if port.frames.shown() == 1 {
-            tracing::info!(port = port.name, "first frame");
+            let monotonic_ns = shown.at().as_nanos();
+            tracing::info!(port = port.name, monotonic_ns, "first frame");
         }
         self.present_in_flight(id, waiting, shown);
     }

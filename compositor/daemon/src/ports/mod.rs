@@ -123,6 +123,12 @@ impl Ports {
         self.iter().find(|(_, port)| port.output == *output).map(|(id, _)| id)
     }
 
+    /// True when every port that is on a card has handed a frame over, or shown one.
+    pub(crate) fn all_cards_have_frames(&self) -> bool {
+        let has = |port: &Port| port.flip.is_some() || port.frames.shown() > 0;
+        self.by_id.values().all(|port| !matches!(port.screen, Screen::Drm(_)) || has(port))
+    }
+
     /// True when every port has shown a frame.
     pub(crate) fn all_shown(&self) -> bool {
         self.by_id.values().all(|port| port.frames.shown() > 0)

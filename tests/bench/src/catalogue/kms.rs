@@ -67,7 +67,7 @@ pub(super) const ALL: &[Benchmark] = &[
         "from exec until the splash is on the screen",
         Goal::AtMost(150.0),
         Pick::Least,
-        |bench| kms::of(bench, "inside.connected"),
+        kms::splash,
     ),
     row(
         "kms.first",
@@ -121,6 +121,14 @@ pub(super) const INSIDE: &[Benchmark] = &[
         Goal::Known,
         Pick::Median,
         |bench| measure::until_shown(bench, (&Scene::instruments(), 0.99), &BOTH),
+    ),
+    row(
+        "inside.splash",
+        "ms",
+        "until the splash is shown",
+        Goal::Known,
+        Pick::Least,
+        measure::splash,
     ),
     row(
         "inside.connected",

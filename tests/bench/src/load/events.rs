@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use rustix::time::{ClockId, clock_gettime};
 use wayland_client::globals::GlobalListContents;
 use wayland_client::protocol::{
     wl_buffer, wl_callback, wl_compositor::WlCompositor, wl_output::WlOutput, wl_registry,
@@ -36,19 +35,12 @@ pub(super) struct Seen {
 #[derive(Debug, Default)]
 pub(super) struct Events {
     pub(super) seen: Vec<Seen>,
-    /// Presentation times are of [`now`].
+    /// Presentation times are of `CLOCK_MONOTONIC`.
     known_clock: bool,
 }
 
 /// The clock's number for `wp_presentation.clock_id` (`CLOCK_MONOTONIC` of linux/time.h).
 const MONOTONIC: u32 = 1;
-
-/// Nanoseconds of `CLOCK_MONOTONIC`.
-pub(super) fn now() -> u64 {
-    let time = clock_gettime(ClockId::Monotonic);
-    let whole = |number: i64| u64::try_from(number).unwrap_or_default();
-    whole(time.tv_sec) * 1_000_000_000 + whole(time.tv_nsec)
-}
 
 /// Which commit a presentation is about.
 #[derive(Clone, Copy, Debug)]

@@ -15,7 +15,8 @@ use wayland_protocols::xdg::shell::client::xdg_toplevel::XdgToplevel;
 
 use super::Window;
 use super::client::Globals;
-use super::events::{BUFFERS, Events, Feedback, Seen, now};
+use super::events::{BUFFERS, Events, Feedback, Seen};
+use crate::clock::monotonic_ns;
 use crate::compositor::Placement;
 use crate::scene::{Change, Layer};
 
@@ -115,7 +116,11 @@ impl Surface {
             self.commits += 1;
         }
         if let Some(presentation) = presentation {
-            presentation.feedback(&self.wayland, queue, Feedback { index, counted, at: now() });
+            presentation.feedback(
+                &self.wayland,
+                queue,
+                Feedback { index, counted, at: monotonic_ns() },
+            );
         }
         self.wayland.commit();
     }

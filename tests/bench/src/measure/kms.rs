@@ -19,10 +19,18 @@ pub(crate) fn of(bench: &Bench, id: &str) -> Result<Samples> {
     Ok(samples)
 }
 
+/// When our splash is there beside when programs can connect to weston, which shows nothing before.
+pub(crate) fn splash(bench: &Bench) -> Result<Samples> {
+    let mut samples = Samples::default();
+    take(bench, "inside.splash", "porthole", &mut samples)?;
+    take(bench, "inside.connected", "weston", &mut samples)?;
+    Ok(samples)
+}
+
 /// When our splash is there beside when the first picture of weston's is: of a program.
 pub(crate) fn splash_beside_first_frame(bench: &Bench) -> Result<Samples> {
     let mut samples = Samples::default();
-    take(bench, "inside.connected", "porthole", &mut samples)?;
+    take(bench, "inside.splash", "porthole", &mut samples)?;
     take(bench, "inside.first", "weston", &mut samples)?;
     Ok(samples)
 }

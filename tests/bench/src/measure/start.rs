@@ -2,7 +2,7 @@
 
 use porthole_rig::Result;
 
-use super::{Bench, Samples, quantile};
+use super::{Bench, Samples, milliseconds, quantile};
 use crate::compositor::{Compositor, Kind};
 use crate::load::Client;
 use crate::scene::Scene;
@@ -17,6 +17,20 @@ pub(crate) fn connected(bench: &Bench, kinds: &[Kind]) -> Result<Samples> {
         let compositor =
             Compositor::start(kind, &bench.programs, &Scene::start(bench.programs.screen), false)?;
         Ok(compositor.connected_after.as_secs_f64() * 1e3)
+    })
+}
+
+/// Milliseconds from the start of our process until its splash is on the screen, as the service says.
+pub(crate) fn splash(bench: &Bench) -> Result<Samples> {
+    measure(bench, &[Kind::Porthole], |kind| {
+        let scene = Scene::start(bench.programs.screen);
+        let compositor = Compositor::start(kind, &bench.programs, &scene, false)?;
+        let log = compositor.log();
+        let line = log.lines().find(|line| line.contains("first frame"));
+        let at = line.and_then(|line| line.split_once("monotonic_ns="));
+        let at = at.and_then(|(_, at)| at.split_whitespace().next()?.parse::<u64>().ok());
+        let at = at.ok_or_else(|| compositor.failure("does not say when its splash was shown"))?;
+        Ok(milliseconds(at.saturating_sub(compositor.started_ns)))
     })
 }
 
