@@ -250,6 +250,23 @@ impl Machine {
         &mut self.line
     }
 
+    /// Waits until the machine's first serial port, where the kernel's console is, has said something.
+    ///
+    /// # Errors
+    /// When it has not before the deadline.
+    pub fn prints(&self, what: &str) -> Result<()> {
+        wait_until(what, GUEST, || Ok(self.console()?.contains(what).then_some(())))
+    }
+
+    /// What the machine's first serial port has said.
+    ///
+    /// # Errors
+    /// When nobody writes it down.
+    pub fn console(&self) -> Result<String> {
+        let said = fs::read(self.folder.join("console.log"))?;
+        Ok(String::from_utf8_lossy(&said).into_owned())
+    }
+
     /// Tells the program that draws in the firmware's modes what to draw, and waits until it has.
     ///
     /// # Errors

@@ -208,6 +208,21 @@ impl Process {
         Ok(sum)
     }
 
+    /// How long its threads have run so far, as the scheduler counts it; threads that have ended are left out.
+    ///
+    /// # Errors
+    /// When the process is not there.
+    pub fn run_time(&self) -> Result<Duration> {
+        let mut sum = 0;
+        for thread in fs::read_dir(format!("/proc/{}/task", self.id())).or_fail("list threads")? {
+            let text = fs::read_to_string(thread?.path().join("schedstat"));
+            let text = text.or_fail("read a thread's schedule")?;
+            let nanoseconds = text.split_whitespace().next().and_then(|word| word.parse().ok());
+            sum += nanoseconds.unwrap_or(0_u64);
+        }
+        Ok(Duration::from_nanos(sum))
+    }
+
     /// The inodes of the anonymous memory files that it has mapped, by the name given to them.
     ///
     /// # Errors

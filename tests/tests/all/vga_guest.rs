@@ -1,5 +1,6 @@
 //! A Linux guest on `porthole-vga`: from the firmware's picture to the driver's and back, in one layer.
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use porthole_guest::Pattern;
@@ -216,6 +217,22 @@ fn rests(device: &Process) -> Result<()> {
     rested.map_err(|error| device.failure(&format!("{error}: {woken} times in {seconds} s")))
 }
 
+/// A still picture costs less than a hundredth of a core: so much, all of the process together runs in ten
+/// seconds. How much it needs does not depend on how busy the machine is, or little.
+fn costs_little(device: &Process, model: &str) -> Result<()> {
+    let (seconds, most) = (10, Duration::from_millis(100));
+    let mut spent = Duration::MAX;
+    let little = wait_until("a device that costs little", SHORT, || {
+        let before = device.run_time()?;
+        pause(Duration::from_secs(seconds));
+        spent = device.run_time()?.saturating_sub(before);
+        Ok((spent < most).then_some(()))
+    });
+    let told = format!("{model}: a still picture takes {spent:?} in {seconds} s");
+    std::io::stderr().write_all(format!("{told}\n").as_bytes())?;
+    little.map_err(|error| device.failure(&format!("{error}: {told}")))
+}
+
 #[test]
 #[ignore = "needs the newest QEMU"]
 fn an_idle_guest_costs_next_to_nothing() -> Result<()> {
@@ -247,6 +264,7 @@ fn each_model_rests_at_night() -> Result<()> {
         let is_drawn = |picture: &Picture| Ok(picture.colours() > 1000);
         guest.shows(&format!("vga-rests-{model}"), &capture.screen, is_drawn)?;
         rests(&guest.device)?;
+        costs_little(&guest.device, model)?;
         let said = said(&service, "ivi")?;
         assert!(said["frames"].as_u64() > Some(1), "{model}: {said}");
         guest.end()?;

@@ -1,15 +1,19 @@
 //! Linux without a driver of virtio-gpu on `porthole-vga`: the firmware's framebuffers, bochs-drm, and a
 //! kernel that starts where another one has crashed.
 
+use std::collections::HashMap;
+
 use porthole_guest::Pattern;
 use porthole_guest::commands::Command as Order;
-use porthole_rig::packages;
-use porthole_tests::adapter::Wish;
-use porthole_tests::plain::Boot;
+use porthole_rig::{packages, roots};
+use porthole_tests::adapter::{Wish, judge};
+use porthole_tests::plain::{Boot, Machine, on_port};
 use porthole_tests::wait::GUEST;
 use porthole_tests::{AdapterGuest, Capture, Picture, Result, Scene, Service};
 
 const SIZE: (u32, u32) = (1280, 720);
+/// Letters of a line on a screen of that size.
+const COLUMNS: u32 = 160;
 /// VESA's mode of the layer's size and 32 bits.
 const MODE: &str = "vga=0x38f";
 
@@ -80,6 +84,112 @@ fn bochs_drm_drives_both_models_that_are_no_virtio_gpu() -> Result<()> {
         guest.end()?;
     }
     Ok(())
+}
+
+/// QEMU's picture, if it is that which was seen, and of more than one colour.
+fn same(judge: &mut Machine, seen: &Picture) -> Result<Option<Picture>> {
+    let own = judge.screen()?;
+    Ok((*seen == on_port(&own) && own.colours() > 1).then_some(own))
+}
+
+/// Two machines whose kernels are about to panic, with a line of text on the screen of each, which is the same
+/// on both: ours, and one with QEMU's own device. Programs are where they always are, and nothing tells times.
+struct Doomed {
+    _service: Service,
+    capture: Capture,
+    guest: AdapterGuest,
+    judge: Machine,
+    before: Picture,
+}
+
+fn panics(name: &str, wish: &Wish, own: &str) -> Result<Doomed> {
+    let service = Service::start_with(&porthole_tests::plain::configuration("ivi"))?;
+    let capture = Capture::start(&service.socket("viewer")?, "main")?;
+    let mut guest = AdapterGuest::power_on(&service, "ivi", wish)?;
+    // One after the other: both at once boot no faster.
+    guest.machine.line().wait_for("STATE up")?;
+    let mut judge = judge(service.folder(), wish, own)?;
+    judge.line().wait_for("STATE up")?;
+    for machine in [&mut guest.machine, &mut judge] {
+        machine.order(&Order::Shell("echo before the panic > /dev/tty0".to_owned()))?;
+    }
+    let before = guest.shows(&format!("{name}-before"), &capture.screen, |seen| {
+        same(&mut judge, seen).map(|same| same.is_some())
+    })?;
+    for machine in [&mut guest.machine, &mut judge] {
+        machine.line().tell(&Order::Shell("echo c > /proc/sysrq-trigger".to_owned()))?;
+        machine.prints("---[ end Kernel panic")?;
+    }
+    Ok(Doomed { _service: service, capture, guest, judge, before })
+}
+
+/// Whether a picture shows these lines from one of its rows on: each letter always looks the same, and like no
+/// other one. What letters look like is the guest's own business.
+fn reads(picture: &Picture, lines: &[String], row: u32) -> bool {
+    let mut letters: HashMap<char, Picture> = HashMap::new();
+    for (line, row) in lines.iter().zip(row..) {
+        for (letter, column) in line.chars().chain(std::iter::repeat(' ')).zip(0..COLUMNS) {
+            let seen = picture.crop((8 * column, 16 * row), (8, 16));
+            match letters.get(&letter) {
+                Some(known) if *known != seen => return false,
+                Some(_) => {}
+                None if letters.values().any(|other| *other == seen) => return false,
+                None => drop(letters.insert(letter, seen)),
+            }
+        }
+    }
+    true
+}
+
+/// What a console says of a panic, in lines of a screen's length.
+fn last_words(console: &str) -> Vec<String> {
+    let lines = console.lines().skip_while(|line| !line.contains("Kernel panic - not syncing"));
+    let lines = lines.map(|line| line.trim_end().chars().collect::<Vec<_>>());
+    let cut = |line: Vec<char>| {
+        let parts = line.chunks(COLUMNS as usize).map(|part| part.iter().collect());
+        parts.collect::<Vec<String>>()
+    };
+    lines.flat_map(cut).collect()
+}
+
+/// A console on the firmware's framebuffer draws at once, whatever else has stopped.
+#[test]
+#[ignore = "needs the newest QEMU"]
+fn a_panic_is_read_on_the_firmwares_framebuffer_at_night() -> Result<()> {
+    let rom = roots::qemu(roots::NEWEST)?.join("usr/share/seabios/vgabios-bochs-display.bin");
+    let kernel = "vga=0x38f panic=0 printk.time=0";
+    let wish = Wish { kernel, ..Wish::new(Boot::Vesa) };
+    let rom = rom.display().to_string();
+    let wish = wish.device(&["--model", "vga", "--size", "1280x720", "--rom", &rom]);
+    let service = Service::start_with(&porthole_tests::plain::configuration("ivi"))?;
+    let capture = Capture::start(&service.socket("viewer")?, "main")?;
+    let mut guest = AdapterGuest::power_on(&service, "ivi", &wish)?;
+    guest.machine.line().wait_for("STATE up")?;
+    guest.machine.line().tell(&Order::Shell("echo c > /proc/sysrq-trigger".to_owned()))?;
+    // The kernel says the same on its serial line.
+    guest.machine.prints("---[ end Kernel panic - not syncing: sysrq triggered crash ]---")?;
+    let lines = last_words(&guest.machine.console()?);
+    assert!(lines.len() > 15, "{lines:?}");
+    let last = SIZE.1 / 16 - u32::try_from(lines.len()).unwrap();
+    guest.shows("vga-panic", &capture.screen, |seen| {
+        Ok((0..=last).any(|row| reads(seen, &lines, row)))
+    })?;
+    guest.end()
+}
+
+/// The drivers of Linux 6.1 draw a console later, by a thread that does not run any more.
+#[test]
+#[ignore = "needs the newest QEMU"]
+fn a_panic_leaves_a_drivers_picture_as_it_is_on_qemus_device_at_night() -> Result<()> {
+    let kernel = "panic=0 norandmaps printk.time=0";
+    let wish = Wish { kernel, ..Wish::new(Boot::Guest(None)) }.device(&["--size", "1280x720"]);
+    let own = "virtio-vga,xres=1280,yres=720";
+    let Doomed { capture, mut guest, mut judge, before, _service } =
+        panics("vga-panic-virtio", &wish, own)?;
+    guest.shows("vga-panic-virtio-after", &capture.screen, |seen| {
+        Ok(same(&mut judge, seen)?.is_some() && *seen == before)
+    })?;
+    guest.end()
 }
 
 /// A kernel crashes while its virtio-gpu driver has the screen. The kernel that takes over knows nothing of
