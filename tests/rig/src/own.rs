@@ -1,5 +1,6 @@
 //! A guest of the user's own: which files it starts from, checked before anything is started.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -81,7 +82,11 @@ impl Own {
     #[must_use]
     pub fn name(&self) -> String {
         let file = self.disk.as_ref().or(self.cdrom.as_ref()).or(self.kernel.as_ref());
-        let stem = file.and_then(|file| file.file_stem()).unwrap_or_default().to_string_lossy();
+        // What follows the last dot of a version is no ending.
+        let ending = |text: &OsStr| text.to_str().is_some_and(|text| text.starts_with(is_letter));
+        let ends = file.and_then(|file| file.extension()).is_some_and(ending);
+        let name = file.and_then(|file| if ends { file.file_stem() } else { file.file_name() });
+        let stem = name.unwrap_or_default().to_string_lossy();
         let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '-' };
         let name: String = stem.to_ascii_lowercase().chars().map(plain).take(32).collect();
         let name = name.trim_matches('-');
@@ -179,6 +184,10 @@ fn uefi(folder: &Path) -> Result<(String, String)> {
     let empty = files.join("OVMF_VARS_4M.fd");
     fs::copy(&empty, &store).at("copy", &empty)?;
     Ok((path(&code)?, path(&store)?))
+}
+
+const fn is_letter(letter: char) -> bool {
+    letter.is_ascii_alphabetic()
 }
 
 /// QEMU's name for what a disk's image is.
@@ -289,7 +298,12 @@ mod tests {
 
     #[test]
     fn a_guest_is_called_like_its_file() {
-        let names = [("/x/Debian 12.iso", "debian-12"), ("/viewer.iso", "guest"), ("/.iso", "iso")];
+        let names = [
+            ("/x/Debian 12.iso", "debian-12"),
+            ("/viewer.iso", "guest"),
+            ("/.iso", "iso"),
+            ("/boot/vmlinuz-6.1.0-56-amd64", "vmlinuz-6-1-0-56-amd64"),
+        ];
         for (path, name) in names {
             assert_eq!(own(&["--cdrom", path]).name(), name);
         }

@@ -85,10 +85,19 @@ fn own(arguments: &Arguments) -> Result<()> {
     let handle = events.handle();
     let stop = |_, _: &mut (), stay: &mut OwnStay| stay.signal.stop();
     handle.insert_source(signals, stop).map_err(|error| Failure::new(error.to_string()))?;
-    let look = |_, _: &mut (), stay: &mut OwnStay| match stay.guest.is_off() {
+    let once = arguments.once.is_some();
+    let off = move || {
+        if once {
+            let what = "the guest switched itself off before its picture was taken: give a shorter --after";
+            return Err(Failure::new(what));
+        }
+        say("the guest has been switched off");
+        Ok(())
+    };
+    let look = move |_, _: &mut (), stay: &mut OwnStay| match stay.guest.is_off() {
         Ok(false) => TimeoutAction::ToDuration(STEP),
         ended => {
-            stay.end = ended.map(|_| say("the guest has been switched off"));
+            stay.end = ended.and_then(|_| off());
             stay.signal.stop();
             TimeoutAction::Drop
         }

@@ -44,6 +44,8 @@ mod death_device;
 #[cfg(test)]
 mod death_viewers;
 #[cfg(test)]
+mod demo_own;
+#[cfg(test)]
 mod guest_restart;
 #[cfg(test)]
 mod hostile_commands;
