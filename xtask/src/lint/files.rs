@@ -43,10 +43,10 @@ const SAFE: [&str; 25] = [
 ];
 
 /// The only files with unsafe code: shared memory, descriptors that a parent passed down, a process that
-/// is forked, guest memory that is taken away, a variable of the environment, a C interface, a call to the
-/// kernel that the library of screens lacks, the machine's libraries for GPUs, input devices and sessions,
+/// is forked, guest memory that is taken away, a variable of the environment, a C interface, two calls
+/// to the kernel that libraries lack or get wrong, the machine's libraries for GPUs, input devices and sessions,
 /// and blending: it reads rows of client memory by address and uses SIMD instructions.
-const UNSAFE: [&str; 25] = [
+const UNSAFE: [&str; 26] = [
     "clients/memory/src/mapped.rs",
     "clients/memory/src/memory.rs",
     "clients/program/src/connector.rs",
@@ -65,6 +65,7 @@ const UNSAFE: [&str; 25] = [
     "compositor/daemon/src/render/gles/gl.rs",
     "compositor/daemon/src/render/scaled.rs",
     "compositor/daemon/src/screens/drm/closefb.rs",
+    "compositor/daemon/src/sockets/peer.rs",
     "protocols/pixel/src/blend.rs",
     "protocols/pixel/src/blend/avx2.rs",
     "protocols/pixel/src/blend/neon.rs",

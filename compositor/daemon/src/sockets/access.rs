@@ -1,14 +1,13 @@
 //! Who may connect to a socket.
 
-use std::{fs, os::unix::net::UnixStream};
-
 use nix::unistd::{Gid as NixGid, Group, Uid as NixUid, User};
 use porthole_core::owner::{Account, Owner};
 use rustix::{
     fs::{Gid, Uid},
-    net::{UCred, sockopt::socket_peercred},
     process::{getegid, geteuid},
 };
+
+use super::peer::Peer;
 
 /// The write bits of a mode: connecting needs them.
 const GROUP_WRITES: u32 = 0o020;
@@ -70,7 +69,7 @@ impl Access {
 
     /// Whether a process may connect. The kernel has looked at the file already, but a socket may
     /// have been handed over, or its folder bound, with other permissions.
-    pub(super) fn admits(&self, peer: &UCred) -> bool {
+    pub(super) fn admits(&self, peer: &Peer) -> bool {
         peer.uid.is_root()
             || peer.uid == geteuid()
             || peer.uid == self.uid
@@ -78,36 +77,21 @@ impl Access {
             || (self.mode & GROUP_WRITES != 0 && self.has_member(peer))
     }
 
-    fn has_member(&self, peer: &UCred) -> bool {
-        peer.gid == self.gid || groups(peer).contains(&self.gid.as_raw())
+    fn has_member(&self, peer: &Peer) -> bool {
+        peer.gid == self.gid || peer.groups.contains(&self.gid)
     }
-}
-
-/// The further groups of a process.
-fn groups(peer: &UCred) -> Vec<u32> {
-    let path = format!("/proc/{}/status", peer.pid.as_raw_nonzero());
-    let status = fs::read_to_string(path).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("Groups:"));
-    line.unwrap_or_default().split_whitespace().filter_map(|gid| gid.parse().ok()).collect()
-}
-
-/// The process at the other end.
-pub(super) fn peer(stream: &UnixStream) -> std::io::Result<UCred> {
-    Ok(socket_peercred(stream)?)
 }
 
 #[cfg(test)]
 mod tests {
-    use rustix::process::getpid;
-
     use super::*;
 
     fn access(uid: u32, gid: u32, mode: u32) -> Access {
         Access { uid: Uid::from_raw(uid), gid: Gid::from_raw(gid), mode }
     }
 
-    fn cred(uid: u32, gid: u32) -> UCred {
-        UCred { pid: getpid(), uid: Uid::from_raw(uid), gid: Gid::from_raw(gid) }
+    fn cred(uid: u32, gid: u32) -> Peer {
+        Peer { pid: None, uid: Uid::from_raw(uid), gid: Gid::from_raw(gid), groups: Vec::new() }
     }
 
     #[test]
@@ -136,6 +120,9 @@ mod tests {
             let access = access(1000, 44, mode);
             assert!(access.admits(&cred(0, 0)));
             assert_eq!([&owner, &member, &other].map(|peer| access.admits(peer)), admitted);
+            let further =
+                Peer { groups: vec![Gid::from_raw(7), Gid::from_raw(44)], ..cred(1002, 1002) };
+            assert_eq!(access.admits(&further), mode != 0o700);
         }
     }
 

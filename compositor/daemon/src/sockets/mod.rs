@@ -4,6 +4,7 @@ mod access;
 mod client;
 mod handover;
 mod keep;
+mod peer;
 mod place;
 mod sandbox;
 
@@ -23,10 +24,7 @@ use porthole_core::{
     owner::Owner,
     rights::SocketRights,
 };
-use rustix::{
-    fs::{FlockOperation, OFlags},
-    net::UCred,
-};
+use rustix::fs::{FlockOperation, OFlags};
 use smithay::reexports::{
     calloop::{Interest, LoopHandle, Mode, PostAction, RegistrationToken, generic::Generic},
     wayland_server::{DisplayHandle, backend::DisconnectReason},
@@ -42,6 +40,7 @@ pub(crate) use client::{ClientState, SocketInfo, SocketKind, socket_of};
 use handover::Offer;
 pub(crate) use handover::Successor;
 pub(crate) use keep::{HandedError, HandedOver, forget_card, store_card};
+use peer::Peer;
 
 /// Why sockets cannot be had. Each says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -367,8 +366,8 @@ fn accept(listener: &UnixListener, info: &Arc<SocketInfo>, state: &mut State) {
     match listener.accept() {
         Ok((stream, _)) => match admit(&stream, info) {
             Ok((peer, data)) => {
-                let (pid, uid) = (peer.pid.as_raw_nonzero(), peer.uid.as_raw());
-                tracing::info!(socket, pid, uid, "a client connected");
+                let (pid, uid) = (peer.process(), peer.uid.as_raw());
+                tracing::info!(socket, pid = %pid, uid, "a client connected");
                 state.sockets.admit(stream, data);
             }
             Err(why) => tracing::warn!(socket, "a client was refused: {why}"),
@@ -382,11 +381,11 @@ fn accept(listener: &UnixListener, info: &Arc<SocketInfo>, state: &mut State) {
 }
 
 /// Decides whether a connection is taken, and says why not.
-fn admit(stream: &UnixStream, info: &Arc<SocketInfo>) -> Result<(UCred, ClientState), String> {
-    let peer = access::peer(stream).map_err(|error| format!("nobody knows who it is: {error}"))?;
+fn admit(stream: &UnixStream, info: &Arc<SocketInfo>) -> Result<(Peer, ClientState), String> {
+    let peer = Peer::of(stream).map_err(|error| format!("nobody knows who it is: {error}"))?;
     if !info.access().admits(&peer) {
-        let (pid, uid) = (peer.pid.as_raw_nonzero(), peer.uid);
-        return Err(format!("process {pid} of user {uid} is not the socket's owner"));
+        let (process, uid) = (peer.process(), peer.uid);
+        return Err(format!("process {process} of user {uid} is not the socket's owner"));
     }
     let data = ClientState::new(info);
     let data = data.ok_or_else(|| format!("there are {} already", info.account.quota().clients))?;
