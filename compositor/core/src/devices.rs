@@ -2,7 +2,7 @@
 //!
 //! All of this is about values; files and events are the service's.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use porthole_pixel::{Rect, Size};
 
@@ -51,6 +51,8 @@ pub struct Described {
     pub paths: Vec<PathBuf>,
     /// What it can do.
     pub kinds: Vec<Kind>,
+    /// What else udev says of it, such as `ID_SEAT` or `ID_SERIAL`.
+    pub properties: BTreeMap<String, String>,
 }
 
 /// Which devices a rule is for: those of which all is true that is said.
@@ -64,6 +66,27 @@ pub struct Match {
     pub path: Option<PathBuf>,
     /// What it can do.
     pub kind: Option<Kind>,
+    /// What udev says of it.
+    pub property: Option<Property>,
+}
+
+/// Something that udev says of a device.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Property {
+    /// Its name, such as `ID_SERIAL`.
+    pub name: String,
+    /// What it says, in which a `*` stands for any text; when absent, anything but nothing and 0.
+    pub value: Option<String>,
+}
+
+impl Property {
+    fn is_of(&self, device: &Described) -> bool {
+        let said = device.properties.get(&self.name);
+        said.is_some_and(|said| match &self.value {
+            Some(value) => is_like(said, value),
+            None => !matches!(said.as_str(), "" | "0"),
+        })
+    }
 }
 
 impl Match {
@@ -74,6 +97,7 @@ impl Match {
             && self.id.is_none_or(|id| id == device.id)
             && self.path.as_ref().is_none_or(|path| device.paths.contains(path))
             && self.kind.is_none_or(|kind| device.kinds.contains(&kind))
+            && self.property.as_ref().is_none_or(|property| property.is_of(device))
     }
 }
 

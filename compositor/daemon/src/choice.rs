@@ -5,15 +5,18 @@
 
 use std::{
     fmt::Write as _,
+    io::ErrorKind,
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
+    rc::Rc,
 };
 
-use porthole_core::config::{Config, ConfigErrors, limits};
+use porthole_core::config::{Config, ConfigErrors, Seat, limits};
 
 use crate::{
     cli::Cli,
     handlers::parents::Parents,
+    machine::Session,
     screens::{Cards, drm::DrmError},
 };
 
@@ -54,7 +57,7 @@ impl Source {
         if let Some(file) = unless.as_ref().filter(|file| is_there(file)) {
             return Self::File(file.clone());
         }
-        let (place, why) = place(parents.session(), || cards.connected());
+        let (place, why) = place(parents.session(), || screens(cli, cards));
         let lacking = match &unless {
             Some(file) => format!("there is no {}", file.display()),
             None => "no configuration is wanted".to_owned(),
@@ -103,6 +106,26 @@ impl Source {
 /// read.
 fn is_there(file: &Path) -> bool {
     file.try_exists().unwrap_or(true)
+}
+
+/// The screens that are there. Where the service itself may not open a card, a session may.
+fn screens(cli: &Cli, cards: &mut Cards) -> Result<Vec<(PathBuf, String)>, DrmError> {
+    let found = cards.connected();
+    let refused = matches!(&found, Err(DrmError::Open { source, .. }) if source.kind() == ErrorKind::PermissionDenied);
+    // One that is begun takes the console, which who only asks does not want.
+    if !refused || cli.print_config {
+        return found;
+    }
+    let session = Session::begin(Some(&Seat::default()));
+    if !session.is_shared() {
+        return found;
+    }
+    cards.set_session(Rc::new(session));
+    let found = cards.connected();
+    if found.is_err() {
+        cards.set_session(Rc::default());
+    }
+    found
 }
 
 /// Where pictures go.
@@ -162,6 +185,7 @@ fn text(place: &Place) -> String {
             text += "\n[[port]]\nname = \"main\"\nsize = [1280, 720]\nresize = \"viewers\"\n";
         }
         Place::Screens(screens) => {
+            text += "\n[seat]\n";
             for (card, connector) in screens {
                 let name = port_name(&ports, connector);
                 let card = card.display();
@@ -217,10 +241,12 @@ mod tests {
             let config =
                 Config::parse(&text, MADE).unwrap_or_else(|errors| panic!("{errors}\n{text}"));
             let names: Vec<&str> = config.ports.iter().map(|port| port.name.as_str()).collect();
-            match place {
+            match &place {
                 Place::Screens(_) => assert_eq!(names, ["main", "virtual-1", "virtual-1-2"]),
                 Place::Window | Place::Headless => assert_eq!(names, ["main"]),
             }
+            // Who sits in front of a screen has a keyboard there.
+            assert_eq!(config.seat.is_some(), matches!(place, Place::Screens(_)));
         }
     }
 

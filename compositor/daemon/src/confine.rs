@@ -21,6 +21,8 @@ use crate::{choice::Source, cli::Cli, programs::starter, screens::drm::backlight
 
 /// Where cards are.
 const CARDS: &str = "/dev/dri";
+/// The file in folders of devices that keeps them there; data/systemd/porthole.tmpfiles makes it too.
+const KEEPER: &str = ".porthole";
 /// GPUs, and what their drivers open.
 const DEVICES: [&str; 5] =
     [CARDS, "/dev/nvidiactl", "/dev/nvidia0", "/dev/nvidia-modeset", "/dev/null"];
@@ -64,12 +66,15 @@ pub(crate) fn confine(
         Calls::Pipes,
     ];
     let mut sandbox = calls.into_iter().fold(Sandbox::new(), Sandbox::calls);
+    if config.ports.iter().any(|port| matches!(port.kind, PortKind::Drm(_))) {
+        keep(Path::new(CARDS));
+    }
     for device in DEVICES {
         sandbox = sandbox.write(Path::new(device));
     }
-    if config.seat.is_some() {
-        sandbox = crate::machine::udev::needed().into_iter().fold(sandbox, Sandbox::write);
-    }
+    // A reload may want them later; whose they are, their modes say.
+    let seat = config.seat.is_some();
+    sandbox = crate::machine::udev::needed(seat).into_iter().fold(sandbox, Sandbox::write);
     for port in &config.ports {
         if let PortKind::Drm(Connector { backlight: Some(folder), .. }) = &port.kind {
             sandbox = sandbox.write(&backlight_switch(folder));
@@ -84,6 +89,18 @@ pub(crate) fn confine(
     sandbox.connecting().read(Path::new("/")).write(runtime).write(state).enter();
     keep_keymaps_in(runtime);
     Ok(starter)
+}
+
+/// Has a folder of device files there for as long as the machine runs, if we may. The kernel makes it with the
+/// first device and removes it with the last one, unless there is something else in it; and a rule is for the
+/// folder of its time, not for another one of its name.
+pub(crate) fn keep(folder: &Path) {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o755).create(folder);
+    let file = folder.join(KEEPER);
+    let kept = made.and_then(|()| std::fs::OpenOptions::new().create(true).append(true).open(file));
+    if let Err(error) = kept {
+        tracing::debug!(folder = %folder.display(), %error, "the folder goes with its last device");
+    }
 }
 
 /// The Wayland library writes keymaps for old clients into files without a name in this folder; other

@@ -5,7 +5,6 @@
 use std::{
     os::fd::OwnedFd,
     path::{Path, PathBuf},
-    rc::Rc,
     time::Duration,
 };
 
@@ -31,7 +30,6 @@ use crate::{
     cursor,
     handlers::{machine::Machine, parents::Parents, wfd::Control},
     layers::Layers,
-    machine::Session,
     pictures::{Files, Pictures},
     ports::Ports,
     programs::Programs,
@@ -82,8 +80,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
     let (config, text) = source.load().map_err(ApplyError::from)?;
     let splash = reload::splash(&config)?;
     // It may start a process, and opens cards.
-    let session = Rc::new(Session::begin(config.seat.as_ref()));
-    cards.set_session(session.clone());
+    let session = cards.begin_session(config.seat.as_ref());
     // Sizes may be those of screens.
     let config = cards.read(&config);
     let mut pictures = Pictures::default();

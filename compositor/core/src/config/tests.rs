@@ -8,6 +8,7 @@ use crate::scene::{Filter, Fit, Lead, PixelAspect, Sampling};
 mod documents;
 mod mistakes;
 mod quotas;
+mod seat;
 
 /// A right file to be made wrong, one thing at a time. The line numbers matter.
 const GOOD: &str = r##"version = 1

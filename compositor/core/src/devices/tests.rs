@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use proptest::prelude::*;
 
@@ -14,6 +14,7 @@ fn keyboard(model: &str, number: u32) -> Described {
         id: (0x1af4, number),
         paths: vec![PathBuf::from(format!("/dev/input/event{number}"))],
         kinds: vec![Kind::Keyboard],
+        properties: BTreeMap::new(),
     }
 }
 
@@ -70,6 +71,23 @@ fn the_first_rule_for_a_device_counts() {
 }
 
 #[test]
+fn what_udev_says_of_a_device_tells_it_from_others() {
+    let mut device = keyboard("Keyboard", 1);
+    for (name, value) in [("ID_SERIAL", "Maker_Keys_77"), ("ID_INPUT_KEYBOARD", "1"), ("ZERO", "0")]
+    {
+        device.properties.insert(name.to_owned(), value.to_owned());
+    }
+    let is_for = |name: &str, value: Option<&str>| {
+        let property = Property { name: name.to_owned(), value: value.map(str::to_owned) };
+        Match { property: Some(property), ..Match::default() }.is_for(&device)
+    };
+    assert!(is_for("ID_SERIAL", Some("Maker_Keys_77")) && is_for("ID_SERIAL", Some("*_77")));
+    assert!(is_for("ID_INPUT_KEYBOARD", None) && is_for("ZERO", Some("0")));
+    assert!(!is_for("ID_SERIAL", Some("Maker_Keys")) && !is_for("ID_SEAT", Some("*")));
+    assert!(!is_for("ZERO", None) && !is_for("ID_SEAT", None));
+}
+
+#[test]
 fn a_panel_is_calibrated_before_it_is_placed() {
     // Mounted upside down, over the right half of a port.
     let upside_down = Calibration::new([-1.0, 0.0, 1.0, 0.0, -1.0, 1.0]).unwrap();
@@ -101,14 +119,14 @@ fn matches() -> impl Strategy<Value = Match> {
         prop::option::of((0_u32..3).prop_map(path)),
         prop::option::of(kinds),
     )
-        .prop_map(|(model, id, path, kind)| Match { model, id, path, kind })
+        .prop_map(|(model, id, path, kind)| Match { model, id, path, kind, property: None })
 }
 
 fn devices() -> impl Strategy<Value = Described> {
     let kinds = prop::sample::subsequence(Kind::WORDS.map(|(_, kind)| kind).to_vec(), 0..=4);
     ("[ab]{0,5}", (0_u32..2, 0_u32..3), 0_u32..3, kinds).prop_map(|(model, id, n, kinds)| {
         let paths = vec![format!("/dev/input/event{n}").into()];
-        Described { model, id, paths, kinds }
+        Described { model, id, paths, kinds, properties: BTreeMap::new() }
     })
 }
 

@@ -13,7 +13,7 @@ pub(crate) mod watch;
 
 pub(crate) use libinput::{DeviceId, Devices, Event, FingerEvent};
 pub(crate) use session::Session;
-pub(crate) use watch::Watch;
+pub(crate) use watch::{Heard, Watch};
 
 /// Why a device is not used, or all are not.
 #[derive(Debug, thiserror::Error)]
@@ -31,11 +31,13 @@ pub(crate) enum MachineError {
     #[error("libinput could not begin")]
     Context,
     #[error(
-        "udev does not run, and what it should say cannot be written into /run/udev/data: {0}; start udev, or the service as root"
+        "udev does not run, and what it should say cannot be written into /run/udev/data: {0}; start udev, or the service as root with [seat] in its configuration"
     )]
     NoUdev(std::io::Error),
     #[error("{path} cannot be opened: {source}; {remedy}")]
     Open { path: String, source: std::io::Error, remedy: &'static str },
+    #[error("{0} devices are used already")]
+    TooMany(usize),
     #[error("libinput does not know what to do with {0}")]
     Unknown(String),
 }

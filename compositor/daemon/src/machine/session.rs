@@ -88,6 +88,14 @@ impl Session {
         matches!(self.who, Who::Seat { .. })
     }
 
+    /// What the seat is called that the session is on.
+    pub(crate) fn seat(&self) -> Option<String> {
+        match &self.who {
+            Who::Seat { seat, .. } => Some(seat.name()),
+            Who::Direct | Who::Nobody(_) => None,
+        }
+    }
+
     /// Why nothing can be opened just now.
     pub(crate) fn obstacle(&self) -> Option<String> {
         match &self.who {

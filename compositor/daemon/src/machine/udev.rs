@@ -36,11 +36,15 @@ pub(crate) enum Found {
 }
 
 /// The folders in which files are written for input devices: their own, and where what they are is said if
-/// udev does not run. They are made if they are not there, because rules are for what is there.
-pub(crate) fn needed() -> Vec<&'static Path> {
+/// udev does not run. With `make` they are made if they are not there, because rules are for what is there.
+pub(crate) fn needed(make: bool) -> Vec<&'static Path> {
     let own = [DEVICES, DATABASE].map(Path::new);
-    let own = own.into_iter().filter(|folder| folder.ends_with("input") || !runs());
-    own.inspect(|folder| drop(fs::create_dir_all(folder))).collect()
+    let own: Vec<_> = own.into_iter().filter(|f| f.ends_with("input") || !runs()).collect();
+    if make {
+        own.iter().for_each(|folder| drop(fs::create_dir_all(folder)));
+        crate::confine::keep(Path::new(DEVICES));
+    }
+    own
 }
 
 /// Whether udev runs.
@@ -60,16 +64,26 @@ pub(crate) fn devices() -> Vec<PathBuf> {
     devices
 }
 
-/// What is known of a device. `named` are paths of rules, which may be links to it.
+/// What udev's file about a device file is called.
+pub(crate) fn entry_of(path: &Path) -> Option<String> {
+    let number = text(&Path::new(SYSTEM).join(path.file_name()?).join("dev"))?;
+    Some(format!("c{number}"))
+}
+
+/// What is known of a device. `named` are paths of rules, which may be links to it. Of one that `is_new`
+/// udev has not spoken yet, but perhaps of another one that had its number before.
 ///
 /// # Errors
 /// When nobody has said what it is, and we cannot either.
-pub(crate) fn look(path: &Path, named: &[PathBuf]) -> Result<Found, MachineError> {
+pub(crate) fn look(path: &Path, named: &[PathBuf], is_new: bool) -> Result<Found, MachineError> {
     let Some(name) = path.file_name() else { return Ok(Found::Other) };
     let system = Path::new(SYSTEM).join(name);
-    let Some(number) = text(&system.join("dev")) else { return Ok(Found::NotYet) };
-    let entry = Path::new(DATABASE).join(format!("c{number}"));
-    let said = said(&entry, runs(), || Abilities::of(&system)).map_err(MachineError::NoUdev)?;
+    let Some(entry) = entry_of(path) else { return Ok(Found::NotYet) };
+    let (entry, udev) = (Path::new(DATABASE).join(entry), runs());
+    if udev && is_new {
+        return Ok(Found::NotYet);
+    }
+    let said = said(&entry, udev, || Abilities::of(&system)).map_err(MachineError::NoUdev)?;
     let Some(properties) = said else { return Ok(Found::NotYet) };
     let kinds = kinds(&properties);
     if kinds.is_empty() || says(&properties, "LIBINPUT_IGNORE_DEVICE") {
@@ -81,7 +95,7 @@ pub(crate) fn look(path: &Path, named: &[PathBuf]) -> Result<Found, MachineError
     let same = |other: &&PathBuf| fs::canonicalize(other).is_ok_and(|other| other == path);
     paths.extend(named.iter().filter(same).cloned());
     let id = (number("id/vendor"), number("id/product"));
-    Ok(Found::Ready(Described { model: of("name"), id, paths, kinds }))
+    Ok(Found::Ready(Described { model: of("name"), id, paths, kinds, properties }))
 }
 
 /// What is said of a device in its entry, which we write where no udev does; `None` before udev has.
@@ -273,6 +287,15 @@ mod tests {
         let text = "I:6543\nE:ID_INPUT=1\nE:ID_INPUT_KEYBOARD=1\nE:ID_INPUT_MOUSE=0\nG:seat\nV:1";
         assert_eq!(kinds(&properties(text)), [Kind::Keyboard]);
         assert!(kinds(&properties("E:\nE:=\nnonsense\nE:ID_INPUT_TOUCHSCREEN")).is_empty());
+        // What is too long is cut.
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let long = format!("E:ID_INPUT_KEYBOARD=1\n{}E:LAST=1", "E:X=1\n".repeat(20_000));
+        std::fs::write(file.path(), long).unwrap();
+        let read = super::text(file.path()).unwrap();
+        // But for the white space at its end.
+        assert!((LONGEST - 8..=LONGEST).contains(&u64::try_from(read.len()).unwrap()));
+        assert!(!properties(&read).contains_key("LAST"));
+        assert_eq!(kinds(&properties(&read)), [Kind::Keyboard]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::{
 
 use porthole_core::{
     Name,
-    config::{self, Config, Connector, PortKind, limits},
+    config::{self, Config, Connector, PortKind, Seat, limits},
 };
 use rustix::fs::fstat;
 use smithay::reexports::calloop::RegistrationToken;
@@ -48,9 +48,22 @@ impl Cards {
         &self.open
     }
 
-    /// Cards are opened by this session from now on.
+    /// Cards are opened by this session from now on. What was opened without it is opened anew.
     pub(crate) fn set_session(&mut self, session: Rc<Session>) {
+        if !Rc::ptr_eq(&self.session, &session) && (session.is_shared() || self.session.is_shared())
+        {
+            self.open.clear();
+        }
         self.session = session;
+    }
+
+    /// Begins the session that the configuration wants, and that opens cards from now on. One that was begun to
+    /// look at the screens goes on.
+    pub(crate) fn begin_session(&mut self, wanted: Option<&Seat>) -> Rc<Session> {
+        if !self.session.is_shared() {
+            self.set_session(Rc::new(Session::begin(wanted)));
+        }
+        self.session.clone()
     }
 
     /// Those that nobody listens to.

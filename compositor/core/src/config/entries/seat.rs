@@ -7,7 +7,7 @@ use porthole_pixel::Rect;
 use super::super::fields::{Report, Table, integer, number};
 use super::super::{Seat, SeatBackend, limits};
 use super::{keymap_at, port::is_device, single};
-use crate::devices::{Calibration, Destination, Kind, Manner, Match, Rule};
+use crate::devices::{Calibration, Destination, Kind, Manner, Match, Property, Rule};
 
 /// The keys of a rule.
 pub(super) const DEVICE: &[&str] = &[
@@ -15,6 +15,7 @@ pub(super) const DEVICE: &[&str] = &[
     "id",
     "path",
     "type",
+    "property",
     "port",
     "seat",
     "guest",
@@ -51,8 +52,8 @@ pub(in crate::config) fn device(report: &mut Report<'_>, table: &Table<'_>) -> O
 }
 
 fn devices(report: &mut Report<'_>, table: &Table<'_>) -> Match {
-    if !["model", "id", "path", "type"].into_iter().any(|key| table.has(key)) {
-        table.missing(report, "model", "say which devices: model, id, path or type");
+    if !["model", "id", "path", "type", "property"].into_iter().any(|key| table.has(key)) {
+        table.missing(report, "model", "say which devices: model, id, path, type or property");
     }
     let mut text = |key: &str, fits: fn(&str) -> bool, remedy: &str| {
         let text = table.string(report, key)?;
@@ -76,8 +77,32 @@ fn devices(report: &mut Report<'_>, table: &Table<'_>) -> Match {
         |text| text.len() <= limits::DEVICE_TEXT && is_device(Path::new(text)),
         "name a file below /dev/input, best one in /dev/input/by-path",
     );
+    let property = text(
+        "property",
+        |text| text.len() <= limits::DEVICE_TEXT && property(text).is_some(),
+        "write it as udevadm info does: property = \"ID_SERIAL=...\"; a * in the value stands for any text",
+    );
     let kind = table.choice(report, "type", &Kind::WORDS);
-    Match { model, id: id.as_deref().and_then(hexadecimal), path: path.map(PathBuf::from), kind }
+    Match {
+        model,
+        id: id.as_deref().and_then(hexadecimal),
+        path: path.map(PathBuf::from),
+        kind,
+        property: property.as_deref().and_then(self::property),
+    }
+}
+
+/// A name, and mostly a value.
+fn property(text: &str) -> Option<Property> {
+    let (name, value) = match text.split_once('=') {
+        Some((name, value)) => (name, Some(value)),
+        None => (text, None),
+    };
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+    let fits = !name.is_empty()
+        && name.chars().all(plain)
+        && !value.unwrap_or_default().contains(char::is_control);
+    fits.then(|| Property { name: name.to_owned(), value: value.map(str::to_owned) })
 }
 
 /// Two numbers of four hexadecimal digits.

@@ -16,10 +16,12 @@ use porthole_core::{
     input::SeatId,
     model::{PipelineId, PortId},
 };
-use smithay::reexports::calloop::{Interest, Mode as Trigger, PostAction, generic::Generic};
+use smithay::reexports::calloop::{
+    Interest, Mode as Trigger, PostAction, RegistrationToken, generic::Generic,
+};
 
 use crate::{
-    machine::{DeviceId, Devices, MachineError, Session, Watch, udev},
+    machine::{DeviceId, Devices, Heard, MachineError, Session, Watch, udev},
     protocols::virtual_touch::TouchInput,
     screens::drm::Output,
     state::State,
@@ -27,6 +29,9 @@ use crate::{
 
 /// The most devices that are used at once: more than anybody can hold.
 const MOST_DEVICES: usize = 64;
+
+/// The most device files that came at once and are waited for.
+const MOST_NEW: usize = 256;
 
 /// The machine's own devices, where the configuration asks for them.
 #[derive(Debug, Default)]
@@ -37,7 +42,12 @@ pub(crate) struct Machine {
     asleep: Vec<Output>,
     /// Nothing is open without.
     devices: Option<Devices>,
-    watch: Option<Watch>,
+    /// What devices do is heard, and which come.
+    sources: Vec<RegistrationToken>,
+    /// Whether the session is heard.
+    hears_session: bool,
+    /// Device files that came, of which udev has not spoken since.
+    new: BTreeSet<PathBuf>,
     used: BTreeMap<DeviceId, Used>,
     /// Seats that are no port's own.
     seats: BTreeMap<Destination, SeatId>,
@@ -65,16 +75,18 @@ impl Machine {
         Self { session, ..Self::default() }
     }
 
-    /// Gets what is needed to open devices. None is open yet.
-    fn new(session: Rc<Session>) -> Self {
-        let devices = Devices::new(session.clone());
+    /// Gets what is needed to open devices, if that is not there yet; whether it is there now and was not
+    /// before. No device is open yet.
+    fn open(&mut self) -> bool {
+        if self.devices.is_some() {
+            return false;
+        }
+        let devices = Devices::new(self.session.clone());
         let devices = devices.inspect_err(|error| {
             tracing::error!("the machine's keyboards and pointers are not used: {error}");
         });
-        let watch = Watch::new().inspect_err(|error| {
-            tracing::warn!("devices that come later are not heard of: {error}");
-        });
-        Self { session, devices: devices.ok(), watch: watch.ok(), ..Self::default() }
+        self.devices = devices.ok();
+        self.devices.is_some()
     }
 
     /// Whether this is said for the first time.
@@ -90,14 +102,28 @@ impl State {
         if self.config.seat.is_none() {
             return;
         }
-        self.machine = Machine::new(self.machine.session.clone());
-        self.watch_session();
-        let heard = self.machine.devices.as_ref().map(|devices| {
-            use std::os::fd::AsFd as _;
-            devices.as_fd().try_clone_to_owned()
-        });
-        let Some(heard) = heard else { return };
-        let inserted = heard.map_err(|error| error.to_string()).and_then(|fd| {
+        if !self.machine.hears_session {
+            self.machine.hears_session = true;
+            self.watch_session();
+        }
+        if self.machine.open() {
+            self.hear_devices();
+        }
+        if self.machine.devices.is_none() {
+            return;
+        }
+        let from = if udev::runs() { "udev" } else { "the service: no udev runs" };
+        tracing::info!("the machine's devices are described by {from}");
+        self.find_devices();
+    }
+
+    /// Hears of what devices do, and of those that come.
+    fn hear_devices(&mut self) {
+        use std::os::fd::AsFd as _;
+        let machine = &mut self.machine;
+        let Some(devices) = &machine.devices else { return };
+        let heard = devices.as_fd().try_clone_to_owned().map_err(|error| error.to_string());
+        let inserted = heard.and_then(|fd| {
             let source = Generic::new(fd, Interest::READ, Trigger::Level);
             let inserted = self.handle.insert_source(source, |_, _, state| {
                 state.take_device_events();
@@ -105,23 +131,58 @@ impl State {
             });
             inserted.map_err(|error| error.to_string())
         });
-        if let Err(error) = inserted {
-            tracing::error!("the machine's keyboards and pointers are not heard: {error}");
-            return;
-        }
-        if let Some(watch) = self.machine.watch.take() {
-            let source = Generic::new(watch, Interest::READ, Trigger::Level);
-            let inserted = self.handle.insert_source(source, |_, watch, state| {
-                watch.take();
-                state.find_devices();
-                Ok(PostAction::Continue)
-            });
-            if let Err(error) = inserted {
-                tracing::warn!("devices that come later are not heard of: {error}");
+        match inserted {
+            Ok(token) => machine.sources.push(token),
+            Err(error) => {
+                tracing::error!("the machine's keyboards and pointers are not heard: {error}");
+                machine.devices = None;
+                return;
             }
         }
-        let from = if udev::runs() { "udev" } else { "the service: no udev runs" };
-        tracing::info!("the machine's devices are described by {from}");
+        let watch = Watch::new().map_err(|error| error.to_string()).and_then(|watch| {
+            let source = Generic::new(watch, Interest::READ, Trigger::Level);
+            let inserted = self.handle.insert_source(source, |_, watch, state| {
+                state.heard_of_devices(watch.take());
+                Ok(PostAction::Continue)
+            });
+            inserted.map_err(|error| error.to_string())
+        });
+        match watch {
+            Ok(token) => machine.sources.push(token),
+            Err(error) => tracing::warn!("devices that come later are not heard of: {error}"),
+        }
+    }
+
+    /// The configuration wants no device any more.
+    fn close_devices(&mut self) {
+        let ids: Vec<DeviceId> = self.machine.used.keys().copied().collect();
+        ids.into_iter().for_each(|id| self.leave_device(id));
+        self.remove_idle_seats();
+        for source in std::mem::take(&mut self.machine.sources) {
+            self.handle.remove(source);
+        }
+        self.machine.devices = None;
+        self.machine.new.clear();
+        self.machine.said.clear();
+        if self.machine.session.is_shared() {
+            tracing::warn!(
+                "no keyboard is used, and so nobody can switch to another console before the service ends"
+            );
+        }
+    }
+
+    /// Devices came, or udev spoke of some.
+    fn heard_of_devices(&mut self, heard: Vec<Heard>) {
+        let new = &mut self.machine.new;
+        for heard in heard {
+            match heard {
+                Heard::Came(path) if new.len() < MOST_NEW => drop(new.insert(path)),
+                Heard::Described(entry) => {
+                    new.retain(|path| udev::entry_of(path).is_some_and(|of| of != entry));
+                }
+                Heard::Came(_) | Heard::Much => new.clear(),
+            }
+        }
         self.find_devices();
     }
 
@@ -131,15 +192,21 @@ impl State {
         let Some(seat) = self.config.seat.clone().filter(|_| active) else { return };
         let named = self.config.devices.iter().filter_map(|rule| rule.devices.path.clone());
         let named: Vec<PathBuf> = named.collect();
+        let of_seat = self.machine.session.seat();
         for path in udev::devices() {
             let machine = &mut self.machine;
-            let known = machine.used.values().any(|used| used.path == path);
-            if known || machine.used.len() >= MOST_DEVICES {
+            if machine.used.values().any(|used| used.path == path) {
                 continue;
             }
-            match udev::look(&path, &named) {
-                Ok(udev::Found::Ready(described)) => self.use_device(path, described, &seat),
-                Ok(udev::Found::NotYet | udev::Found::Other) => {}
+            if machine.used.len() >= MOST_DEVICES {
+                self.not_used(&MachineError::TooMany(MOST_DEVICES));
+                break;
+            }
+            match udev::look(&path, &named, machine.new.contains(&path)) {
+                Ok(udev::Found::Ready(described)) if is_of(&described, of_seat.as_deref()) => {
+                    self.use_device(path, described, &seat);
+                }
+                Ok(_) => {}
                 Err(error) => self.not_used(&error),
             }
         }
@@ -204,8 +271,11 @@ impl State {
 
     /// The configuration says otherwise of devices, or ports and layers are others.
     pub(crate) fn assign_devices(&mut self) {
-        if self.machine.devices.is_none() {
-            return;
+        match (&self.config.seat, &self.machine.devices) {
+            (None, None) => return,
+            (None, Some(_)) => return self.close_devices(),
+            (Some(_), None) => return self.open_devices(),
+            (Some(_), Some(_)) => {}
         }
         let ids: Vec<DeviceId> = self.machine.used.keys().copied().collect();
         let named = self.config.devices.iter().filter_map(|rule| rule.devices.path.clone());
@@ -214,7 +284,7 @@ impl State {
             let Some(used) = self.machine.used.get(&id) else { continue };
             let mut described = used.described.clone();
             // Rules may name it by other links now.
-            if let Ok(udev::Found::Ready(now)) = udev::look(&used.path, &named) {
+            if let Ok(udev::Found::Ready(now)) = udev::look(&used.path, &named, false) {
                 described = now;
             }
             let assignment = self.config.seat.clone().map(|seat| {
@@ -352,6 +422,15 @@ impl State {
     fn device_gone(&mut self, id: DeviceId) {
         self.leave_device(id);
         self.place_devices();
+        // Another one may have its number by now.
+        self.find_devices();
         self.remove_idle_seats();
     }
+}
+
+/// Whether a device belongs to the seat that a session is on: a machine may have several, each with a screen.
+/// Without a session all are ours.
+fn is_of(device: &Described, seat: Option<&str>) -> bool {
+    let of = device.properties.get("ID_SEAT").map_or("seat0", String::as_str);
+    seat.is_none_or(|seat| seat == of)
 }
