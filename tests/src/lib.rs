@@ -25,6 +25,7 @@ pub mod scene;
 pub mod screen;
 pub mod service;
 pub mod source;
+pub mod system;
 #[cfg(target_arch = "x86_64")]
 pub mod tracee;
 pub mod viewer;
@@ -41,4 +42,5 @@ pub use process::Process;
 pub use scene::{Layer, Scene};
 pub use screen::Screen;
 pub use service::Service;
+pub use system::SystemGuest;
 pub use viewer::Viewer;

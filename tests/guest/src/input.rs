@@ -7,6 +7,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 /// The kernel's `struct input_event` on 64-bit machines: two 8-byte times, then type, code, value.
 const EVENT_BYTES: usize = 24;
+/// What reading from a device answers that was plugged out: the kernel's `ENODEV`.
+const GONE: i32 = 19;
 
 /// The input devices that are open, by the kernel's name (`event0`).
 #[derive(Default)]
@@ -17,11 +19,14 @@ pub(crate) struct Inputs {
 struct Device {
     file: File,
     label: String,
+    /// It was plugged out.
+    gone: bool,
 }
 
 impl Inputs {
-    /// Opens devices that appeared and returns a line for each.
+    /// Opens devices that appeared and returns a line for each; forgets those that are gone.
     pub(crate) fn scan(&mut self) -> Vec<String> {
+        self.devices.retain(|_, device| !device.gone);
         let Ok(folder) = fs::read_dir("/dev/input") else { return Vec::new() };
         let names = folder.flatten().filter_map(|entry| entry.file_name().into_string().ok());
         let mut found = Vec::new();
@@ -33,7 +38,7 @@ impl Inputs {
             let label = fs::read_to_string(format!("/sys/class/input/{name}/device/name"));
             let label = label.unwrap_or_default().trim().replace(' ', "_");
             found.push(format!("INPUT {label}"));
-            self.devices.insert(name, Device { file, label });
+            self.devices.insert(name, Device { file, label, gone: false });
         }
         found
     }
@@ -47,7 +52,13 @@ impl Inputs {
     pub(crate) fn read(&mut self, index: usize) -> io::Result<Vec<String>> {
         let Some(device) = self.devices.values_mut().nth(index) else { return Ok(Vec::new()) };
         let mut bytes = [0; EVENT_BYTES * 64];
-        let count = device.file.read(&mut bytes)?;
+        let count = match device.file.read(&mut bytes) {
+            Err(error) if error.raw_os_error() == Some(GONE) => {
+                device.gone = true;
+                0
+            }
+            read => read?,
+        };
         let events = bytes.iter().take(count).copied().collect::<Vec<u8>>();
         let lines = events.chunks_exact(EVENT_BYTES).filter_map(|event| {
             let (kind, rest) = event.get(16..)?.split_first_chunk::<2>()?;

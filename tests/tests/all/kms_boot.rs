@@ -74,6 +74,7 @@ fn the_scene_of_an_initramfs_is_shown_without_a_gap_by_the_real_system_at_night(
     let chosen = guest.sh(&format!("{} --no-config --print-config 2>&1", porthole.display()))?;
     let why = "is wanted: Virtual-1 of /dev/dri/card0 is shown on, as no Wayland session";
     assert!(chosen.contains(why) && chosen.contains("kind = \"drm\""), "{chosen}");
+    assert!(chosen.contains("\n[seat]\n"), "{chosen}");
     guest.configure(CONFIGURATION)?;
     // What a distribution installs has no symbols either.
     let stripped = guest.folder().join("porthole");

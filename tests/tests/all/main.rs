@@ -72,6 +72,8 @@ mod kms_dmabuf;
 #[cfg(test)]
 mod kms_gone;
 #[cfg(test)]
+mod kms_hotplug;
+#[cfg(test)]
 mod kms_input;
 #[cfg(test)]
 mod layers_gone;
@@ -79,6 +81,8 @@ mod layers_gone;
 mod layers_port;
 #[cfg(test)]
 mod limits_table;
+#[cfg(test)]
+mod logind;
 #[cfg(test)]
 mod migration;
 #[cfg(test)]
