@@ -97,25 +97,3 @@ fn devices_come_and_go_with_cables_and_configurations() -> Result<()> {
     assert!(!guest.log().contains("ERROR"), "{}", guest.log());
     Ok(())
 }
-
-#[test]
-#[ignore = "takes long"]
-fn more_devices_than_anybody_holds_are_left_at_night() -> Result<()> {
-    let keyboards: Vec<String> = (0..72)
-        .map(|n| {
-            let (slot, function) = (16 + n / 8, n % 8);
-            format!("virtio-keyboard-pci,multifunction=on,addr={slot:x}.{function}")
-        })
-        .collect();
-    let keyboards: Vec<&str> = keyboards.iter().map(String::as_str).collect();
-    let mut guest = KmsGuest::boot_with(Card::Virtio(1), &keyboards)?;
-    guest.configure(&configuration("[seat]\n"))?;
-    guest.start("")?;
-    guest.logs("a device is used", 64)?;
-    guest.logs("64 devices are used already; the device is not used", 1)?;
-    guest.listener("heard", "left", "porthole.scanout.0")?;
-    guest.qmp.input(None, &key("a", true))?;
-    guest.hears("heard", "key 30 pressed")?;
-    assert_eq!(guest.log().matches("a device is used ").count(), 64);
-    Ok(())
-}
