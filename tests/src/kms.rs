@@ -1,7 +1,9 @@
 //! A guest with a graphics card in which the service itself runs, judged by QEMU.
 
+mod plug;
+mod pointer;
+
 use std::fs;
-use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -38,34 +40,6 @@ fn image() -> Result<&'static Image> {
     image.as_ref().map_err(|error| Failure::new(error.clone()))
 }
 
-/// Asks a VNC server for a size: as much of RFC 6143 as that takes, and the request of its community's
-/// extension (SetDesktopSize).
-fn ask_for_size(mut socket: &UnixStream, (width, height): (u16, u16)) -> io::Result<()> {
-    let mut version = [0; 12];
-    socket.read_exact(&mut version)?;
-    socket.write_all(&version)?;
-    let mut count = [0];
-    socket.read_exact(&mut count)?;
-    let mut kinds = vec![0; count[0].into()];
-    socket.read_exact(&mut kinds)?;
-    // No password.
-    socket.write_all(&[1])?;
-    socket.read_exact(&mut [0; 4])?;
-    // Shared.
-    socket.write_all(&[1])?;
-    let mut start = [0; 24];
-    socket.read_exact(&mut start)?;
-    let (_, [a, b, c, d]) = start.split_last_chunk().unwrap_or((&[], &[0; 4]));
-    let name = usize::try_from(u32::from_be_bytes([*a, *b, *c, *d])).unwrap_or(0);
-    socket.read_exact(&mut vec![0; name])?;
-    let (width, height) = (width.to_be_bytes(), height.to_be_bytes());
-    let request = [&[251, 0][..], &width, &height, &[1, 0], &[0; 8], &width, &height, &[0; 4]];
-    socket.write_all(&request.concat())?;
-    // What comes after it is read when QEMU has taken the request: all of the picture, a pixel at least.
-    socket.write_all(&[3, 0, 0, 0, 0, 0, 0, 1, 0, 1])?;
-    socket.read_exact(&mut [0])
-}
-
 impl KmsGuest {
     /// Boots a guest with a card.
     ///
@@ -91,12 +65,24 @@ impl KmsGuest {
         Self::bring_up(card, devices, false)
     }
 
+    /// The same with more cards, by QEMU's names.
+    ///
+    /// # Errors
+    /// As [`KmsGuest::boot`].
+    pub fn boot_with_cards(card: Card, more: &[&str]) -> Result<KmsGuest> {
+        Self::start_on(&Qemu::installed()?, card, more, false)
+    }
+
     fn bring_up(card: Card, devices: &[&str], text: bool) -> Result<KmsGuest> {
+        // Old ones have no touch screens.
+        let qemu = if devices.is_empty() { Qemu::installed()? } else { Qemu::for_vhost_user()? };
+        Self::start_on(&qemu, card, devices, text)
+    }
+
+    fn start_on(qemu: &Qemu, card: Card, devices: &[&str], text: bool) -> Result<KmsGuest> {
         let folder = tempfile::Builder::new().prefix("porthole-kms-").tempdir()?;
         let mut machine = kms::machine(folder.path(), card);
         machine.text = text;
-        // Old ones have no touch screens.
-        let qemu = if devices.is_empty() { Qemu::installed()? } else { Qemu::for_vhost_user()? };
         let devices = devices.iter().flat_map(|device| ["-device", device]);
         machine.options.extend(devices.map(str::to_owned));
         let mut command = qemu.boot(image()?, &machine);
@@ -349,7 +335,7 @@ impl KmsGuest {
     pub fn plug(&mut self, size: Option<(u16, u16)>) -> Result<()> {
         let socket = UnixStream::connect(kms::plug(self.folder())).or_fail("reach QEMU's VNC")?;
         socket.set_read_timeout(Some(GUEST))?;
-        ask_for_size(&socket, size.unwrap_or_default()).or_fail("plug a screen in")
+        plug::ask_for_size(&socket, size.unwrap_or_default()).or_fail("plug a screen in")
     }
 
     /// What a screen shows.
@@ -391,6 +377,41 @@ impl KmsGuest {
             }
             (seen, _) => seen,
         }
+    }
+
+    /// Waits until the screen of another card shows what a viewer of the port captures.
+    ///
+    /// # Errors
+    /// As [`KmsGuest::same`].
+    pub fn same_on(&mut self, name: &str, port: &str, card: &str) -> Result<Picture> {
+        let expected = self.capture(port)?;
+        let folder: PathBuf = self.folder().to_owned();
+        let mut last = None;
+        let seen = wait_until(name, GUEST, || {
+            let picture = self.qmp.screen_of(&folder, card, 0)?;
+            let same = picture.difference(&expected).is_none();
+            last = Some(picture);
+            Ok(same.then_some(()))
+        });
+        let Err(error) = seen else { return Ok(expected) };
+        let folder = last.map(|last| last.write_comparison(&expected, name)).transpose()?;
+        Err(self.explain(&Failure::new(format!("{error}, see {folder:?}"))))
+    }
+
+    /// What the service counts of a port.
+    ///
+    /// # Errors
+    /// When it does not say.
+    pub fn counted(&mut self, port: &str) -> Result<serde_json::Value> {
+        let before = self.log().matches("statistics {").count();
+        self.signal("USR1")?;
+        self.logs("statistics {", before + 1)?;
+        let log = self.log();
+        let line = log.lines().filter_map(|line| line.split_once("statistics ")).next_back();
+        let told = serde_json::from_str::<serde_json::Value>(line.map_or("", |(_, json)| json));
+        let told = told.or_fail("read the statistics")?;
+        let counted = told.pointer(&format!("/ports/{port}")).cloned();
+        counted.ok_or_else(|| Failure::new(format!("there is no port {port}")))
     }
 
     /// Takes pictures of a screen until the service has logged something so many times. Each must be one

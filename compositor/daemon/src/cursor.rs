@@ -121,10 +121,7 @@ impl State {
         for (source, rect) in touched {
             if let SourceId::Port(port) = source {
                 self.globals.screencopy.pointer_damaged(*port, &[*rect]);
-                if let Some(shown) = self.ports.get_mut(*port).filter(|p| p.screen.is_there()) {
-                    shown.screen.damage(*rect);
-                    self.damage_port(*port);
-                }
+                self.pointer_on_screen(*port, *rect);
             }
         }
     }

@@ -180,8 +180,10 @@ impl State {
             if self.ports.get(id).is_some() {
                 continue;
             }
-            let picture =
-                splash.cloned().or_else(|| splash::built_in(port.mode.size, port.background));
+            let boot = self.cards.boot_picture(port.name.as_str());
+            let picture = boot
+                .or_else(|| splash.cloned())
+                .or_else(|| splash::built_in(port.mode.size, port.background));
             let monitor = self.cards.monitor(port.name.as_str());
             let shown = (picture, monitor);
             if let Err(error) = self.ports.add(&self.display, id, port, shown, renderer) {
@@ -206,6 +208,11 @@ impl State {
     fn change_splash(&mut self, id: PortId, splash: Option<&Arc<Pixels>>) {
         let Some(model) = self.device.port(id) else { return };
         let (size, background) = (model.mode.size, model.background);
+        // The boot's picture is on no screen any more.
+        let known = self.cards.of_port(model.name.as_str());
+        if known.is_some_and(|(connector, _)| connector.boot_picture) {
+            return;
+        }
         if let Some(port) = self.ports.get_mut(id) {
             port.change_splash(|| splash.cloned().or_else(|| splash::built_in(size, background)));
         }

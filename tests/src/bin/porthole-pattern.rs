@@ -10,7 +10,10 @@ use porthole_guest::Pattern;
 use porthole_tests::failure::OrFail;
 use porthole_tests::program::{Buffer, DeviceMemory, Program, Writing};
 use porthole_tests::{Failure, Result};
-use wayland_client::protocol::{wl_buffer::WlBuffer, wl_shm::Format};
+use wayland_client::protocol::{
+    wl_buffer::WlBuffer, wl_output::WlOutput, wl_shm::Format, wl_surface::WlSurface,
+};
+use wayland_protocols_wlr::virtual_pointer::v1::client::zwlr_virtual_pointer_v1::ZwlrVirtualPointerV1 as VirtualPointer;
 
 /// Shows a pattern on a Wayland socket.
 #[derive(Parser)]
@@ -28,6 +31,15 @@ struct Options {
     /// Moves the pointer of the port of this name to its middle
     #[arg(long, value_name = "PORT")]
     pointer: Option<String>,
+    /// Moves that pointer so many times more, each in a frame of its own
+    #[arg(long, value_name = "TIMES", default_value_t = 0, requires = "pointer")]
+    walk: u32,
+    /// Hides it at last, where it is over this program
+    #[arg(long, requires = "walk")]
+    hide: bool,
+    /// Does all that when somebody has written to this pipe
+    #[arg(long, value_name = "PATH", requires = "walk")]
+    when: Option<PathBuf>,
     /// Its application id
     #[arg(long, value_name = "ID", default_value = "pattern")]
     app_id: String,
@@ -147,9 +159,8 @@ fn run(options: &Options) -> Result<()> {
         }
         program.wait_for("the frame", mark, |line| line == "frame done")?;
     }
-    let _pointer = options.pointer.as_deref().map(|port| point(&mut program, port)).transpose()?;
     let mut out = std::io::stdout();
-    writeln!(out, "shown").and_then(|()| out.flush()).or_fail("say that it is shown")?;
+    let _pointer = show_pointer(options, &mut program, (&toplevel.surface, &mut out))?;
     let mut mark = program.log.len();
     loop {
         // Stays until it is killed, or the service ends.
@@ -165,8 +176,47 @@ fn run(options: &Options) -> Result<()> {
     }
 }
 
+/// Says that it is shown, with a pointer where one is wanted, which then does what is asked of it.
+fn show_pointer(
+    options: &Options,
+    program: &mut Program,
+    (surface, out): (&WlSurface, &mut impl Write),
+) -> Result<Option<(WlOutput, VirtualPointer)>> {
+    let own = options.pointer.as_deref().filter(|_| options.hide);
+    let own = own.map(|port| program.relative_pointer(port)).transpose()?;
+    let pointer = options.pointer.as_deref().map(|port| point(program, port)).transpose()?;
+    writeln!(out, "shown").and_then(|()| out.flush()).or_fail("say that it is shown")?;
+    let is_asked = || match &options.when {
+        Some(pipe) => std::fs::read(pipe).or_fail("wait for a word").map(drop),
+        None => Ok(()),
+    };
+    for step in 1..=options.walk {
+        if step == 1 {
+            is_asked()?;
+        }
+        let mark = program.log.len();
+        if let Some((_, pointer)) = &pointer {
+            pointer.motion_absolute(0, PLACES / 2 - step, PLACES / 2 - step, PLACES, PLACES);
+            pointer.frame();
+        }
+        program.frame(surface);
+        surface.commit();
+        program.wait_for("a step", mark, |line| line == "frame done")?;
+    }
+    if let Some(pointer) = own {
+        is_asked()?;
+        program.wait_for("the pointer", 0, |line| line.starts_with("pointer enter"))?;
+        pointer.set_cursor(program.pointer_serial()?, None, 0, 0);
+        program.roundtrip()?;
+    }
+    Ok(pointer)
+}
+
+/// How many places a walking pointer tells apart, across and down.
+const PLACES: u32 = 512;
+
 /// A pointer in the middle of a port, for as long as the device is kept.
-fn point(program: &mut Program, port: &str) -> Result<impl Sized + use<>> {
+fn point(program: &mut Program, port: &str) -> Result<(WlOutput, VirtualPointer)> {
     let output = program.output(port)?;
     let pointer = program.virtual_pointer(&output)?;
     pointer.motion_absolute(0, 1, 1, 2, 2);

@@ -47,7 +47,7 @@ const AFTER: &str = "ls -l /proc/*/exe | grep porthole >SHARED/early; read line 
 const SIZE: (u32, u32) = (1024, 768);
 
 /// Leaves a picture on the screen as an early stage of a boot does, by the kernel's frame buffer.
-fn boot_picture(guest: &mut KmsGuest) -> Result<Picture> {
+pub(crate) fn boot_picture(guest: &mut KmsGuest) -> Result<Picture> {
     let bytes: Vec<u8> = (0..SIZE.0 * SIZE.1)
         .flat_map(|i| (i.wrapping_mul(2_654_435_761) | 0xff00_0000).to_le_bytes())
         .collect();

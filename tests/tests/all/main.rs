@@ -66,6 +66,8 @@ mod kms;
 #[cfg(test)]
 mod kms_boot;
 #[cfg(test)]
+mod kms_cards;
+#[cfg(test)]
 mod kms_consoles;
 #[cfg(test)]
 mod kms_dmabuf;

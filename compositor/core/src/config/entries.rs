@@ -66,6 +66,8 @@ pub(super) fn keys(kind: &str) -> (&'static str, &'static [&'static str]) {
                 "connector",
                 "card",
                 "backlight",
+                "pointer",
+                "boot_picture",
                 "parent",
                 "title",
                 "app_id",

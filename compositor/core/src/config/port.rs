@@ -167,6 +167,10 @@ pub struct Connector {
     pub card: Option<PathBuf>,
     /// The folder of the light behind the panel, which goes on with the first picture.
     pub backlight: Option<PathBuf>,
+    /// The port's pointer is painted into the picture even if the card has a plane for it.
+    pub paints_pointer: bool,
+    /// What an earlier stage left on the screen is the port's splash.
+    pub boot_picture: bool,
     /// The port has the size that the screen prefers; until one is known, that of
     /// [`limits::UNKNOWN_SCREEN`](super::limits::UNKNOWN_SCREEN).
     pub own_size: bool,

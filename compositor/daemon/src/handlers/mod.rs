@@ -10,6 +10,7 @@ mod handover;
 pub(crate) mod idle;
 mod input;
 pub(crate) mod machine;
+mod masters;
 pub(crate) mod output_management;
 mod outputs;
 pub(crate) mod pacing;

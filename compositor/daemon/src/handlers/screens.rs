@@ -119,7 +119,10 @@ impl State {
                 let text = format!("no screen is on connector '{}'", connector.name);
                 return self.without_screen(id, &name, &text);
             }
-            Err(error) => return self.without_screen(id, &name, &error.to_string()),
+            Err(error) => {
+                self.await_master(&error);
+                return self.without_screen(id, &name, &error.to_string());
+            }
         };
         let Some(port) = self.ports.get_mut(id) else { return };
         let same = |output: &Output| {
@@ -142,6 +145,9 @@ impl State {
         match Output::new(&found, &connector.name, wanted, &taken) {
             Ok(output) => {
                 let mut output = output.with_backlight(connector.backlight.as_deref());
+                if !connector.paints_pointer {
+                    output = output.with_pointer();
+                }
                 output.set_lit(lit);
                 self.cards.is_news(&name, None);
                 if let Some(port) = self.ports.get_mut(id) {

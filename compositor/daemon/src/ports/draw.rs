@@ -226,7 +226,9 @@ impl State {
         let nobody_waits = captures.is_empty() && views.is_empty() && to_sign.is_empty();
         let nobody_waits = nobody_waits && screen.is_none();
         if plan.damage.is_empty() && same_held && nobody_waits {
-            self.present_in_flight(id, scene.waiting, Shown::Drawn(clock::now()));
+            if let Err(waiting) = self.move_pointer_on_screen(id, scene.waiting) {
+                self.present_in_flight(id, waiting, Shown::Drawn(clock::now()));
+            }
             self.refresh_input(id);
             return;
         }
@@ -250,7 +252,7 @@ impl State {
             views,
             to_sign,
         };
-        port.for_screen = frame.screen.is_some();
+        port.for_screen = frame.screen.is_some() || port.screen.is_pointer_behind();
         port.in_flight = Some(scene.waiting);
         let at_once =
             if port.capturing { Err(Box::new(frame)) } else { port.render.draw_here(frame) };
@@ -342,12 +344,16 @@ impl State {
     /// The frame that was drawn is where it should be.
     pub(super) fn frame_shown(&mut self, id: PortId, shown: Shown) {
         let Some(port) = self.ports.get_mut(id) else { return };
-        port.frames.add(clock::now());
-        let waiting = port.in_flight.take().unwrap_or_default();
-        if port.frames.shown() == 1 {
-            let monotonic_ns = shown.at().as_nanos();
-            tracing::info!(port = port.name, monotonic_ns, "first frame");
+        if std::mem::take(&mut port.pointer_only) {
+            port.pointer_moves += 1;
+        } else {
+            port.frames.add(clock::now());
+            if port.frames.shown() == 1 {
+                let monotonic_ns = shown.at().as_nanos();
+                tracing::info!(port = port.name, monotonic_ns, "first frame");
+            }
         }
+        let waiting = port.in_flight.take().unwrap_or_default();
         self.present_in_flight(id, waiting, shown);
     }
 

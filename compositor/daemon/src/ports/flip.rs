@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use porthole_core::model::PortId;
-use porthole_pixel::Region;
+use porthole_pixel::{Rect, Region};
 use smithay::reexports::calloop::{
     RegistrationToken,
     timer::{TimeoutAction, Timer},
@@ -12,13 +12,16 @@ use smithay::reexports::calloop::{
 use crate::{
     clock,
     protocols::capture::SourceId,
-    render::ScreenTarget,
-    screens::{Screen, Show},
+    render::{ScreenTarget, reached},
+    screens::{Pointing, Screen, Show},
     state::State,
+    surfaces::Waiting,
 };
 
 /// What handing over and waking up may take besides drawing.
 const SLACK: Duration = Duration::from_millis(1);
+/// Rectangles of moved pointers that are kept apart for the next frame.
+const MOST_TOUCHED: usize = 8;
 
 /// A screen has a frame and has not shown it yet.
 #[derive(Debug)]
@@ -56,9 +59,60 @@ impl Shown {
 impl State {
     /// What of the port's next frame goes into its screen's memory.
     pub(super) fn screen_target(&mut self, id: PortId, damage: &Region) -> Option<ScreenTarget> {
-        let mut target = self.ports.get_mut(id)?.screen.target(damage)?;
-        target.pointers = self.globals.capture.pointers(SourceId::Port(id));
+        let port = self.ports.get_mut(id).filter(|port| port.screen.is_there())?;
+        let source = SourceId::Port(id);
+        let mut pointers = self.globals.capture.pointers(source);
+        let top = self.globals.capture.top_pointer(source);
+        let top = top.map(|(image, at)| Pointing { image, at });
+        if port.screen.point(top.as_ref()) {
+            pointers.pop();
+        }
+        // What is painted into the picture where other pointers are than before, or other ones.
+        let painted: Vec<Rect> = reached(&pointers).collect();
+        let touched = std::mem::take(&mut port.touched);
+        if painted == port.painted {
+            let under = |rect: &Rect| painted.iter().any(|other| other.intersect(*rect).is_some());
+            touched.into_iter().filter(under).for_each(|rect| port.screen.damage(rect));
+        } else {
+            painted.iter().chain(&port.painted).for_each(|rect| port.screen.damage(*rect));
+            port.painted = painted;
+        }
+        let mut target = port.screen.target(damage)?;
+        target.pointers = pointers;
         Some(target)
+    }
+
+    /// A pointer on a port's screen looks different there.
+    pub(crate) fn pointer_on_screen(&mut self, id: PortId, rect: Rect) {
+        let Some(port) = self.ports.get_mut(id).filter(|port| port.screen.is_there()) else {
+            return;
+        };
+        // Many moves between two frames touch as much as the last one, more or less.
+        let is_full = port.touched.len() >= MOST_TOUCHED;
+        match port.touched.last_mut().filter(|_| is_full) {
+            Some(last) => *last = last.union(rect),
+            None => port.touched.push(rect),
+        }
+        self.damage_port(id);
+    }
+
+    /// Shows another pointer with the picture that is there; false when there is none to be shown.
+    pub(super) fn move_pointer_on_screen(
+        &mut self,
+        id: PortId,
+        waiting: Waiting,
+    ) -> Result<(), Waiting> {
+        let Some(port) = self.ports.get_mut(id).filter(|port| port.screen.is_pointer_behind())
+        else {
+            return Err(waiting);
+        };
+        port.pointer_only = true;
+        port.for_screen = true;
+        port.in_flight = Some(waiting);
+        if !self.hand_to_screen(id) {
+            self.frame_shown(id, Shown::Drawn(clock::now()));
+        }
+        Ok(())
     }
 
     /// Hands a drawn frame to its screen; false when nothing more will be heard of it.
@@ -71,12 +125,19 @@ impl State {
             Show::AtOnce => return false,
             Show::Later => false,
             Show::Anew => true,
+            Show::Lost => {
+                self.screen_lost(id);
+                return false;
+            }
         };
-        let took = clock::now().saturating_sub(port.planned);
-        // What takes long once may do so again; it is forgotten slowly.
-        port.lead = (took + took / 4 + SLACK)
-            .max(port.lead - port.lead / 32)
-            .min(port.redraw.period() * 3 / 4);
+        // A pointer alone says nothing of how long frames take.
+        if !port.pointer_only {
+            let took = clock::now().saturating_sub(port.planned);
+            // What takes long once may do so again; it is forgotten slowly.
+            port.lead = (took + took / 4 + SLACK)
+                .max(port.lead - port.lead / 32)
+                .min(port.redraw.period() * 3 / 4);
+        }
         let timer = Timer::from_duration(port.screen.patience());
         let timer = self.handle.insert_source(timer, move |_, (), state| {
             if let Some(port) = state.ports.get_mut(id)
@@ -101,7 +162,9 @@ impl State {
         // An earlier run's last frame may be told to this one.
         let Some(port) = self.ports.get_mut(id) else { return };
         let Some(Awaited { anew, .. }) = port.flip else { return };
-        port.screen.shown();
+        if port.screen.shown() && !port.painted.is_empty() {
+            self.damage_port(id);
+        }
         self.end_flip(id, Shown::Flipped { at, sequence, anew });
     }
 

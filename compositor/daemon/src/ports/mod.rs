@@ -59,6 +59,12 @@ pub(crate) struct Port {
     pub(crate) screen: Screen,
     /// The screen has a frame and has not shown it yet.
     flip: Option<flip::Awaited>,
+    /// Where pointers moved since the last frame.
+    touched: Vec<Rect>,
+    /// Where pointers are painted into the picture on the screen.
+    painted: Vec<Rect>,
+    /// The frame under way changes nothing but the screen's pointer.
+    pointer_only: bool,
     /// The frame that is drawn goes to the screen.
     for_screen: bool,
     /// How long before a screen's next flip a frame is begun.
@@ -89,6 +95,8 @@ pub(crate) struct Port {
     pub(crate) screen_bytes: u64,
     /// Frames presented since it began.
     pub(crate) frames: Frames,
+    /// Times that its screen was given another pointer, or one elsewhere, without a frame.
+    pub(crate) pointer_moves: u64,
 }
 
 /// All outputs.
@@ -163,6 +171,9 @@ impl Ports {
                 render,
                 screen: Screen::Headless,
                 flip: None,
+                touched: Vec::new(),
+                painted: Vec::new(),
+                pointer_only: false,
                 for_screen: false,
                 lead: Duration::ZERO,
                 splash,
@@ -178,6 +189,7 @@ impl Ports {
                 gpu_frames: 0,
                 screen_bytes: 0,
                 frames: Frames::default(),
+                pointer_moves: 0,
             },
         );
         Ok(())

@@ -88,7 +88,7 @@ pub(super) fn with_pointers(picture: View<'_>, pointers: &[Pointer], rect: Rect)
 }
 
 /// Where pointers are.
-pub(super) fn reached(pointers: &[Pointer]) -> impl Iterator<Item = Rect> + '_ {
+pub(crate) fn reached(pointers: &[Pointer]) -> impl Iterator<Item = Rect> + '_ {
     pointers.iter().map(|pointer| place(pointer).destination)
 }
 

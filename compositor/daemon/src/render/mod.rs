@@ -24,6 +24,7 @@ use porthole_core::{
 use porthole_pixel::{Rect, Region, Size, blend::Formula};
 
 use canvas::Canvas;
+pub(crate) use copy::reached;
 use exact::Exact;
 pub(crate) use mask::{Coverage, DrawMask};
 pub(crate) use screen::{ScreenMemory, ScreenTarget};

@@ -51,7 +51,7 @@ impl ScreenMemory {
     }
 
     /// Writes a rectangle, which lies inside, from rows with `stride` bytes from one to the next.
-    fn write(&self, rect: Rect, from: &[u8], stride: usize) -> u64 {
+    pub(crate) fn write(&self, rect: Rect, from: &[u8], stride: usize) -> u64 {
         let length = rect.width.unsigned_abs() as usize * 4;
         let left = rect.x.unsigned_abs() as usize * 4;
         let mut written = 0;

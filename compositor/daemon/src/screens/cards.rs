@@ -15,7 +15,7 @@ use porthole_core::{
 use rustix::fs::fstat;
 use smithay::reexports::calloop::RegistrationToken;
 
-use crate::{machine::Session, sockets::forget_card};
+use crate::{machine::Session, protocols::shm::Pixels, sockets::forget_card};
 
 use super::drm::{Card, Chosen, DrmError, Found, Monitor, Wanted, chosen, is_connected};
 
@@ -33,6 +33,8 @@ pub(crate) struct Cards {
     session: Rc<Session>,
     /// The modes that ports took from their screens, also while those are away.
     modes: BTreeMap<Name, Chosen>,
+    /// Cards that somebody else has: who listens for their end, and when they are looked at again.
+    awaited: BTreeMap<PathBuf, (RegistrationToken, Option<RegistrationToken>)>,
     /// What was last said of ports without a screen.
     said: BTreeMap<Name, String>,
 }
@@ -88,6 +90,44 @@ impl Cards {
         self.open.retain(|open| !Arc::ptr_eq(open, card));
         let at = self.watched.iter().position(|(watched, _)| Arc::ptr_eq(watched, card))?;
         Some(self.watched.swap_remove(at).1)
+    }
+
+    /// Whether a card is waited for that somebody else has.
+    pub(crate) fn is_awaited(&self, path: &Path) -> bool {
+        self.awaited.contains_key(path)
+    }
+
+    /// A card is waited for.
+    pub(crate) fn wait(&mut self, path: &Path, listener: RegistrationToken) {
+        self.awaited.insert(path.to_owned(), (listener, None));
+    }
+
+    /// When a card that is waited for is looked at again; who waited for that is to stop it.
+    pub(crate) fn look_again(
+        &mut self,
+        path: &Path,
+        timer: Option<RegistrationToken>,
+    ) -> Option<RegistrationToken> {
+        let (_, before) = self.awaited.get_mut(path)?;
+        std::mem::replace(before, timer)
+    }
+
+    /// A card is waited for no more.
+    pub(crate) fn waited(&mut self, path: &Path) -> Option<RegistrationToken> {
+        self.awaited.remove(path).map(|(listener, _)| listener)
+    }
+
+    /// The picture that a port's screen shows, where the port begins with it.
+    pub(crate) fn boot_picture(&mut self, name: &str) -> Option<Arc<Pixels>> {
+        let (connector, _) = self.of_port(name).filter(|(connector, _)| connector.boot_picture)?;
+        let found = self.find(&connector, false).map_err(|error| error.to_string());
+        match found.and_then(|found| found.picture().map_err(|error| error.to_string())) {
+            Ok(picture) => Some(Arc::new(picture)),
+            Err(error) => {
+                tracing::info!(port = name, "the boot's picture is not taken over: {error}");
+                None
+            }
+        }
     }
 
     /// A configuration with the sizes and rates that its ports take from their screens. It is what the

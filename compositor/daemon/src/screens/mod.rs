@@ -9,10 +9,15 @@
 //!    shows it.
 //! 3. [`Screen::shown`]: it does; the memory that it showed before is free.
 //!
+//! The topmost pointer may be none of the picture's: [`Screen::point`] says whether the screen shows it by
+//! itself, as cards do that have a plane for it. A frame in which nothing else changed then is a pointer's
+//! alone: there is no target, and [`Screen::show`] follows at once.
+//!
 //! A port whose screen is gone, off or refuses a picture goes on as a headless one: its clients draw, and
 //! it can be captured.
 
 mod cards;
+mod closing;
 pub(crate) mod drm;
 mod memory;
 mod uevent;
@@ -23,8 +28,12 @@ use std::time::Duration;
 use porthole_core::config::{self, Config, PortKind};
 use porthole_pixel::{Rect, Region, Size};
 
-use crate::render::{ScreenMemory, ScreenTarget};
+use crate::{
+    protocols::capture::CursorImage,
+    render::{ScreenMemory, ScreenTarget},
+};
 pub(crate) use cards::Cards;
+pub(crate) use closing::Closing;
 use memory::Swapped;
 pub(crate) use uevent::Uevents;
 
@@ -56,6 +65,13 @@ pub(crate) enum Screen {
     Window(Box<window::Window>),
 }
 
+/// A pointer: what it looks like, and where its hot spot is, in pixels of the picture.
+#[derive(Clone, Debug)]
+pub(crate) struct Pointing {
+    pub(crate) image: CursorImage,
+    pub(crate) at: (i32, i32),
+}
+
 /// What becomes of a picture that was handed over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Show {
@@ -65,6 +81,8 @@ pub(crate) enum Show {
     Later,
     /// The same, and it may take long: nothing was shown before, or in another mode.
     Anew,
+    /// Somebody else has the screen.
+    Lost,
 }
 
 impl Screen {
@@ -83,7 +101,24 @@ impl Screen {
         }
     }
 
-    /// Hands over the memory that [`Self::target`] gave.
+    /// Has the port's topmost pointer shown beside its picture from the next frame on; false where it must
+    /// be painted into that.
+    pub(crate) fn point(&mut self, pointing: Option<&Pointing>) -> bool {
+        match self {
+            Self::Headless | Self::Window(_) => false,
+            Self::Drm(output) => output.point(pointing),
+        }
+    }
+
+    /// Whether the pointer that it shows is another one, or elsewhere, than it should be.
+    pub(crate) fn is_pointer_behind(&self) -> bool {
+        match self {
+            Self::Headless | Self::Window(_) => false,
+            Self::Drm(output) => output.is_pointer_behind(),
+        }
+    }
+
+    /// Hands over the memory that [`Self::target`] gave, or a pointer alone.
     pub(crate) fn show(&mut self) -> Show {
         match self {
             Self::Headless => Show::AtOnce,
@@ -92,10 +127,10 @@ impl Screen {
         }
     }
 
-    /// The screen shows what it was given last.
-    pub(crate) fn shown(&mut self) {
+    /// The screen shows what it was given last; whether it shows pointers by itself only from now on.
+    pub(crate) fn shown(&mut self) -> bool {
         match self {
-            Self::Headless | Self::Window(_) => {}
+            Self::Headless | Self::Window(_) => false,
             Self::Drm(output) => output.shown(),
         }
     }

@@ -93,7 +93,7 @@ impl Kind {
     const fn keys(self) -> &'static [&'static str] {
         match self {
             Self::Headless => &[],
-            Self::Drm => &["connector", "card", "backlight"],
+            Self::Drm => &["connector", "card", "backlight", "pointer", "boot_picture"],
             Self::Window => &[
                 "parent",
                 "title",
@@ -198,8 +198,16 @@ fn connector(report: &mut Report<'_>, table: &Table<'_>) -> Connector {
         let remedy = "name its folder: backlight = \"/sys/class/backlight/intel_backlight\"";
         table.wrong(report, "backlight", remedy);
     }
-    let (own_size, own_refresh) = (!table.has("size"), !table.has("refresh"));
-    Connector { name: name.to_owned(), card, backlight, own_size, own_refresh }
+    let pointers = [("auto", false), ("picture", true)];
+    Connector {
+        name: name.to_owned(),
+        card,
+        backlight,
+        paints_pointer: table.choice(report, "pointer", &pointers).unwrap_or_default(),
+        boot_picture: table.boolean(report, "boot_picture").unwrap_or_default(),
+        own_size: !table.has("size"),
+        own_refresh: !table.has("refresh"),
+    }
 }
 
 /// Whether it is a path of a device file, with nothing in it that leads elsewhere.

@@ -29,6 +29,16 @@ pub(super) const ALL: &[(&str, &str, &str)] = &[
     ),
     (
         "pipelines = 2",
+        "pipelines = 2\nkind = \"drm\"\nconnector = \"DP-1\"\npointer = \"plane\"",
+        "f.toml:11: 'pointer' cannot be 'plane'; use 'auto', 'picture'",
+    ),
+    (
+        "pipelines = 2",
+        "pipelines = 2\nkind = \"window\"\nboot_picture = true",
+        "f.toml:10: 'boot_picture' means nothing for a port of kind \"window\"; add kind = \"drm\", or leave it out",
+    ),
+    (
+        "pipelines = 2",
         "pipelines = 2\nkind = \"window\"\ncard = \"/dev/dri/card0\"",
         "f.toml:10: 'card' means nothing for a port of kind \"window\"; add kind = \"drm\", or leave it out",
     ),

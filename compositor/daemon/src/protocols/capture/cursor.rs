@@ -180,6 +180,12 @@ impl Cursors {
         self.by_seat.get(&seat)?.image.as_ref()
     }
 
+    /// The visible pointer of a source that is above all others, and where its hot spot is.
+    pub(super) fn top(&self, source: SourceId) -> Option<(CursorImage, (i32, i32))> {
+        let mut cursors = self.by_seat.values().rev();
+        cursors.find_map(|cursor| Some((cursor.image.clone()?, cursor.place(source)?)))
+    }
+
     /// The pictures of all visible pointers of a source, and where their top left corners are.
     pub(super) fn painted(&self, source: SourceId) -> Vec<(Arc<Pixels>, i32, i32)> {
         let cursors = self.by_seat.values();

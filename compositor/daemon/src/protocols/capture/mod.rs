@@ -162,6 +162,11 @@ impl CaptureState {
         self.cursors.painted(source)
     }
 
+    /// The last of [`Self::pointers`], with its hot spot and where that is.
+    pub(crate) fn top_pointer(&self, source: SourceId) -> Option<(CursorImage, (i32, i32))> {
+        self.cursors.top(source)
+    }
+
     /// The pointer of `seat` is on these sources, with its hot spot there. Tells where pictures that show
     /// it changed.
     pub(crate) fn cursor_moved(&mut self, seat: SeatId, places: Places) -> Touched {

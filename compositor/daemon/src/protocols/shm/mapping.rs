@@ -74,7 +74,7 @@ impl Mapping {
 
     /// Copies `len` bytes from `offset` on to the beginning of a file. The kernel reads the memory: what
     /// cannot be had is an error, where an access by address would raise SIGBUS.
-    pub(super) fn copy_to(&self, file: impl AsFd, offset: u64, len: u64) -> io::Result<()> {
+    pub(crate) fn copy_to(&self, file: impl AsFd, offset: u64, len: u64) -> io::Result<()> {
         let (file, mut done) = (file.as_fd().as_raw_fd(), 0);
         while done < len {
             let from = self.range(offset.saturating_add(done), len - done);

@@ -11,7 +11,16 @@ use porthole_pixel::Size;
 use super::Card;
 use crate::render::ScreenMemory;
 
-/// Memory of a card that one of its planes can show, black at first. Whoever made it frees it.
+/// What memory is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    /// A port's picture, which covers all.
+    Picture,
+    /// A pointer, through which the picture is seen.
+    Pointer,
+}
+
+/// Memory of a card that one of its planes can show, black or empty at first. Whoever made it frees it.
 #[derive(Debug)]
 pub(super) struct Buffer {
     dumb: DumbBuffer,
@@ -22,9 +31,9 @@ pub(super) struct Buffer {
 impl Buffer {
     /// # Errors
     /// When the card has no room for it.
-    pub(super) fn new(card: &Card, size: Size) -> io::Result<Self> {
+    pub(super) fn new(card: &Card, size: Size, kind: Kind) -> io::Result<Self> {
         let dumb = card.create_dumb_buffer((size.width, size.height), DrmFourcc::Xrgb8888, 32)?;
-        match Self::with_memory(card, dumb, size) {
+        match Self::with_memory(card, dumb, (size, kind)) {
             Ok((id, memory)) => Ok(Self { dumb, id, memory }),
             Err(error) => {
                 free_dumb(card, dumb);
@@ -36,13 +45,15 @@ impl Buffer {
     fn with_memory(
         card: &Card,
         dumb: DumbBuffer,
-        size: Size,
+        (size, kind): (Size, Kind),
     ) -> io::Result<(framebuffer::Handle, Arc<ScreenMemory>)> {
         let mapped = drm_ffi::mode::dumbbuffer::map(card.as_fd(), dumb.handle().into(), 0, 0)?;
         let stride = usize::try_from(dumb.pitch()).unwrap_or(usize::MAX);
         let memory = ScreenMemory::map(card, mapped.offset, size, stride)?;
         memory.blacken();
-        let id = card.add_framebuffer(&dumb, 24, 32)?;
+        // The kernel tells formats apart by the bits that count.
+        let depth = if kind == Kind::Pointer { 32 } else { 24 };
+        let id = card.add_framebuffer(&dumb, depth, 32)?;
         Ok((id, Arc::new(memory)))
     }
 

@@ -109,6 +109,9 @@ impl Card {
             let (path, driver) = named();
             return Err(DrmError::NotAtomic { path, driver });
         }
+        // Virtual machines show planes for pointers to those alone who say which pixel points; old kernels
+        // have no such condition.
+        let _ = card.set_client_capability(ClientCapability::CursorPlaneHotspot, true);
         if card.get_driver_capability(DriverCapability::DumbBuffer).unwrap_or(0) == 0 {
             let (path, driver) = named();
             return Err(DrmError::NoBuffers { path, driver });
@@ -143,6 +146,15 @@ impl Card {
         let answer = drm_ffi::auth::auth_magic_token(self.as_fd(), 0);
         let denied = |e: io::Error| e.kind() == io::ErrorKind::PermissionDenied;
         !answer.is_err_and(denied)
+    }
+
+    /// Whether nobody is the master of a card. Who listens for closed files that could be written does not
+    /// hear this.
+    pub(crate) fn is_free(path: &Path) -> bool {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
+        let Ok(fd) = rustix::fs::open(path, flags, FileMode::empty()) else { return false };
+        // The first to open it is its master, until this ends.
+        Self { fd, path: PathBuf::new(), driver: String::new() }.is_master()
     }
 
     /// The memory of an earlier owner of the same descriptor: what is on a screen stays there.

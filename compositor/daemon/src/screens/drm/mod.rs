@@ -5,6 +5,8 @@ mod backlight;
 mod buffer;
 mod card;
 mod closefb;
+mod cursor;
+mod left;
 mod mode;
 mod output;
 mod request;

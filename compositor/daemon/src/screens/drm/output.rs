@@ -9,12 +9,17 @@ use drm::control::{
 use porthole_pixel::{Rect, Region, Size};
 
 use super::{
-    Card, DrmError, Found, Wanted, backlight::Backlight, buffer::Buffer,
-    closefb::close_framebuffer, mode, request::Pipe,
+    Card, DrmError, Found, Wanted,
+    backlight::Backlight,
+    buffer::{Buffer, Kind},
+    closefb::close_framebuffer,
+    cursor::{Cursor, Refused},
+    mode,
+    request::Pipe,
 };
 use crate::{
     render::ScreenTarget,
-    screens::{Show, Swapped},
+    screens::{Pointing, Show, Swapped},
 };
 
 /// A connector with a mode, and the memory that it shows.
@@ -46,6 +51,10 @@ pub(crate) struct Output {
     /// Whether to leave the picture on the screen at the end.
     stays: bool,
     backlight: Option<Backlight>,
+    /// What shows the pointer beside the picture.
+    cursor: Option<Cursor>,
+    /// The pointer had to go into the picture, because the card was not set up before.
+    is_fresh: bool,
 }
 
 /// What a commit does besides showing a picture.
@@ -97,6 +106,8 @@ impl Output {
             left,
             stays: true,
             backlight: None,
+            cursor: None,
+            is_fresh: false,
         };
         output.make_memory()?;
         let how = if same { "as it is" } else { "by setting its mode" };
@@ -117,6 +128,13 @@ impl Output {
         self
     }
 
+    /// Has it show the pointer on a plane of its own, where the card has one.
+    pub(crate) fn with_pointer(mut self) -> Self {
+        let plane = self.pipe.pointer.take();
+        self.cursor = plane.map(|plane| Cursor::new(&self.card, plane, self.pipe.crtc));
+        self
+    }
+
     fn light(&mut self, lit: bool) {
         if let Some(backlight) = &mut self.backlight {
             backlight.set(lit);
@@ -128,7 +146,7 @@ impl Output {
         let size = mode::size(&self.mode);
         let mut buffers = Vec::new();
         for _ in 0..2 {
-            match Buffer::new(&self.card, size) {
+            match Buffer::new(&self.card, size, Kind::Picture) {
                 Ok(buffer) => buffers.push(buffer),
                 Err(source) if buffers.is_empty() => return Err(DrmError::Memory { size, source }),
                 Err(error) => tracing::warn!(
@@ -224,9 +242,63 @@ impl Output {
         Some(ScreenTarget { memory, region, pointers: Vec::new() })
     }
 
+    /// See [`Screen::point`](crate::screens::Screen::point).
+    pub(crate) fn point(&mut self, pointing: Option<&Pointing>) -> bool {
+        // What the card takes can be seen when it shows something.
+        let shows = self.next == Next::Nothing && self.visible.is_some();
+        let Some(cursor) = &mut self.cursor else { return false };
+        match cursor.point(&self.card, pointing.filter(|_| shows)) {
+            Ok(()) => shows,
+            Err(Refused::ThisOne) => false,
+            Err(Refused::Always(error)) => {
+                self.without_cursor(&error);
+                false
+            }
+        }
+    }
+
+    /// The pointer is painted into the picture from now on.
+    fn without_cursor(&mut self, error: &io::Error) {
+        if let Some(cursor) = self.cursor.take() {
+            cursor.free(&self.card);
+            let connector = &self.name;
+            tracing::info!(connector, "the card does not show the pointer by itself: {error}");
+        }
+    }
+
+    /// See [`Screen::is_pointer_behind`](crate::screens::Screen::is_pointer_behind).
+    pub(crate) fn is_pointer_behind(&self) -> bool {
+        let shows = self.lit && !self.refused && self.next == Next::Nothing;
+        shows && self.cursor.as_ref().is_some_and(Cursor::is_behind)
+    }
+
+    /// Hands over another pointer with the picture that is there.
+    fn show_pointer(&mut self) -> Show {
+        if !self.is_pointer_behind() {
+            return Show::AtOnce;
+        }
+        let mut request = AtomicModeReq::new();
+        if let Some(cursor) = &self.cursor {
+            cursor.add(&mut request);
+        }
+        match self.send(Flags::empty(), &request) {
+            Ok(()) => {
+                self.cursor.iter_mut().for_each(Cursor::is_set);
+                Show::Later
+            }
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+                self.without_cursor(&error);
+                // With the next frame it is in the picture.
+                self.touched = true;
+                Show::AtOnce
+            }
+            Err(error) => self.failed(&error),
+        }
+    }
+
     /// See [`Screen::show`](crate::screens::Screen::show).
     pub(crate) fn show(&mut self) -> Show {
-        let Some(id) = self.memory.filled() else { return Show::AtOnce };
+        let Some(id) = self.memory.filled() else { return self.show_pointer() };
         let later = if self.next == Next::Nothing { Show::Later } else { Show::Anew };
         let clips = self.pipe.clips(&self.card, &self.filled);
         let shown = self.commit(id, clips);
@@ -236,23 +308,24 @@ impl Output {
         match shown {
             Ok(()) => {
                 self.sent = Some(id);
+                self.cursor.iter_mut().for_each(Cursor::is_set);
                 if self.failure.take().is_some() {
                     tracing::info!(connector = self.name, "pictures are shown again");
                 }
                 later
             }
-            Err(error) => {
-                self.failed(&error);
-                Show::AtOnce
-            }
+            Err(error) => self.failed(&error),
         }
     }
 
     fn commit(&mut self, id: framebuffer::Handle, clips: Option<u64>) -> io::Result<()> {
-        if self.next == Next::Nothing {
-            return self.send(Flags::empty(), &self.pipe.show(id, clips));
-        }
         let mut request = self.pipe.show(id, clips);
+        if let Some(cursor) = self.cursor.as_ref().filter(|cursor| cursor.is_behind()) {
+            cursor.add(&mut request);
+        }
+        if self.next == Next::Nothing {
+            return self.send(Flags::empty(), &request);
+        }
         self.pipe.take_over(&mut request, mode::size(&self.mode));
         if self.next == Next::TakeOver {
             match self.send(Flags::empty(), &request) {
@@ -284,6 +357,7 @@ impl Output {
 
     fn done(&mut self) {
         self.next = Next::Nothing;
+        self.is_fresh = self.cursor.is_some();
         self.pipe.is_reset();
     }
 
@@ -300,13 +374,16 @@ impl Output {
         }
     }
 
-    fn failed(&mut self, error: &io::Error) {
+    fn failed(&mut self, error: &io::Error) -> Show {
         // Tried again with the next frame, unless that would be in vain.
         self.touched = true;
         self.refused =
             matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOSPC | libc::ERANGE));
+        if error.kind() == io::ErrorKind::PermissionDenied {
+            return Show::Lost;
+        }
         if self.failure.replace(error.kind()) == Some(error.kind()) {
-            return;
+            return Show::AtOnce;
         }
         let connector = &self.name;
         let mode = describe(&self.mode);
@@ -316,18 +393,14 @@ impl Output {
                 connector,
                 "the card refuses {mode}: {error}; give the port a size and rate that the screen offers: {offered}"
             );
-        } else if error.kind() == io::ErrorKind::PermissionDenied {
-            tracing::error!(
-                connector,
-                "nothing can be shown: another display server has the card ({error}); the port goes on unseen, and is shown when the card is free again"
-            );
         } else {
             tracing::error!(connector, "a picture was not shown: {error}; the port goes on unseen");
         }
+        Show::AtOnce
     }
 
     /// See [`Screen::shown`](crate::screens::Screen::shown).
-    pub(crate) fn shown(&mut self) {
+    pub(crate) fn shown(&mut self) -> bool {
         self.memory.swap();
         self.visible = self.sent;
         if self.lit {
@@ -335,7 +408,7 @@ impl Output {
         }
         if self.memory.front().is_none() {
             // An earlier owner's last frame, or one of another size.
-            return;
+            return false;
         }
         if let Some(left) = self.left.take() {
             // It is another's, or an earlier run's, and in nobody's way where it cannot be freed.
@@ -347,6 +420,7 @@ impl Output {
             .partition(|buffer| current.contains(&buffer.id));
         self.buffers = kept;
         old.into_iter().for_each(|buffer| buffer.free(&self.card));
+        std::mem::take(&mut self.is_fresh)
     }
 
     /// See [`Screen::damage`](crate::screens::Screen::damage).
@@ -380,7 +454,11 @@ impl Output {
     /// output is dropped.
     pub(crate) fn turn_off(&mut self) {
         self.stays = false;
-        if let Err(error) = self.card.atomic_commit(Flags::ALLOW_MODESET, self.pipe.off()) {
+        let mut request = self.pipe.off();
+        if let Some(cursor) = &self.cursor {
+            cursor.off(&mut request);
+        }
+        if let Err(error) = self.card.atomic_commit(Flags::ALLOW_MODESET, request) {
             tracing::debug!(connector = self.name, "the connector stays as it is: {error}");
         }
     }
@@ -390,6 +468,9 @@ impl Drop for Output {
     fn drop(&mut self) {
         // One on its way is what the card will show.
         let front = self.sent.or(self.visible).filter(|_| self.stays);
+        if let Some(cursor) = self.cursor.take() {
+            cursor.free(&self.card);
+        }
         for buffer in self.buffers.drain(..) {
             if Some(buffer.id) != front {
                 buffer.free(&self.card);

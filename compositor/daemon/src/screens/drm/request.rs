@@ -11,10 +11,11 @@ use drm::{
 };
 use porthole_pixel::{Region, Size};
 
-use super::{Card, DrmError, card::Properties};
+use super::{Card, DrmError, card::Properties, cursor::Plane};
 
 /// `DRM_PLANE_TYPE_PRIMARY` of drm_mode.h.
 const PRIMARY: u64 = 1;
+const CURSOR: u64 = 2;
 /// `DRM_MODE_ROTATE_0`.
 const UPRIGHT: u64 = 1;
 /// A plane's `alpha` that hides nothing.
@@ -44,15 +45,17 @@ pub(super) struct Pipe {
     reset: Vec<Setting>,
     /// The same for setting a mode.
     reset_mode: Vec<Setting>,
+    /// What the card has for a pointer.
+    pub(super) pointer: Option<Plane>,
     /// The mode that the connector is in, and the picture that is shown.
     pub(super) current: Option<(Mode, Option<framebuffer::Handle>)>,
 }
 
 /// The names of [`Pipe::places`].
-const PLACES: [&str; 8] =
+pub(super) const PLACES: [&str; 8] =
     ["SRC_X", "SRC_Y", "SRC_W", "SRC_H", "CRTC_X", "CRTC_Y", "CRTC_W", "CRTC_H"];
 
-fn needed(properties: &Properties, name: &str) -> io::Result<property::Handle> {
+pub(super) fn needed(properties: &Properties, name: &str) -> io::Result<property::Handle> {
     let found = properties.get(name).map(|(id, _)| *id);
     found.ok_or_else(|| io::Error::other(format!("the driver has no property {name}")))
 }
@@ -112,6 +115,12 @@ impl Pipe {
         else {
             return Ok(None);
         };
+        let for_pointer = |(_, plane, properties): &&(plane::Handle, plane::Info, Properties)| {
+            value(properties, "type") == CURSOR
+                && resources.filter_crtcs(plane.possible_crtcs()).contains(&crtc)
+                && plane.formats().contains(&(DrmFourcc::Argb8888 as u32))
+        };
+        let pointer = planes.iter().filter(for_pointer).find(|plane| own(plane) || free(plane));
         let mut places = [needed(properties, "FB_ID")?; 8];
         for (place, name) in places.iter_mut().zip(PLACES) {
             *place = needed(properties, name)?;
@@ -138,6 +147,7 @@ impl Pipe {
             plane_crtc: needed(properties, "CRTC_ID")?,
             reset,
             reset_mode: detached(card, resources, (info, of_connector), crtc)?,
+            pointer: pointer.and_then(|(plane, _, properties)| Plane::new(*plane, properties)),
             current: mode.map(|mode| (mode, shown.framebuffer())),
         }))
     }
@@ -213,6 +223,21 @@ impl Pipe {
         let blob = card.create_property_blob(rects.as_slice()).ok().filter(|_| !rects.is_empty());
         blob.map(Into::into)
     }
+}
+
+/// The picture that a connector's screen shows.
+pub(super) fn shown_on(
+    card: &Card,
+    info: &connector::Info,
+) -> io::Result<Option<framebuffer::Handle>> {
+    let crtc = value(&card.properties(info.handle())?, "CRTC_ID");
+    for plane in card.plane_handles()?.into_iter().filter(|_| crtc != 0) {
+        let properties = card.properties(plane)?;
+        if value(&properties, "type") == PRIMARY && value(&properties, "CRTC_ID") == crtc {
+            return Ok(card.get_plane(plane)?.framebuffer());
+        }
+    }
+    Ok(None)
 }
 
 /// Those of these properties that the object has, where they have other values.
