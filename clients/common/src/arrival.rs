@@ -41,17 +41,32 @@ pub fn watch(path: &Path) -> io::Result<OwnedFd> {
 pub(crate) fn watch_here(path: &Path) -> io::Result<OwnedFd> {
     let fd = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
     let file = inotify::add_watch(&fd, path, FILE).is_ok();
+    let mut before = None;
+    loop {
+        let nearest = match watch_nearest(&fd, path) {
+            Ok(folder) => folder,
+            Err(_) if file => return Ok(fd),
+            Err(error) => return Err(error),
+        };
+        // A nearer one may have come after it was looked for and before this one was watched.
+        if before.replace(nearest) == Some(nearest) {
+            return Ok(fd);
+        }
+    }
+}
+
+/// Watches the nearest folder above a path that there is.
+fn watch_nearest<'a>(fd: &OwnedFd, path: &'a Path) -> io::Result<&'a Path> {
     for folder in path.ancestors().skip(1) {
         // The parent of a bare name is the folder that we are in.
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        match inotify::add_watch(&fd, folder, FOLDER) {
-            Ok(_) => return Ok(fd),
+        match inotify::add_watch(fd, folder, FOLDER) {
+            Ok(_) => return Ok(folder),
             Err(rustix::io::Errno::NOENT) => {}
-            Err(_) if file => return Ok(fd),
             Err(error) => return Err(error.into()),
         }
     }
-    if file { Ok(fd) } else { Err(io::ErrorKind::NotFound.into()) }
+    Err(io::ErrorKind::NotFound.into())
 }
 
 /// Waits between attempts.
@@ -136,6 +151,28 @@ mod tests {
         let _listener = UnixListener::bind(&beside).unwrap();
         fs::rename(&beside, &path).unwrap();
         assert!(readable(&fd));
+    }
+
+    #[test]
+    fn whoever_comes_at_any_moment_is_heard_of() {
+        let folder = tempfile::tempdir().unwrap();
+        for round in 0..60 {
+            let path = folder.path().join(format!("{round}/a/wayland-0"));
+            let maker = path.clone();
+            let maker = std::thread::spawn(move || {
+                fs::create_dir_all(maker.parent().unwrap()).unwrap();
+                UnixListener::bind(maker).unwrap()
+            });
+            loop {
+                let fd = watch_here(&path).unwrap();
+                if path.exists() {
+                    break;
+                }
+                let long = Some(Duration::from_secs(60));
+                assert!(sleep(&mut [PollFd::new(&fd, PollFlags::IN)], long), "round {round}");
+            }
+            maker.join().unwrap();
+        }
     }
 
     #[test]
