@@ -59,7 +59,7 @@ fn is_pointer(shape: &[u8], (x, y): (i32, i32), without: &Picture, with: &Pictur
 
 #[test]
 #[ignore = "another boot, with two cards"]
-fn cards_show_pointers_by_themselves_and_go_and_come_one_by_one() -> Result<()> {
+fn cards_show_pointers_by_themselves_and_go_and_come_one_by_one_at_night() -> Result<()> {
     let mut guest = KmsGuest::boot_with_cards(Card::Virtio(1), &[DEVICE])?;
     guest.configure(CONFIGURATION)?;
     guest.start("")?;

@@ -41,7 +41,7 @@ fn plug(guest: &mut KmsGuest, device: &str, slot: &str) -> Result<()> {
 
 #[test]
 #[ignore = "takes long"]
-fn devices_come_and_go_with_cables_and_configurations() -> Result<()> {
+fn devices_come_and_go_with_cables_and_configurations_at_night() -> Result<()> {
     let mut guest = KmsGuest::boot_with(Card::Virtio(2), &SLOTS)?;
     guest.sh("mkdir -p /run/udev/data")?;
     guest.configure(&configuration(""))?;
