@@ -29,6 +29,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     setup::for_guests()?;
     lint::run()?;
     setup::for_long_tests()?;
+    if options.nightly {
+        setup::for_nights()?;
+    }
     for release in roots::RELEASES {
         say(&format!("QEMU {} of {release}", Qemu::of_release(release)?.version()?));
     }

@@ -1,6 +1,6 @@
 //! What every task needs before it can start.
 
-use porthole_rig::packages::{TO_BUILD, TO_RUN, TO_SHOW, install};
+use porthole_rig::packages::{AT_NIGHT, TO_BUILD, TO_RUN, TO_SHOW, install};
 use porthole_rig::{Image, Result, roots};
 
 use crate::cargo;
@@ -33,6 +33,11 @@ pub(crate) fn for_guests() -> Result<()> {
     for_running()?;
     cargo::build("building the programs (minutes the first time)", PROGRAMS)?;
     Image::prepare().map(drop)
+}
+
+/// Installs what only the tests at night need.
+pub(crate) fn for_nights() -> Result<()> {
+    install(AT_NIGHT)
 }
 
 /// Gets what only the longer tests need: other QEMUs, a foreign viewer and stock programs.

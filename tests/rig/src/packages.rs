@@ -59,11 +59,15 @@ pub const TO_SHOW: &[Needed] = &[
     needed("gstreamer1.0-plugins-base", "a camera without hardware"),
     needed("gstreamer1.0-plugins-bad", "the camera's window"),
     needed("wl-clipboard", "copies and pastes"),
+    needed("tigervnc-standalone-server", "a VNC server that others wrote"),
+    needed("x11-xserver-utils", "draws on it"),
+];
+
+/// What tests at night put into a machine with systemd.
+pub const AT_NIGHT: &[Needed] = &[
     needed("libpam-systemd", "makes sessions in a machine with systemd"),
     needed("dbus-daemon", "that machine's bus"),
     needed("polkitd", "lets such a session switch consoles"),
-    needed("tigervnc-standalone-server", "a VNC server that others wrote"),
-    needed("x11-xserver-utils", "draws on it"),
 ];
 
 /// What `cargo xtask bench` shows guests with beside us.
