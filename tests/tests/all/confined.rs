@@ -423,8 +423,14 @@ fn a_connector_that_is_killed_ends_no_device() -> Result<()> {
     let mut server = service.vnc("main")?;
     wait_for_log(&device, "connected to the compositor")?;
     for process in [&device, &server.process] {
-        let child = i32::try_from(connector(process)?).ok().and_then(Pid::from_raw);
-        kill_process(child.unwrap(), Signal::KILL).map_err(std::io::Error::from)?;
+        let child = i32::try_from(connector(process)?).ok().and_then(Pid::from_raw).unwrap();
+        kill_process(child, Signal::KILL).map_err(std::io::Error::from)?;
+        // One that still runs would do another errand, and nobody would miss it.
+        let status = format!("/proc/{}/status", child.as_raw_nonzero());
+        wait_until("the connector's end", SHORT, || {
+            let ended = std::fs::read_to_string(&status).map_or(true, |s| s.contains("State:\tZ"));
+            Ok(ended.then_some(()))
+        })?;
     }
     service.process.signal(Signal::KILL)?;
     service.process.wait_end(SHORT)?;
