@@ -99,7 +99,7 @@ impl Cursor {
     /// Puts a pointer there with the next commit, or none.
     ///
     /// # Errors
-    /// When it does not go there: it is too large, or the card refuses it.
+    /// When it does not go there: it is too large, in memory of a device, or the card refuses it.
     pub(super) fn point(
         &mut self,
         card: &Card,
@@ -108,7 +108,9 @@ impl Cursor {
         self.wanted = None;
         let Some(Pointing { image, at }) = pointing else { return Ok(()) };
         let size = image.pixels.layout().size();
-        if size.width > self.size.width || size.height > self.size.height {
+        let fits = size.width <= self.size.width && size.height <= self.size.height;
+        // A device is waited for by the render thread alone.
+        if !fits || !image.pixels.needs_no_device() {
             return Err(Refused::ThisOne);
         }
         let id = self.draw(card, &image.pixels).map_err(Refused::Always)?;
@@ -195,7 +197,7 @@ impl Cursor {
 /// Why a pointer does not go onto the plane.
 #[derive(Debug)]
 pub(super) enum Refused {
-    /// This one is too large.
+    /// This one is too large, or cannot be read at once.
     ThisOne,
     /// None does.
     Always(io::Error),
