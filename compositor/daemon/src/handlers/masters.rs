@@ -17,7 +17,6 @@ use crate::{
         Closing, Screen,
         drm::{Card, DrmError},
     },
-    sockets::forget_card,
     state::State,
 };
 
@@ -53,14 +52,7 @@ impl State {
             "another display server has {}; its ports go on unseen, and are shown again when that ends",
             card.path().display()
         );
-        if let Some(token) = self.cards.close(card) {
-            self.handle.remove(token);
-        }
-        forget_card(card.path());
-        let on = |screen: &Screen| matches!(screen, Screen::Drm(o) if Arc::ptr_eq(o.card(), card));
-        let ports: Vec<PortId> =
-            self.ports.iter().filter(|(_, port)| on(&port.screen)).map(|(id, _)| id).collect();
-        for id in ports {
+        for id in self.close_card(card) {
             if let Some(port) = self.ports.get_mut(id)
                 && let Screen::Drm(mut output) = std::mem::take(&mut port.screen)
             {

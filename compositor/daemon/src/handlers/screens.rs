@@ -224,15 +224,18 @@ impl State {
 
     fn card_gone(&mut self, card: &Arc<Card>) {
         tracing::warn!("{} is gone", card.path().display());
+        for id in self.close_card(card) {
+            self.detach_screen(id, false);
+        }
+    }
+
+    /// A card is ours no more. The ports that are on it.
+    pub(super) fn close_card(&mut self, card: &Arc<Card>) -> Vec<PortId> {
         if let Some(token) = self.cards.close(card) {
             self.handle.remove(token);
         }
         forget_card(card.path());
         let on = |screen: &Screen| matches!(screen, Screen::Drm(o) if Arc::ptr_eq(o.card(), card));
-        let ports: Vec<PortId> =
-            self.ports.iter().filter(|(_, port)| on(&port.screen)).map(|(id, _)| id).collect();
-        for id in ports {
-            self.detach_screen(id, false);
-        }
+        self.ports.iter().filter(|(_, port)| on(&port.screen)).map(|(id, _)| id).collect()
     }
 }

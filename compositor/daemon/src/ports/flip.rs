@@ -96,7 +96,8 @@ impl State {
         self.damage_port(id);
     }
 
-    /// Shows another pointer with the picture that is there; false when there is none to be shown.
+    /// Shows another pointer with the picture that is there; gives back who waits when there is none to be
+    /// shown.
     pub(super) fn move_pointer_on_screen(
         &mut self,
         id: PortId,
