@@ -6,6 +6,7 @@ mod line;
 mod parts;
 mod program;
 mod run;
+mod screen;
 mod stamps;
 mod system;
 mod viewer;
@@ -36,6 +37,8 @@ pub(crate) enum Metric {
     Rate,
     /// Milliseconds of processor time for each frame that the viewer saw.
     Cost,
+    /// The same of the program alone that takes pictures from a VNC server.
+    Decoding,
     /// Frames in a second that the guest drew, by its own clock.
     GuestRate,
     /// Interrupts of the guest for each of its frames.
@@ -62,6 +65,8 @@ pub(crate) enum Machine {
     Ours,
     /// One of QEMU's own devices, shown by our bridge or by QEMU.
     Plain(Plainly),
+    /// The same behind QEMU's VNC server, from which we take it, or another viewer does.
+    Served(Plainly, Coding),
 }
 
 impl Machine {
@@ -72,6 +77,9 @@ impl Machine {
             // The newest QEMU's windows are not here.
             Self::Plain(newest @ Plainly::NewestText) => {
                 vec![Who::Bridge(newest), Who::Alone(newest)]
+            }
+            Self::Served(plainly, coding) => {
+                vec![Who::Source(plainly, coding), Who::Peer(plainly, coding)]
             }
             Self::Plain(plainly) => {
                 let windows = [Toolkit::Gtk, Toolkit::Sdl].map(|kind| Who::Window(kind, plainly));
@@ -95,6 +103,14 @@ impl Coding {
         match self {
             Self::Raw => Encoding::Raw,
             Self::Zrle => Encoding::Zrle,
+        }
+    }
+
+    /// What TigerVNC's viewer calls it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Raw => "Raw",
+            Self::Zrle => "ZRLE",
         }
     }
 }
@@ -284,14 +300,16 @@ impl Metric {
     /// The number of one run; none where nobody counts it.
     fn of(self, outcome: &Outcome) -> Result<Option<f64>> {
         let frames = number(outcome.guest_frames.max(1));
-        let seen = outcome.shown();
+        let each = |spent: u64| milliseconds(spent) / number(outcome.seen.max(1) as u64);
         Ok(Some(match self {
-            Self::Latency(_) | Self::Rate if !outcome.watched => return Ok(None),
             Self::Latency(part) => quantile(&outcome.latencies, part)?,
             Self::Rate => number(outcome.seen as u64) / outcome.seconds,
-            Self::Cost => {
-                let spent = outcome.spent.iter().map(|(_, spent)| *spent).sum();
-                milliseconds(spent) / number(seen.max(1) as u64)
+            Self::Cost => each(outcome.spent.iter().map(|(_, spent)| *spent).sum()),
+            Self::Decoding => {
+                let decoders = ["porthole-rfb", "vncviewer"];
+                let decoder = outcome.spent.iter().find(|(who, _)| decoders.contains(who));
+                let Some((_, spent)) = decoder else { return Ok(None) };
+                each(*spent)
             }
             Self::GuestRate => outcome.guest_rate,
             Self::Interrupts => number(outcome.interrupts) / frames,
@@ -314,11 +332,6 @@ fn describe(who: Who, outcome: &std::result::Result<Outcome, String>) -> String 
         Ok(outcome) => outcome,
         Err(error) => return format!("{} failed: {error}", who.name()),
     };
-    if !outcome.watched {
-        let (drawn, seconds) = (outcome.drawn, outcome.seconds);
-        let shares = shares(outcome, outcome.shown());
-        return format!("{}: {drawn} frames drawn in {seconds:.1} s; {shares}", who.name());
-    }
     let part = |part| quantile(&outcome.latencies, part).unwrap_or(f64::NAN);
     let frames = number(outcome.guest_frames.max(1));
     let copied = outcome.copied.iter();
@@ -336,7 +349,7 @@ fn describe(who: Who, outcome: &std::result::Result<Outcome, String>) -> String 
         outcome.drawn,
         outcome.seconds,
         number(outcome.bytes) / 1e6,
-        shares(outcome, outcome.shown()),
+        shares(outcome, outcome.seen),
         outcome.guest_rate,
         number(outcome.interrupts) / frames,
         kicks.unwrap_or_default(),

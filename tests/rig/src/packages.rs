@@ -74,6 +74,8 @@ pub const AT_NIGHT: &[Needed] = &[
 pub const TO_COMPARE: &[Needed] = &[
     needed("qemu-system-gui", "QEMU's own windows"),
     needed("xvfb", "shows them without a screen"),
+    needed("x11-utils", "says where they are"),
+    needed("tigervnc-viewer", "a viewer of what a VNC server shows"),
 ];
 
 /// Installs what is missing, after saying what and why.

@@ -75,6 +75,24 @@ pub(super) const ALL: &[Benchmark] = &[
     bridge("bridge.film.rate", "1920×1080 at 30 Hz on a VGA", (LINUX, Load::Film), Metric::Rate),
     bridge("bridge.film.cpu", "1920×1080 at 30 Hz on a VGA", (LINUX, Load::Film), Metric::Cost),
     bridge("bridge.film.copied", "bytes that we copy for that", (LINUX, Load::Film), COPIED),
+    source("source.text.latency", "text of the firmware scrolls", VNC_TEXT, MIDDLE),
+    source("source.text.p99", "text of the firmware scrolls", VNC_TEXT, MOST),
+    source("source.text.cpu", "text of the firmware scrolls", VNC_TEXT, Metric::Cost),
+    source("source.text.decode", "text of the firmware scrolls", VNC_TEXT, Metric::Decoding),
+    source("source.text.copied", "bytes that we copy for that", VNC_TEXT, COPIED),
+    source("source.small.latency", "64×64 at 60 Hz, ZRLE", VNC_SMALL, MIDDLE),
+    source("source.small.cpu", "64×64 at 60 Hz, ZRLE", VNC_SMALL, Metric::Cost),
+    source("source.small.decode", "64×64 at 60 Hz, ZRLE", VNC_SMALL, Metric::Decoding),
+    source("source.film.latency", "1920×1080 at 30 Hz, ZRLE", VNC_FILM, MIDDLE),
+    source("source.film.p99", "1920×1080 at 30 Hz, ZRLE", VNC_FILM, MOST),
+    source("source.film.rate", "1920×1080 at 30 Hz, ZRLE", VNC_FILM, Metric::Rate),
+    source("source.film.cpu", "1920×1080 at 30 Hz, ZRLE", VNC_FILM, Metric::Cost),
+    source("source.film.decode", "1920×1080 at 30 Hz, ZRLE", VNC_FILM, Metric::Decoding),
+    source("source.film.copied", "bytes that we copy for that", VNC_FILM, COPIED),
+    source("source.raw.latency", "1920×1080 at 30 Hz, raw", VNC_RAW, MIDDLE),
+    source("source.raw.rate", "1920×1080 at 30 Hz, raw", VNC_RAW, Metric::Rate),
+    source("source.raw.cpu", "1920×1080 at 30 Hz, raw", VNC_RAW, Metric::Cost),
+    source("source.raw.decode", "1920×1080 at 30 Hz, raw", VNC_RAW, Metric::Decoding),
     many("guests.1.latency", "one guest of a small picture", 1, Many::Latency(0.5)),
     many("guests.1.p99", "one guest of a small picture", 1, Many::Latency(0.99)),
     many("guests.1.cpu", "one guest of a small picture", 1, Many::Cost),
@@ -99,6 +117,27 @@ const fn traced(id: &'static str, what: &'static str, load: Load, metric: Metric
 const LINUX: Machine = Machine::Plain(Plainly::Linux);
 const TEXT: (Machine, Load) = (Machine::Plain(Plainly::Text), Load::Text);
 const SHARED: (Machine, Load) = (Machine::Plain(Plainly::NewestText), Load::Text);
+
+const VNC_TEXT: (Machine, Load) = (Machine::Served(Plainly::Text, Coding::Zrle), Load::Text);
+const VNC_LINUX: Machine = Machine::Served(Plainly::Linux, Coding::Zrle);
+const VNC_SMALL: (Machine, Load) = (VNC_LINUX, Load::Small);
+const VNC_FILM: (Machine, Load) = (VNC_LINUX, Load::Film);
+const VNC_RAW: (Machine, Load) = (Machine::Served(Plainly::Linux, Coding::Raw), Load::Film);
+
+/// A VNC server's picture, beside TigerVNC's viewer of the same server: how often that looks at its guest
+/// is in both.
+const fn source(
+    id: &'static str,
+    what: &'static str,
+    shown: (Machine, Load),
+    metric: Metric,
+) -> Benchmark {
+    let row = bridge(id, what, shown, metric);
+    match metric {
+        Metric::Decoding => Benchmark { goal: Goal::OfPeer(1.0), ..row },
+        _ => row,
+    }
+}
 
 /// A machine of QEMU's own devices, beside QEMU's own VNC server: QEMU looks at a VGA no more often for
 /// us than for itself, so its time is in both.
@@ -138,7 +177,7 @@ const fn row(
     let (unit, goal, pick) = match metric {
         Metric::Latency(_) => ("ms", Goal::OfPeer(0.5), Pick::Median),
         Metric::Rate => ("frames/s", Goal::AtLeastOfPeer(1.0), Pick::Median),
-        Metric::Cost => (super::FRAME, Goal::OfPeer(1.0), Pick::Least),
+        Metric::Cost | Metric::Decoding => (super::FRAME, Goal::OfPeer(1.0), Pick::Least),
         Metric::GuestRate => ("frames/s", Goal::AtLeastOfPeer(0.96), Pick::Median),
         Metric::Interrupts => ("1/frame", Goal::OfPeer(1.0), Pick::Median),
         Metric::Kicks => ("1/frame", Goal::Known, Pick::Median),

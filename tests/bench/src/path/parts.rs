@@ -8,6 +8,7 @@ use porthole_rig::qemu::Machine;
 use porthole_rig::{Image, Plain, Qemu, Result, RigError, cache};
 use serde_json::Value;
 
+use super::Coding;
 use super::line::Line;
 use super::program::Program;
 use super::stamps::Stamps;
@@ -67,6 +68,21 @@ impl Service {
         command.args(["--guest", name]).arg("--qmp").arg(qmp);
         command.arg("--wayland").arg(self.socket(name)?);
         Ok(Program::start_ready("porthole-qemu", folder, command)?.0)
+    }
+
+    /// Starts who shows a VNC server's picture.
+    pub(crate) fn source(
+        &self,
+        folder: &Path,
+        name: &str,
+        server: &Path,
+        coding: Coding,
+    ) -> Result<Program> {
+        let mut command = built("porthole-rfb")?;
+        command.args(["--guest", name, "--encoding", &coding.name().to_lowercase()]);
+        command.arg("--server").arg(format!("unix:{}", server.display()));
+        command.arg("--wayland").arg(self.socket(name)?);
+        Ok(Program::start_ready("porthole-rfb", folder, command)?.0)
     }
 
     /// Starts a guest's device in a folder, with a trace or without, and tells the machine that uses it.

@@ -1,5 +1,6 @@
 //! One run: a guest draws, a viewer looks, and what lies between is timed and counted.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use porthole_guest::commands::Command as Order;
@@ -9,8 +10,8 @@ use porthole_rfb::Encoding;
 use porthole_rig::{Result, RigError};
 use serde_json::Value;
 
-use super::system::{System, TEXT};
-use super::viewer::{Film, Seen, Sight, Viewer};
+use super::system::{Sight, System, TEXT};
+use super::viewer::{self, Film, Seen, Viewer};
 use crate::clock::{pause_until, wait_until};
 use crate::counters::Counters;
 
@@ -69,8 +70,6 @@ impl Load {
 /// What a run brought.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outcome {
-    /// Whether a viewer was there to see anything.
-    pub(crate) watched: bool,
     /// Seconds in which was counted.
     pub(crate) seconds: f64,
     /// Milliseconds for each frame of the guest until the viewer saw it, or a newer one.
@@ -90,13 +89,6 @@ pub(crate) struct Outcome {
     pub(crate) kicks: Option<u64>,
     /// Bytes that our programs copied in all of the run, by who copied them; QEMU does not count its own.
     pub(crate) copied: Vec<(&'static str, u64)>,
-}
-
-impl Outcome {
-    /// The frames that cost something. Nobody looks at a window: those that the guest drew, then.
-    pub(crate) const fn shown(&self) -> usize {
-        if self.watched { self.seen } else { self.drawn }
-    }
 }
 
 /// Runs a load for a while; `first` is the number of its first frame, which no other run has.
@@ -135,21 +127,23 @@ pub(crate) fn run(
     let kicks = kicks.zip(self::kicks(system)).map(|(before, after)| after.saturating_sub(before));
     let stamps = system.guest.stamps.take();
     pause_until(Instant::now() + COOL_DOWN);
-    let seen = viewer.map_or_else(|| Ok(Seen::default()), Viewer::finish)?;
-    let watched = system.vnc.is_some();
+    let seen = viewer.finish()?;
     let [guest_frames, microseconds, interrupts] = numbers(&answer)?;
     #[expect(clippy::cast_precision_loss, reason = "counts of seconds are exact in a double")]
     let guest_rate = guest_frames as f64 * 1e6 / (microseconds.max(1)) as f64;
     let spent = between(&before, &after);
     let outcome = outcome(&stamps, first, &seen, (start, end))?;
     let copied = since(&copies, &copied(system));
-    Ok(Outcome { watched, spent, guest_rate, guest_frames, interrupts, kicks, copied, ..outcome })
+    Ok(Outcome { spent, guest_rate, guest_frames, interrupts, kicks, copied, ..outcome })
 }
 
-/// A viewer, where one can connect.
-fn look(system: &System, encoding: Encoding, film: Film) -> Result<Option<Viewer>> {
-    let Some(vnc) = &system.vnc else { return Ok(None) };
-    Viewer::start(vnc, encoding, film).map(Some).map_err(|error| system.explain(&error))
+/// Somebody who looks.
+fn look(system: &System, encoding: Encoding, film: Film) -> Result<Viewer> {
+    let viewer = match &system.sight {
+        Sight::Vnc(vnc) => Viewer::start(vnc, encoding, film),
+        Sight::Screen(screen) => Viewer::watch(Arc::clone(screen), film),
+    };
+    viewer.map_err(|error| system.explain(&error))
 }
 
 /// The processor time of each program between two counts.
@@ -184,12 +178,11 @@ fn scroll(system: &mut System, encoding: Encoding, span: Duration) -> Result<Out
         system.guest.line.wait_for(line).map_err(|error| system.explain(&error))?;
     }
     let stamps = system.guest.stamps.take();
-    let seen = viewer.map_or_else(|| Ok(Seen::default()), Viewer::finish)?;
-    let watched = system.vnc.is_some();
+    let seen = viewer.finish()?;
     let outcome = outcome(&stamps, 0, &seen, (start, end))?;
     let (spent, guest_frames) = (between(&before, &after), stamps.len() as u64);
     let copied = since(&copies, &copied(system));
-    Ok(Outcome { watched, spent, guest_frames, copied, ..outcome })
+    Ok(Outcome { spent, guest_frames, copied, ..outcome })
 }
 
 /// What stamps and sights tell of the frames between two moments.
@@ -224,6 +217,11 @@ fn copied(system: &System) -> Vec<(&'static str, u64)> {
         let bytes = number(&bridge, "copied_bytes") + number(&bridge, "repaired_bytes");
         copied.push(("bridge", bytes));
     }
+    let source = system.statistics("porthole-rfb");
+    if !source.is_null() {
+        let bytes = number(&source, "decoded_bytes") + number(&source, "repaired_bytes");
+        copied.push(("porthole-rfb", bytes));
+    }
     let service = system.statistics("porthole");
     if let Some(ports) = service.get("ports").and_then(Value::as_object) {
         let composed = ports.values().map(|port| number(port, "composed_bytes")).sum();
@@ -252,7 +250,11 @@ fn check(stamps: &[(u8, Instant)], first: u32) -> Result<Vec<Instant>> {
 
 /// For each frame that counts: milliseconds until it was seen, or a newer one. Frames at the end that
 /// nobody saw have none.
-fn latencies(stamps: &[Instant], sights: &[Sight], counted: impl Fn(&Instant) -> bool) -> Vec<f64> {
+fn latencies(
+    stamps: &[Instant],
+    sights: &[viewer::Sight],
+    counted: impl Fn(&Instant) -> bool,
+) -> Vec<f64> {
     let mut sights = sights.iter().peekable();
     let mut latencies = Vec::new();
     for (frame, stamp) in stamps.iter().enumerate() {

@@ -3,6 +3,7 @@
 //! Kernel, program, memory, processor and input devices of the guest are the same.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use porthole_guest::commands::Command as Order;
 use porthole_guest::pattern::Pattern;
@@ -14,8 +15,10 @@ use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::Coding;
 use super::parts::{Guest, SIZE, Service};
 use super::program::Program;
+use super::screen::Screen;
 use super::window::{self, Toolkit};
 use crate::clock::wait_until;
 use crate::counters::Counters;
@@ -37,6 +40,10 @@ pub(crate) enum Who {
     Alone(Plainly),
     /// QEMU's window, of the same machine.
     Window(Toolkit, Plainly),
+    /// The service, by `porthole-rfb`, of what QEMU's VNC server shows of it.
+    Source(Plainly, Coding),
+    /// TigerVNC's viewer, of the same.
+    Peer(Plainly, Coding),
 }
 
 /// A machine with a standard VGA.
@@ -55,16 +62,17 @@ impl Who {
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
-            Self::Porthole | Self::Bridge(_) => "porthole",
+            Self::Porthole | Self::Bridge(_) | Self::Source(..) => "porthole",
             Self::Traced => "traced",
             Self::Qemu | Self::Alone(_) => "qemu",
             Self::Window(toolkit, _) => toolkit.name(),
+            Self::Peer(..) => "vncviewer",
         }
     }
 
     /// Whether Porthole shows the guest.
     pub(crate) const fn is_ours(self) -> bool {
-        matches!(self, Self::Porthole | Self::Bridge(_))
+        matches!(self, Self::Porthole | Self::Bridge(_) | Self::Source(..))
     }
 }
 
@@ -72,15 +80,23 @@ impl Who {
 #[derive(Debug)]
 pub(crate) struct System {
     pub(crate) guest: Guest,
-    /// Where viewers connect, if they can.
-    pub(crate) vnc: Option<PathBuf>,
+    pub(crate) sight: Sight,
     ours: Option<Ours>,
-    /// What shows QEMU's window.
-    screen: Option<Program>,
+    /// What shows a window of somebody else's.
+    windows: Vec<Program>,
     /// What the guest has drawn beneath what moves.
     ground: Option<Pattern>,
     // Removed last: all of the above use it.
     _folder: TempDir,
+}
+
+/// Where the guest is seen.
+#[derive(Debug)]
+pub(crate) enum Sight {
+    /// Viewers connect to this socket.
+    Vnc(PathBuf),
+    /// In a window.
+    Screen(Arc<Screen>),
 }
 
 /// What shows the guest if QEMU does not.
@@ -105,7 +121,11 @@ impl System {
         let path = folder.path();
         let vnc = path.join("vnc.sock");
         let (machine, ours) = match who {
-            Who::Bridge(plainly) | Who::Alone(plainly) | Who::Window(_, plainly) => {
+            Who::Bridge(plainly)
+            | Who::Alone(plainly)
+            | Who::Window(_, plainly)
+            | Who::Source(plainly, _)
+            | Who::Peer(plainly, _) => {
                 return Self::plainly(who, plainly, folder);
             }
             Who::Qemu => (plain(path, &vnc), None),
@@ -118,7 +138,8 @@ impl System {
             }
         };
         let guest = Guest::power_on(path, who.name(), machine)?;
-        Self { guest, vnc: Some(vnc), ours, screen: None, ground: None, _folder: folder }.up()
+        let sight = Sight::Vnc(vnc);
+        Self { guest, sight, ours, windows: Vec::new(), ground: None, _folder: folder }.up()
     }
 
     /// Waits until the guest's program runs.
@@ -144,30 +165,48 @@ impl System {
             _ => Qemu::for_dbus_display()?,
         };
         let vnc = path.join("vnc.sock");
-        let (mut ours, mut screen, mut display) = (None, None, None);
         machine.display = format!("vnc=unix:{}", vnc.display());
-        if let Who::Window(toolkit, _) = who {
-            let (server, name) = window::server(path)?;
-            (screen, display) = (Some(server), Some(name));
-            toolkit.name().clone_into(&mut machine.display);
-        }
-        let mut bridged = None;
-        if who.is_ours() {
-            // Text is shown as large as it is, as it is by QEMU.
-            let part = if plainly == Plainly::Linux { SIZE } else { TEXT };
-            let service = Service::start(path, &[("guest".to_owned(), (0, 0), part)])?;
-            let server = service.vnc(&vnc)?;
-            let qmp = path.join("qmp.sock");
-            (machine.display, machine.qmp) = ("dbus,p2p=yes".to_owned(), vec![qmp.clone()]);
-            bridged = Some((service, server, qmp));
-        }
-        let guest = Guest::plain(path, (&qemu, display.as_deref()), machine)?;
-        if let Some((service, server, qmp)) = bridged {
-            let device = service.bridge(path, "guest", &qmp)?;
-            ours = Some(Ours { device, server, service });
-        }
-        let vnc = screen.is_none().then_some(vnc);
-        Self { guest, vnc, ours, screen, ground: None, _folder: folder }.up()
+        // Text is shown as large as it is, as it is by QEMU.
+        let part = if plainly == Plainly::Linux { SIZE } else { TEXT };
+        let service = || Service::start(path, &[("guest".to_owned(), (0, 0), part)]);
+        let power_on = |display, machine| Guest::plain(path, (&qemu, display), machine);
+        let (mut ours, mut windows) = (None, Vec::new());
+        let (guest, sight) = match who {
+            Who::Bridge(_) => {
+                let (service, qmp) = (service()?, path.join("qmp.sock"));
+                let server = service.vnc(&vnc)?;
+                (machine.display, machine.qmp) = ("dbus,p2p=yes".to_owned(), vec![qmp.clone()]);
+                let guest = power_on(None, machine)?;
+                let device = service.bridge(path, "guest", &qmp)?;
+                ours = Some(Ours { device, server, service });
+                (guest, Sight::Vnc(vnc))
+            }
+            Who::Source(_, coding) => {
+                let (service, shown) = (service()?, path.join("shown.sock"));
+                let server = service.vnc(&shown)?;
+                let guest = power_on(None, machine)?;
+                let device = service.source(path, "guest", &vnc, coding)?;
+                ours = Some(Ours { device, server, service });
+                (guest, Sight::Vnc(shown))
+            }
+            Who::Window(toolkit, _) => {
+                let (server, display, screen) = window::server(path)?;
+                windows.push(server);
+                toolkit.name().clone_into(&mut machine.display);
+                (power_on(Some(&display), machine)?, Sight::Screen(screen))
+            }
+            Who::Peer(_, coding) => {
+                let (server, display, screen) = window::server(path)?;
+                let mut guest = power_on(None, machine)?;
+                // A window that changes its size often is left at another one.
+                guest.wait()?;
+                windows.extend([server, window::viewer(path, &display, &vnc, coding)?]);
+                let sight = Sight::Screen(screen);
+                return Ok(Self { guest, sight, ours, windows, ground: None, _folder: folder });
+            }
+            _ => (power_on(None, machine)?, Sight::Vnc(vnc)),
+        };
+        Self { guest, sight, ours, windows, ground: None, _folder: folder }.up()
     }
 
     /// Has the guest draw what lies beneath what moves.
@@ -186,7 +225,7 @@ impl System {
     }
 
     fn programs(&self) -> impl Iterator<Item = &Program> {
-        self.ours.iter().flat_map(Ours::programs).chain(&self.screen)
+        self.ours.iter().flat_map(Ours::programs).chain(&self.windows)
     }
 
     /// Adds what the programs logged.

@@ -11,11 +11,12 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use porthole_guest::motion::{MARK, Motion, mark};
-use porthole_rfb::client::{Client, Event, Picture};
+use porthole_rfb::client::{Client, Event};
 use porthole_rfb::{Encoding, PixelFormat};
 use porthole_rig::error::Context;
 use porthole_rig::{Result, RigError};
 
+use super::screen::{Screen, Watcher};
 use super::stamps::Stamps;
 
 /// How often a viewer that hears nothing looks whether it should end.
@@ -72,6 +73,20 @@ impl Viewer {
                 eye.look()?;
             }
             Ok(eye.seen)
+        });
+        Ok(Self { thread, end })
+    }
+
+    /// Looks at a window instead.
+    pub(crate) fn watch(screen: Arc<Screen>, film: Film) -> Result<Self> {
+        let mut watcher = Watcher::new(screen, film)?;
+        let end = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&end);
+        let thread = std::thread::spawn(move || {
+            while !told.load(Ordering::Relaxed) {
+                watcher.look();
+            }
+            Ok(watcher.seen)
         });
         Ok(Self { thread, end })
     }
@@ -172,7 +187,14 @@ impl Eye {
         }
         let newest = self.film.stamps.count();
         let picture = self.client.picture();
-        let shown = (self.next..newest).rev().find(|frame| is_shown(picture, &self.film, *frame));
+        let size = picture.size();
+        let at = |x: u32, y: u32| {
+            let value = picture.values().get(y as usize * size.width as usize + x as usize);
+            value.map(|value| value & 0xff_ffff)
+        };
+        let size = (size.width, size.height);
+        let shows = |frame: &usize| is_shown(at, size, &self.film, *frame);
+        let shown = (self.next..newest).rev().find(shows);
         if let Some(frame) = shown {
             self.next = frame + 1;
             self.seen.sights.push((frame, now));
@@ -180,16 +202,16 @@ impl Eye {
     }
 }
 
-/// Whether a picture shows a frame.
-fn is_shown(picture: &Picture, film: &Film, frame: usize) -> bool {
-    let size = picture.size();
+/// Whether a picture of this size, whose pixels are these, shows a frame.
+pub(crate) fn is_shown(
+    at: impl Fn(u32, u32) -> Option<u32>,
+    size: (u32, u32),
+    film: &Film,
+    frame: usize,
+) -> bool {
     let Ok(frame) = u32::try_from(frame) else { return false };
     let frame = film.first.wrapping_add(frame);
-    let (width, height) = film.part.unwrap_or((size.width, size.height));
-    let at = |x: u32, y: u32| {
-        let value = picture.values().get(y as usize * size.width as usize + x as usize);
-        value.map(|value| value & 0xff_ffff)
-    };
+    let (width, height) = film.part.unwrap_or(size);
     let Some(motion) = film.motion else {
         // The first two letters of the last line but one, each 9 by 16 pixels.
         let [number, ..] = frame.to_le_bytes();
