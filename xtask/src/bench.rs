@@ -23,7 +23,14 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     // One by one: together they would be built with each other's features.
     let only_asks = ["--list", "--help", "-h"];
     let asks = options.arguments.iter().any(|word| only_asks.contains(&word.as_str()));
-    let programs = ["porthole", "porthole-gpu", "porthole-qemu", "porthole-source", "porthole-vnc"];
+    let programs = [
+        "porthole",
+        "porthole-gpu",
+        "porthole-vga",
+        "porthole-qemu",
+        "porthole-source",
+        "porthole-vnc",
+    ];
     let programs = programs.into_iter().filter(|_| !asks).chain(["porthole-bench"]);
     if !asks {
         install(TO_COMPARE)?;

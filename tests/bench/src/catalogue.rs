@@ -1,5 +1,6 @@
 //! What can be measured, and what is wished of it.
 
+mod adapter;
 mod kms;
 mod path;
 mod vga;
@@ -8,7 +9,7 @@ use porthole_rig::Result;
 
 use crate::compositor::Kind;
 use crate::measure::{self, Bench, Samples};
-use crate::path::{Load, Many, Metric, Question};
+use crate::path::{Load, Many, Metric, Question, Still};
 use crate::scene::Scene;
 
 /// What the number of the service should be.
@@ -18,6 +19,8 @@ pub(crate) enum Goal {
     OfPeer(f64),
     /// At least this part of the best peer's number.
     AtLeastOfPeer(f64),
+    /// At most so much more than the best peer's number.
+    Within(f64),
     /// At most this.
     AtMost(f64),
     /// Nothing in particular: it is good to know.
@@ -55,6 +58,8 @@ pub(crate) enum Work {
     Trace(Load, Metric),
     /// From so many guests on one port.
     Many(usize, Many),
+    /// From a guest whose picture stays.
+    Still(Still),
 }
 
 impl Benchmark {
@@ -65,6 +70,7 @@ impl Benchmark {
             Work::Path(question) => crate::path::measure(bench, question),
             Work::Trace(load, metric) => crate::path::measure_trace(bench, load, metric),
             Work::Many(count, many) => crate::path::measure_many(bench, count, many),
+            Work::Still(still) => crate::path::measure_still(bench, still),
         }
     }
 }
@@ -230,7 +236,7 @@ fn hole_cost(bench: &Bench, holes: u32) -> Result<Samples> {
 
 /// Everything that can be measured.
 fn all() -> impl Iterator<Item = &'static Benchmark> {
-    SERVICE.iter().chain(path::ALL).chain(vga::ALL).chain(kms::ALL)
+    SERVICE.iter().chain(path::ALL).chain(vga::ALL).chain(adapter::ALL).chain(kms::ALL)
 }
 
 /// What a guest measures on its screen.

@@ -1,13 +1,16 @@
 //! The whole way of a picture: from a guest through device, service and VNC server to a viewer, beside
 //! the same guest in a QEMU that does all of it by itself.
 
+mod canvas;
 mod crowd;
+mod first;
 mod line;
 mod parts;
 mod program;
 mod run;
 mod screen;
 mod stamps;
+mod still;
 mod system;
 mod viewer;
 mod window;
@@ -25,7 +28,10 @@ use self::window::Toolkit;
 
 use crate::measure::{Bench, Samples, milliseconds, number, quantile};
 
+pub(crate) use self::canvas::Canvas;
+pub(crate) use self::first::first_pixel;
 pub(crate) use self::run::Load;
+pub(crate) use self::still::{Still, measure_still};
 pub(crate) use self::system::Plainly;
 
 /// What is asked of runs.
@@ -67,6 +73,8 @@ pub(crate) enum Machine {
     Plain(Plainly),
     /// The same behind QEMU's VNC server, from which we take it, or another viewer does.
     Served(Plainly, Coding),
+    /// One with our adapter, beside one with QEMU's VGA.
+    Canvas(Canvas),
 }
 
 impl Machine {
@@ -74,6 +82,7 @@ impl Machine {
     fn shown_by(self) -> Vec<Who> {
         match self {
             Self::Ours => vec![Who::Porthole, Who::Qemu],
+            Self::Canvas(canvas) => vec![Who::Adapter(canvas), Who::Standard(canvas)],
             // The newest QEMU's windows are not here.
             Self::Plain(newest @ Plainly::NewestText) => {
                 vec![Who::Bridge(newest), Who::Alone(newest)]
@@ -122,6 +131,8 @@ pub(crate) struct Path {
     runs: BTreeMap<(Machine, Load, Coding), Runs>,
     /// With a trace, and without.
     traced: BTreeMap<Load, Runs>,
+    /// Pictures that stay.
+    rests: Vec<(Who, std::result::Result<still::Rest, String>)>,
     crowd: Option<Crowd>,
     crowds: BTreeMap<usize, Vec<Together>>,
     /// The number of the next run's first frame.

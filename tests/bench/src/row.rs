@@ -46,6 +46,10 @@ impl Row {
             Goal::AtMost(most) => {
                 (format!("<= {most} {}", benchmark.unit), ours.map(|ours| ours <= most))
             }
+            Goal::Within(more) => {
+                let met = ours.zip(peer).map(|(ours, (_, peer))| ours <= peer + more);
+                (format!("<= {more} {} more than the best peer", benchmark.unit), met)
+            }
             Goal::Known => ("-".to_owned(), None),
             Goal::AtLeastOfPeer(least) => {
                 let goal = format!(">= {least} of the best peer");
@@ -138,6 +142,12 @@ mod tests {
         let row = row("compose.cockpit", &[("porthole", &[5.0])]);
         assert!(row["peer"].is_null() && row["ratio"].is_null() && row["met"].is_null());
         assert_eq!(row["ours"], 5.0);
+    }
+
+    #[test]
+    fn a_start_may_take_a_little_longer() {
+        let by = |ours| row("adapter.first", &[("porthole", &[ours]), ("VGA", &[100.0])]);
+        assert_eq!((&by(149.0)["met"], &by(151.0)["met"]), (&true.into(), &false.into()));
     }
 
     #[test]

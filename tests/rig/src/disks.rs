@@ -10,8 +10,9 @@ use crate::command::output;
 use crate::error::{Context, Result};
 use crate::packages;
 
-/// The source of [`modes`].
+/// The sources of [`modes`] and [`canvas`].
 const MODES: &str = include_str!("../boot/modes.S");
+const CANVAS: &str = include_str!("../boot/canvas.S");
 
 /// What the menu of [`menu`] shows; it waits until an entry is chosen. An entry prints a line and
 /// waits for a key, or draws the menu anew in the graphics mode.
@@ -34,9 +35,21 @@ const MODULES: &[&str] =
 /// # Errors
 /// When the assembler or the linker fails.
 pub fn modes() -> Result<PathBuf> {
-    made("modes", |folder, disk| {
-        let (source, object) = (folder.join("modes.S"), folder.join("modes.o"));
-        fs::write(&source, MODES).at("write", &source)?;
+    assembled("modes", MODES)
+}
+
+/// A disk with the program in `boot/canvas.S`, whose comments say what it does.
+///
+/// # Errors
+/// When the assembler or the linker fails.
+pub fn canvas() -> Result<PathBuf> {
+    assembled("canvas", CANVAS)
+}
+
+fn assembled(name: &str, text: &str) -> Result<PathBuf> {
+    made(name, |folder, disk| {
+        let (source, object) = (folder.join("source.S"), folder.join("object.o"));
+        fs::write(&source, text).at("write", &source)?;
         output(Command::new("as").arg("--32").arg(&source).arg("-o").arg(&object))?;
         let mut link = Command::new("ld");
         link.args(["-m", "elf_i386", "-Ttext", "0x7c00", "--oformat", "binary", "-o"]);

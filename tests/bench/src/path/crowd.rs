@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use super::parts::{Guest, Place, SIZE, Service};
 use super::program::Program;
 use super::run::{self, Outcome};
-use super::viewer::{Film, Viewer};
+use super::viewer::{Film, Mark, Viewer};
 use crate::capture::{self, Picture};
 use crate::clock::{pause, pause_until, wait_until};
 use crate::counters::{self, Counters};
@@ -112,8 +112,12 @@ impl Crowd {
         let Some((guest, _)) = self.guests.first() else {
             return Err(RigError::failed("there is no guest"));
         };
-        let film =
-            Film { motion: Some(motion), first, stamps: guest.stamps.clone(), part: Some(EACH) };
+        let film = Film {
+            mark: Mark::Motion(motion),
+            first,
+            stamps: guest.stamps.clone(),
+            part: Some(EACH),
+        };
         let viewer = Viewer::start(&self.vnc, Encoding::Raw, film)?;
         for (guest, _) in &mut self.guests {
             guest.line.give(&order)?;

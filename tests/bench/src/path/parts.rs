@@ -6,7 +6,7 @@ use std::process::Command;
 use porthole_rig::error::Context;
 use porthole_rig::qemu::Machine;
 use porthole_rig::{Image, Plain, Qemu, Result, RigError, cache};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Coding;
 use super::line::Line;
@@ -83,6 +83,18 @@ impl Service {
         command.arg("--server").arg(format!("unix:{}", server.display()));
         command.arg("--wayland").arg(self.socket(name)?);
         Ok(Program::start_ready("porthole-rfb", folder, command)?.0)
+    }
+
+    /// Starts a guest's adapter for its whole life, and tells QEMU's name for it.
+    pub(crate) fn adapter(&self, folder: &Path, name: &str) -> Result<(Program, String)> {
+        let socket = folder.join("vga.sock");
+        let mut command = built("porthole-vga")?;
+        command.args(["--guest", name]).arg("--socket").arg(&socket);
+        command.arg("--wayland").arg(self.socket(name)?);
+        let (device, _) = Program::start_ready("porthole-vga", folder, command)?;
+        let place = json!({ "type": "unix", "path": socket });
+        let card = json!({ "driver": "vfio-user-pci", "socket": place });
+        Ok((device, card.to_string()))
     }
 
     /// Starts a guest's device in a folder, with a trace or without, and tells the machine that uses it.

@@ -10,8 +10,9 @@ use porthole_rfb::Encoding;
 use porthole_rig::{Result, RigError};
 use serde_json::Value;
 
+use super::canvas::Canvas;
 use super::system::{Sight, System, TEXT};
-use super::viewer::{self, Film, Seen, Viewer};
+use super::viewer::{self, Film, Mark, Seen, Viewer};
 use crate::clock::{pause_until, wait_until};
 use crate::counters::Counters;
 
@@ -42,6 +43,8 @@ pub(crate) enum Load {
     Draws,
     /// Text in a VGA's text mode that scrolls by a line 18 times a second.
     Text,
+    /// A VGA's own mode, 30 pictures a second.
+    Canvas(Canvas),
 }
 
 impl Load {
@@ -49,13 +52,22 @@ impl Load {
     const fn order(self) -> (Motion, u32, u32) {
         match self {
             // Not drawn by the guest's program at all.
-            Self::Text => (Motion::Small, 0, 0),
+            Self::Text | Self::Canvas(_) => (Motion::Small, 0, 0),
             Self::Typing => (Motion::Small, 90_000, 100_000),
             Self::Small => (Motion::Small, 16_667, 0),
             Self::Window => (Motion::Window, 16_667, 0),
             Self::Film => (Motion::Film, 33_333, 0),
             Self::Flips => (Motion::Flip, 0, 0),
             Self::Draws => (Motion::Window, 0, 0),
+        }
+    }
+
+    /// What a guest without an operating system is told to draw it, and to stop; and how frames are known.
+    const fn letters(self) -> Option<(char, char, Mark)> {
+        match self {
+            Self::Text => Some(('s', 't', Mark::Letters)),
+            Self::Canvas(canvas) => Some((canvas.letter(), 'e', canvas.mark())),
+            _ => None,
         }
     }
 
@@ -99,14 +111,14 @@ pub(crate) fn run(
     first: u32,
     span: Duration,
 ) -> Result<Outcome> {
-    if load == Load::Text {
-        return scroll(system, encoding, span);
+    if let Some((begin, end, mark)) = load.letters() {
+        return by_letters(system, (begin, end, mark), encoding, span);
     }
     system.draw(load.ground())?;
     let (motion, interval, spread) = load.order();
     system.guest.stamps.begin();
     let film =
-        Film { motion: Some(motion), first, stamps: system.guest.stamps.clone(), part: None };
+        Film { mark: Mark::Motion(motion), first, stamps: system.guest.stamps.clone(), part: None };
     let viewer = look(system, encoding, film)?;
     let all = WARM_UP + span + COOL_DOWN;
     let milliseconds = u32::try_from(all.as_millis()).unwrap_or(u32::MAX);
@@ -138,7 +150,7 @@ pub(crate) fn run(
 }
 
 /// Somebody who looks.
-fn look(system: &System, encoding: Encoding, film: Film) -> Result<Viewer> {
+pub(super) fn look(system: &System, encoding: Encoding, film: Film) -> Result<Viewer> {
     let viewer = match &system.sight {
         Sight::Vnc(vnc) => Viewer::start(vnc, encoding, film),
         Sight::Screen(screen) => Viewer::watch(Arc::clone(screen), film),
@@ -155,17 +167,21 @@ fn between(
     both.map(|((who, before), (_, after))| (*who, after.since(*before).cpu)).collect()
 }
 
-/// Lines of text one after the other; their numbers begin at 0 in each run.
-fn scroll(system: &mut System, encoding: Encoding, span: Duration) -> Result<Outcome> {
+/// What a guest without an operating system draws until it is told to stop; the numbers begin at 0 in each run.
+fn by_letters(
+    system: &mut System,
+    (begin, finish, mark): (char, char, Mark),
+    encoding: Encoding,
+    span: Duration,
+) -> Result<Outcome> {
     system.guest.stamps.begin();
-    // The size changes with the mode, which a viewer has to be told; the text is there already.
-    let film =
-        Film { motion: None, first: 0, stamps: system.guest.stamps.clone(), part: Some(TEXT) };
+    // The size changes with the mode, which a viewer has to be told; something is there already.
+    let film = Film { mark, first: 0, stamps: system.guest.stamps.clone(), part: Some(TEXT) };
     let viewer = look(system, encoding, film)?;
     let copies = copied(system);
-    system.guest.line.say("s")?;
+    system.guest.line.say(&begin.to_string())?;
     if !wait_until(ECHO, || system.guest.stamps.count() > 0) {
-        return Err(RigError::failed("the guest prints nothing"));
+        return Err(RigError::failed("the guest draws nothing"));
     }
     let start = Instant::now() + TEXT_WARM_UP;
     pause_until(start);
@@ -173,9 +189,10 @@ fn scroll(system: &mut System, encoding: Encoding, span: Duration) -> Result<Out
     pause_until(start + span);
     let (after, end) = (system.spent(), Instant::now());
     pause_until(end + COOL_DOWN);
-    system.guest.line.say("t")?;
-    for line in ["DONE s", "DONE t"] {
-        system.guest.line.wait_for(line).map_err(|error| system.explain(&error))?;
+    system.guest.line.say(&finish.to_string())?;
+    for letter in [begin, finish] {
+        let answer = system.guest.line.wait_for(&format!("DONE {letter}"));
+        answer.map_err(|error| system.explain(&error))?;
     }
     let stamps = system.guest.stamps.take();
     let seen = viewer.finish()?;

@@ -12,7 +12,7 @@ use porthole_rig::error::Context;
 use porthole_rig::{Result, RigError};
 
 use super::system::TEXT;
-use super::viewer::{Film, Seen, is_shown};
+use super::viewer::{Film, Mark, Seen, is_shown};
 use super::window;
 use crate::clock::{pause, wait_until};
 
@@ -105,7 +105,7 @@ pub(crate) struct Watcher {
 impl Watcher {
     /// Looks for the window.
     pub(crate) fn new(screen: Arc<Screen>, film: Film) -> Result<Self> {
-        let size = if film.motion.is_some() { window::PICTURE } else { TEXT };
+        let size = if film.mark == Mark::Letters { TEXT } else { window::PICTURE };
         let origin = screen.find(size)?;
         Ok(Self { screen, origin, size, film, seen: Seen::default(), next: 0 })
     }

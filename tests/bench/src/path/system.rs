@@ -16,6 +16,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::Coding;
+use super::canvas::Canvas;
 use super::parts::{Guest, SIZE, Service};
 use super::program::Program;
 use super::screen::Screen;
@@ -44,6 +45,10 @@ pub(crate) enum Who {
     Source(Plainly, Coding),
     /// TigerVNC's viewer, of the same.
     Peer(Plainly, Coding),
+    /// The service, by `porthole-vga`, of a guest that draws in a mode of the VGA.
+    Adapter(Canvas),
+    /// QEMU's VNC server, of the same guest with QEMU's VGA.
+    Standard(Canvas),
 }
 
 /// A machine with a standard VGA.
@@ -62,9 +67,9 @@ impl Who {
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
-            Self::Porthole | Self::Bridge(_) | Self::Source(..) => "porthole",
+            Self::Porthole | Self::Bridge(_) | Self::Source(..) | Self::Adapter(_) => "porthole",
             Self::Traced => "traced",
-            Self::Qemu | Self::Alone(_) => "qemu",
+            Self::Qemu | Self::Alone(_) | Self::Standard(_) => "qemu",
             Self::Window(toolkit, _) => toolkit.name(),
             Self::Peer(..) => "vncviewer",
         }
@@ -72,7 +77,7 @@ impl Who {
 
     /// Whether Porthole shows the guest.
     pub(crate) const fn is_ours(self) -> bool {
-        matches!(self, Self::Porthole | Self::Bridge(_) | Self::Source(..))
+        matches!(self, Self::Porthole | Self::Bridge(_) | Self::Source(..) | Self::Adapter(_))
     }
 }
 
@@ -81,13 +86,13 @@ impl Who {
 pub(crate) struct System {
     pub(crate) guest: Guest,
     pub(crate) sight: Sight,
-    ours: Option<Ours>,
+    pub(super) ours: Option<Ours>,
     /// What shows a window of somebody else's.
-    windows: Vec<Program>,
+    pub(super) windows: Vec<Program>,
     /// What the guest has drawn beneath what moves.
-    ground: Option<Pattern>,
+    pub(super) ground: Option<Pattern>,
     // Removed last: all of the above use it.
-    _folder: TempDir,
+    pub(super) _folder: TempDir,
 }
 
 /// Where the guest is seen.
@@ -101,10 +106,10 @@ pub(crate) enum Sight {
 
 /// What shows the guest if QEMU does not.
 #[derive(Debug)]
-struct Ours {
-    device: Program,
-    server: Program,
-    service: Service,
+pub(super) struct Ours {
+    pub(super) device: Program,
+    pub(super) server: Program,
+    pub(super) service: Service,
 }
 
 impl Ours {
@@ -128,6 +133,9 @@ impl System {
             | Who::Peer(plainly, _) => {
                 return Self::plainly(who, plainly, folder);
             }
+            Who::Adapter(canvas) | Who::Standard(canvas) => {
+                return Self::canvas(who, canvas, folder);
+            }
             Who::Qemu => (plain(path, &vnc), None),
             Who::Porthole | Who::Traced => {
                 let service = Service::start(path, &[("guest".to_owned(), (0, 0), SIZE)])?;
@@ -143,7 +151,7 @@ impl System {
     }
 
     /// Waits until the guest's program runs.
-    fn up(mut self) -> Result<Self> {
+    pub(super) fn up(mut self) -> Result<Self> {
         match self.guest.wait() {
             Ok(()) => Ok(self),
             Err(error) => Err(self.explain(&error)),

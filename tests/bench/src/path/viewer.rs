@@ -39,13 +39,27 @@ pub(crate) type Sight = (usize, Instant);
 /// What is to be seen.
 #[derive(Clone, Debug)]
 pub(crate) struct Film {
-    /// What the guest moves; none is text that scrolls in a VGA's text mode.
-    pub(crate) motion: Option<Motion>,
+    /// By what a frame is known.
+    pub(crate) mark: Mark,
     pub(crate) first: u32,
     pub(crate) stamps: Stamps,
     /// The guest's size, if it is but the upper left part of the port.
     pub(crate) part: Option<(u32, u32)>,
 }
+
+/// Where the number of a frame is in its picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// In the colour of a square that is on what moves.
+    Motion(Motion),
+    /// In the colours of the first two letters of the last line but one, of a VGA's text.
+    Letters,
+    /// In the colours of two squares in the upper left corner.
+    Squares,
+}
+
+/// Pixels of such a square's side.
+const SQUARE: u32 = 16;
 
 /// What a viewer saw.
 #[derive(Debug, Default)]
@@ -212,11 +226,15 @@ pub(crate) fn is_shown(
     let Ok(frame) = u32::try_from(frame) else { return false };
     let frame = film.first.wrapping_add(frame);
     let (width, height) = film.part.unwrap_or(size);
-    let Some(motion) = film.motion else {
-        // The first two letters of the last line but one, each 9 by 16 pixels.
-        let [number, ..] = frame.to_le_bytes();
-        let (high, low) = (colour(number >> 4), colour(number & 15));
-        return at(4, 16 * 23 + 8) == Some(high) && at(9 + 4, 16 * 23 + 8) == Some(low);
+    let [number, ..] = frame.to_le_bytes();
+    let sixteen = |y: u32, high: u32, low: u32| {
+        at(high, y) == Some(colour(number >> 4)) && at(low, y) == Some(colour(number & 15))
+    };
+    let motion = match film.mark {
+        Mark::Motion(motion) => motion,
+        // Each letter has 9 by 16 pixels.
+        Mark::Letters => return sixteen(16 * 23 + 8, 4, 9 + 4),
+        Mark::Squares => return sixteen(SQUARE / 2, SQUARE / 2, SQUARE + SQUARE / 2),
     };
     let area = motion.area(frame, width, height);
     let [red, green, blue] = mark(frame);
