@@ -200,8 +200,8 @@ impl Process {
     pub fn wake_ups(&self) -> Result<u64> {
         let mut sum = 0;
         for thread in fs::read_dir(format!("/proc/{}/task", self.id())).or_fail("list threads")? {
-            let path = thread?.path().join("status");
-            let text = fs::read_to_string(path).or_fail("read a thread's status")?;
+            // One that has ended since is no longer there.
+            let Ok(text) = fs::read_to_string(thread?.path().join("status")) else { continue };
             let line = text.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
             sum += line.and_then(|line| line.trim().parse::<u64>().ok()).unwrap_or(0);
         }
@@ -215,8 +215,7 @@ impl Process {
     pub fn run_time(&self) -> Result<Duration> {
         let mut sum = 0;
         for thread in fs::read_dir(format!("/proc/{}/task", self.id())).or_fail("list threads")? {
-            let text = fs::read_to_string(thread?.path().join("schedstat"));
-            let text = text.or_fail("read a thread's schedule")?;
+            let Ok(text) = fs::read_to_string(thread?.path().join("schedstat")) else { continue };
             let nanoseconds = text.split_whitespace().next().and_then(|word| word.parse().ok());
             sum += nanoseconds.unwrap_or(0_u64);
         }

@@ -73,7 +73,7 @@ pub use typing::keymap_of;
 pub use wfd::Wfd;
 
 /// How long the service may take for an answer.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = crate::wait::SHORT;
 
 /// A connected program.
 #[derive(Debug)]

@@ -193,7 +193,10 @@ impl Service {
     /// # Errors
     /// When the file cannot be written or the service is gone.
     pub fn reload(&self, text: &str) -> Result<()> {
-        fs::write(&self.configuration, text).or_fail("write the configuration")?;
+        // The service may be reading because of a reload before this one: it finds the one or the other.
+        let new = self.configuration.with_extension("new");
+        fs::write(&new, text).or_fail("write the configuration")?;
+        fs::rename(&new, &self.configuration).or_fail("put the configuration in its place")?;
         self.process.signal(rustix::process::Signal::HUP)
     }
 }

@@ -13,9 +13,9 @@ const STOPPED: Duration = Duration::from_secs(5);
 
 /// How long anything with a guest may take: guests may be emulated on a busy machine. It is for what
 /// hangs, and no goal: a test that passes never waits for so long.
-pub const GUEST: Duration = Duration::from_secs(60);
+pub const GUEST: Duration = Duration::from_secs(120);
 /// How long anything without a guest may take.
-pub const SHORT: Duration = Duration::from_secs(40);
+pub const SHORT: Duration = Duration::from_secs(60);
 
 /// Waits until `look` finds something and returns it.
 ///

@@ -21,9 +21,9 @@ use crate::{boot, framebuffer};
 /// How often to look for input devices that appeared, and for a mode that changed.
 const RESCAN: Timespec = Timespec { tv_sec: 0, tv_nsec: 250_000_000 };
 /// How long the kernel may take to make a device node after its module is loaded.
-const DEVICE_DEADLINE: Duration = Duration::from_secs(20);
-/// How long a head may take to offer a new size.
-const SIZE_DEADLINE: Duration = Duration::from_secs(20);
+const DEVICE_DEADLINE: Duration = Duration::from_secs(50);
+/// How long a head may take to offer a new size: a little less than the test waits for an answer.
+const SIZE_DEADLINE: Duration = Duration::from_secs(50);
 
 /// Everything that the guest holds open.
 struct Session {

@@ -90,6 +90,20 @@ impl Program {
         Ok(OwnSeat { transient, seat })
     }
 
+    /// Asks for so many seats in one go and wants none of them any more; tells how many were announced.
+    ///
+    /// # Errors
+    /// When the socket does not show the global, or the service goes.
+    pub fn seats_of_a_moment(&mut self, count: usize) -> Result<usize> {
+        let manager: Manager = self.bind()?;
+        let mark = self.log.len();
+        for _ in 0..count {
+            manager.create(self.handle(), ()).destroy();
+        }
+        self.roundtrip()?;
+        Ok(self.log.since(mark).iter().filter(|line| *line == "global wl_seat").count())
+    }
+
     /// A virtual pointer on a seat and output.
     ///
     /// # Errors

@@ -61,6 +61,7 @@ fn a_trace_is_done_again_without_its_guest() -> Result<()> {
     guest.qemu.signal(rustix::process::Signal::KILL)?;
     guest.device.wait_end(GUEST)?;
     drop(guest);
+    capture.expect("traced-gone", &Scene::new("main", SIZE.0, SIZE.1).picture(), GUEST)?;
 
     let out = service.folder().join("replayed.png");
     let out_name = out.display().to_string();

@@ -10,8 +10,8 @@ use porthole_tests::failure::OrFail;
 use porthole_tests::process::built;
 use porthole_tests::{Failure, Process, Result};
 
-/// A machine whose processor is emulated, while others have the real one.
-const LONG: Duration = Duration::from_secs(240);
+/// A machine whose processor is emulated, while others have the real one. It is for what hangs.
+const LONG: Duration = Duration::from_secs(900);
 
 const CONFIGURATION: &str = r#"
 version = 1

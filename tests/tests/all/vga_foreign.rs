@@ -71,10 +71,12 @@ fn picture_of(known: &Known) -> Picture {
 #[ignore = "needs the newest QEMU"]
 fn who_has_no_driver_is_typed_at_by_the_monitor() -> Result<()> {
     let wish = Wish { monitor: true, input: true, ..wish(Boot::Program)? };
-    let (service, _capture, mut guest) = start(&wish)?;
+    let (service, capture, mut guest) = start(&wish)?;
     let server = service.vnc("main")?;
     let viewer = Viewer::connect(&server.address)?;
     guest.machine.line().wait_for("up")?;
+    // Keys go to who is shown.
+    guest.shows("vga-typed-at", &capture.screen, |seen| Ok(seen.colours() > 1))?;
     for (keysym, told) in [('a', "key 1e61"), ('7', "key 0837")] {
         guest.machine.line().say("k")?;
         viewer.key(u32::from(keysym), true)?;

@@ -251,6 +251,7 @@ fn send_with(wire: &UnixStream, bytes: &[u8], descriptors: usize) -> Result<()> 
 fn descriptors_that_nothing_takes_are_not_kept() -> Result<()> {
     let service = service()?;
     let mut good = Good::start(&service)?;
+    good.frames(1)?;
     let before = service.process.descriptors()?;
     let mut hoarder = Program::connect(&service.socket("plain")?)?;
     let surface = hoarder.surface().id().protocol_id();

@@ -112,6 +112,9 @@ fn a_guest_has_the_limits_that_its_entry_says() -> Result<()> {
     refused(&service, "ivi", &mut second, why)?;
     drop(second);
     let second = wait_until("room for another", SHORT, || Ok(connect().ok()))?;
+    // Who came before there was room was refused too.
+    let refused = counted(&service, "ivi", "refusals")?;
+    assert!(refused >= 3, "{refused}");
     Program::connect(&ivi).expect_err("a third client");
     assert!(service.process.log().contains("a client was refused: there are 2 already"));
     drop(second);
@@ -122,7 +125,7 @@ fn a_guest_has_the_limits_that_its_entry_says() -> Result<()> {
     (0..300).for_each(|_| drop(other.surface()));
     other.roundtrip()?;
     first.roundtrip()?;
-    assert_eq!(counted(&service, "ivi", "refusals")?, 4);
+    assert_eq!(counted(&service, "ivi", "refusals")?, refused + 1);
     assert_eq!(counted(&service, "viewer", "refusals")?, 0);
     assert_eq!(counted(&service, "ivi", "memory")?, 3 * MIB);
     Ok(())
@@ -225,8 +228,9 @@ fn who_draws_faster_than_the_port_is_drawn_at_its_rate() -> Result<()> {
         fast.roundtrip()?;
     }
     let count = |what: &str| counted(&service, "viewer", what);
-    let frames = statistics(&service.process)?["ports"]["main"]["frames"].as_u64().expect("frames");
     let (pictures, shown, dropped) = (count("pictures")?, count("shown")?, count("dropped")?);
+    // The last picture may be drawn meanwhile.
+    let frames = statistics(&service.process)?["ports"]["main"]["frames"].as_u64().expect("frames");
     assert_eq!(pictures, 600);
     // Each frame shows one picture at most, and every other one is counted as dropped.
     assert!(shown <= frames, "{shown} of {frames}");

@@ -1,6 +1,7 @@
 //! A seat for each person: announced to everybody, apart from all others, and gone with its client.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use porthole_tests::{Result, Service, program::Program};
 use wayland_client::protocol::{wl_pointer::ButtonState, wl_shm::Format};
@@ -227,12 +228,12 @@ fn seats_without_end_are_denied() -> Result<()> {
 fn seats_that_come_and_go_without_end_are_denied_for_a_while() -> Result<()> {
     let service = service()?;
     let mut restless = Program::connect(&service.socket("viewer")?)?;
-    let mut seats = 0;
-    while let Ok(own) = restless.own_seat() {
-        own.transient.destroy();
-        seats += 1;
-        assert!(seats <= 256, "there is no end to it");
+    // As fast as the service takes them: those that went five seconds ago count no more.
+    let start = Instant::now();
+    let seats = restless.seats_of_a_moment(400)?;
+    if start.elapsed() < Duration::from_secs(5) {
+        assert_eq!(seats, 256);
     }
-    assert_eq!(seats, 256);
+    assert!(seats >= 256, "only {seats}");
     Ok(())
 }

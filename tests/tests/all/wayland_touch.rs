@@ -92,6 +92,8 @@ fn fingers_leave_with_their_device_and_a_cancel_undoes_them() -> Result<()> {
     touch.frame();
     hands.roundtrip()?;
     program.wait_for("three fingers", 0, |line| line.starts_with("touch 2 down"))?;
+    // The end of what they came with.
+    program.roundtrip()?;
     // Not alone on the seat: its fingers leave, the other screen's stays.
     let mark = program.log.len();
     touch.cancel();

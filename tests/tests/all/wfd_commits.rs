@@ -165,7 +165,7 @@ fn a_stream_shows_in_one_pipeline_and_can_be_swapped() -> Result<()> {
     assert!(outcome.contains("NotSupported") && outcome.contains(APP), "{outcome}");
 
     let mark = program.log.len();
-    second.bind_source(Some(&source), Transition::WhenReady, 1000);
+    second.bind_source(Some(&source), Transition::WhenReady, 60_000);
     second.set_destination_rectangle(0, 0, 40, 20);
     second.set_layer(9);
     first.bind_source(None, Transition::AtVsync, 0);

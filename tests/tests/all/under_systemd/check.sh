@@ -13,11 +13,11 @@ end() {
     systemctl poweroff -ff
     exit
 }
-# until_true WHAT COMMAND...: waits, a minute or so at most.
+# until_true WHAT COMMAND...: waits, for minutes at most.
 until_true() {
     what=$1
     shift
-    tries=100
+    tries=1000
     while ! "$@"; do
         tries=$((tries - 1))
         [ $tries = 0 ] && say "never $what" && end
@@ -45,6 +45,8 @@ greet() {
         my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or exit 1;
         $s->recv(my $line, 12) // exit 1;
         $line =~ s/\s//g;
+        # A server that ends accepts, and says nothing.
+        exit 1 if $line eq "";
         print "@ greeting $line\n"' "$1"
 }
 # A machine's connection to its display, until it is told to end.
