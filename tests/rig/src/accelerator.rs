@@ -1,8 +1,8 @@
 //! Which accelerator guests run on. `/dev/kvm` may be there and yet be emulated so slowly that
 //! guests make no progress, so a tiny guest is run and timed.
 
-use std::fs;
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -71,20 +71,33 @@ pub fn probe() -> Result<Accelerator> {
     }
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let memory: PathBuf = cache::folder()?.join("accelerator");
-    if let Ok(known) = fs::read_to_string(&memory)
-        && let Some((known_boot, answer)) = known.split_once(' ')
-        && known_boot == boot.trim()
-    {
-        return Ok(if answer == "kvm" { Accelerator::Kvm } else { Accelerator::Tcg });
+    if let Some(known) = remembered(&memory, boot.trim()) {
+        return Ok(known);
+    }
+    // One asks, and others wait and find the answer: tests begin several at a time.
+    let lock_path = memory.with_extension("lock");
+    let lock = File::create(&lock_path).at("make", &lock_path)?;
+    lock.lock().at("lock", &lock_path)?;
+    if let Some(known) = remembered(&memory, boot.trim()) {
+        return Ok(known);
     }
     let works = runs_in_time()?;
     let answer = if works { "kvm" } else { "tcg" };
-    fs::write(&memory, format!("{} {answer}", boot.trim())).at("write", &memory)?;
+    let partial = memory.with_extension("partial");
+    fs::write(&partial, format!("{} {answer}", boot.trim())).at("write", &partial)?;
+    fs::rename(&partial, &memory).at("rename", &partial)?;
     if works {
         return Ok(Accelerator::Kvm);
     }
     say("/dev/kvm is there but runs a tiny guest too slowly: guests will be emulated (TCG)");
     Ok(Accelerator::Tcg)
+}
+
+/// What was found out since this boot.
+fn remembered(memory: &Path, boot: &str) -> Option<Accelerator> {
+    let known = fs::read_to_string(memory).ok()?;
+    let (_, answer) = known.split_once(' ').filter(|(known, _)| *known == boot)?;
+    Some(if answer == "kvm" { Accelerator::Kvm } else { Accelerator::Tcg })
 }
 
 fn runs_in_time() -> Result<bool> {
