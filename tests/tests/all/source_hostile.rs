@@ -67,9 +67,12 @@ fn says(source: &mut Process, text: &str) -> Result<()> {
 fn servers_that_lie_are_left_and_the_next_good_one_is_shown() -> Result<()> {
     let service = Service::start_with(&configuration("old"))?;
     let capture = Capture::start(&service.socket("viewer")?, "main")?;
-    let socket = service.folder().join("liar");
-    let server = Server::start(&socket)?;
-    let start = || source(&service, "old", &unix(&socket), &["--max-memory", "64"]);
+    // Each at a place of its own: who is about to be ended may have connected once more.
+    let begin = |name: &str| -> Result<(Server, Process)> {
+        let socket = service.folder().join(name);
+        let server = Server::start(&socket)?;
+        Ok((server, source(&service, "old", &unix(&socket), &["--max-memory", "64"])?))
+    };
     let lies: [(Vec<u8>, &str); 9] = [
         (b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), "does not speak RFB"),
         ([hello(SIZE), update([0, 0, 65, 32], 0, &[])].concat(), "leaves the picture"),
@@ -81,14 +84,14 @@ fn servers_that_lie_are_left_and_the_next_good_one_is_shown() -> Result<()> {
         ([hello(SIZE), vec![3, 0, 0, 0, 0xff, 0xff, 0xff, 0xfc]].concat(), "cut text of"),
         (b"RFB 003.008\n\x01\x02".to_vec(), "--password-file"),
     ];
-    for (lie, said) in lies {
+    for (number, (lie, said)) in lies.into_iter().enumerate() {
         // A new program for each, because who was refused waits longer each time.
-        let mut source = start()?;
+        let (server, mut source) = begin(&format!("liar-{number}"))?;
         server.tell(lie)?;
         says(&mut source, said)?;
         assert!(source.terminate()?.success(), "{}", source.failure("it ended badly"));
     }
-    let mut source = start()?;
+    let (server, mut source) = begin("honest")?;
     server.tell([hello(SIZE), grey(SIZE, 0x33)].concat())?;
     capture.expect("source-honest", &expected(0x33), SHORT)?;
     // It hangs up, a liar comes, and then a good one again.
