@@ -130,7 +130,7 @@ impl Guest {
             command.arg("--touch-socket").arg(socket("touch"));
         }
         command.args(&options.device_options);
-        let (device, _) = Process::start_ready("porthole-gpu", &folder, &mut command)?;
+        let (mut device, _) = Process::start_ready("porthole-gpu", &folder, &mut command)?;
 
         let mut machine = Machine::new(&folder);
         machine.options.clone_from(&options.machine);
@@ -152,7 +152,11 @@ impl Guest {
             None => Qemu::for_vhost_user()?,
         };
         let mut qemu = Process::start("qemu", &folder, &mut qemu.boot(image()?, &machine))?;
-        let line = Line::connect(&machine.control, &mut qemu)?;
+        let line = Line::connect(&machine.control, &mut qemu).map_err(|error| {
+            // Where the device has ended QEMU it is about to say why.
+            let _ = device.wait_end(SHORT);
+            device.failure(&error.to_string())
+        })?;
         Ok(Guest { device, qemu, line, console: machine.log, qmp: machine.qmp })
     }
 
@@ -204,6 +208,14 @@ impl Guest {
     pub fn wait_event_near(&mut self, kind: u16, code: u16, value: i32, slack: u32) -> Result<()> {
         let seen = self.line.wait_event_near(kind, code, value, slack);
         seen.map_err(|error| self.explain(&error))
+    }
+
+    /// Waits for events of several devices, which come in any order.
+    ///
+    /// # Errors
+    /// When the guest is silent for too long.
+    pub fn wait_events(&mut self, wanted: &[(u16, u16, i32)]) -> Result<()> {
+        self.line.wait_events(wanted).map_err(|error| self.explain(&error))
     }
 
     /// The input events that came while something else was waited for.

@@ -162,12 +162,10 @@ fn keys_of_the_dead_are_released_in_the_guest() -> Result<()> {
         guest.wait_event_near(EV_ABS, 0, i32::from(x) * 32767 / 640, 64)?;
         viewer.key(u32::from(b'a'), true)?;
         viewer.pointer(x, 100, 1)?;
-        guest.wait_event(EV_KEY, KEY_A, 1)?;
-        guest.wait_event(EV_KEY, BTN_LEFT, 1)
+        guest.wait_events(&[(EV_KEY, KEY_A, 1), (EV_KEY, BTN_LEFT, 1)])
     };
     let released = |guest: &mut Guest| -> Result<()> {
-        guest.wait_event(EV_KEY, KEY_A, 0)?;
-        guest.wait_event(EV_KEY, BTN_LEFT, 0)
+        guest.wait_events(&[(EV_KEY, KEY_A, 0), (EV_KEY, BTN_LEFT, 0)])
     };
     // A viewer goes in the middle of its updates.
     let watcher = Viewer::connect(&server.address)?;
