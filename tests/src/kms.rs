@@ -405,11 +405,15 @@ impl KmsGuest {
     pub fn counted(&mut self, port: &str) -> Result<serde_json::Value> {
         let before = self.log().matches("statistics {").count();
         self.signal("USR1")?;
-        self.logs("statistics {", before + 1)?;
-        let log = self.log();
-        let line = log.lines().filter_map(|line| line.split_once("statistics ")).next_back();
-        let told = serde_json::from_str::<serde_json::Value>(line.map_or("", |(_, json)| json));
-        let told = told.or_fail("read the statistics")?;
+        // The line may be seen before all of it is written.
+        let told = wait_until("the service's statistics", GUEST, || {
+            let log = self.log();
+            let mut lines =
+                log.lines().filter_map(|line| line.split_once("statistics ")).skip(before);
+            let told = lines.next().map(|(_, json)| serde_json::from_str(json.trim()));
+            Ok::<Option<serde_json::Value>, Failure>(told.and_then(std::result::Result::ok))
+        });
+        let told = told.map_err(|error| self.explain(&error))?;
         let counted = told.pointer(&format!("/ports/{port}")).cloned();
         counted.ok_or_else(|| Failure::new(format!("there is no port {port}")))
     }

@@ -70,7 +70,6 @@ fn consoles_are_switched_and_a_killed_service_leaves_a_usable_one() -> Result<()
     guest.logs("another console has screens and keyboards", 1)?;
     guest.hears("heard", "key 29 released")?;
     let text = another_text(&mut guest, &[&ours])?;
-    let heard = guest.heard("heard").len();
     press(&mut guest, &["a"])?;
     another_text(&mut guest, &[&ours, &text])?;
     // Viewers go on meanwhile.
@@ -81,7 +80,8 @@ fn consoles_are_switched_and_a_killed_service_leaves_a_usable_one() -> Result<()
     guest.pattern((320, 240), 3)?;
     let later = guest.capture("main")?;
     assert!(later.difference(&ours).is_some());
-    assert_eq!(guest.heard("heard").len(), heard, "keys of another console");
+    let heard = guest.heard("heard");
+    assert!(!heard.iter().any(|line| line.starts_with("key 30 ")), "another console's: {heard:?}");
 
     // Back: first the text, then our picture, nothing else.
     press(&mut guest, &["ctrl", "alt", "f1"])?;
