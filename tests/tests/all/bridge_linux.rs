@@ -88,6 +88,10 @@ fn draws(guest: &mut PlainGuest, capture: &Capture, name: &str) -> Result<()> {
 /// Keys, and a mouse that tells how far it goes.
 fn keyboard_and_mouse(guest: &mut PlainGuest, service: &Service) -> Result<()> {
     let server = service.vnc("main")?;
+    // What is told before anybody in the guest listens is lost.
+    for device in ["AT_Translated_Set_2_keyboard", "ImExPS/2_Generic_Explorer_Mouse"] {
+        guest.machine.line().wait_for(&format!("INPUT {device}"))?;
+    }
     let knows = [Encoding::Zrle, Encoding::Cursor, Encoding::QemuPointerMotion, Encoding::QemuLeds];
     let mut viewer = StrictViewer::connect(&server.address, &knows)?;
     viewer.wait_for(&Event::Relative(false))?;
@@ -328,6 +332,7 @@ fn other_display_devices_show_a_linux_guest() -> Result<()> {
         let options = options.device("qemu-xhci").device("usb-tablet").device("usb-kbd");
         let mut guest = PlainGuest::start(&service, "plain", &options)?;
         draws(&mut guest, &capture, &format!("bridge-{card}"))?;
+        guest.machine.line().wait_for("INPUT QEMU_QEMU_USB_Tablet")?;
         tablet(&mut guest, &service, (800, 600))?;
     }
     Ok(())
