@@ -85,7 +85,7 @@ fn foreign_capture(address: &str, folder: &std::path::Path) -> Result<Picture> {
     let file = folder.join("foreign.png");
     let mut command = Command::new("timeout");
     let program = roots::command(&root, "gvnccapture");
-    command.arg("30").arg(program.get_program()).args(program.get_args());
+    command.arg(GUEST.as_secs().to_string()).arg(program.get_program()).args(program.get_args());
     let output = command.arg(format!("{host}:{display}")).arg(&file).output()?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
