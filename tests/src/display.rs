@@ -172,8 +172,11 @@ impl Display {
     pub fn refuse(place: &Place, bridge: Process, machine: &Machine) -> Result<Process> {
         let control = Line::new(place.accept()?)?;
         let mut display = Self::new(control, bridge);
+        // Who has heard the answer hangs up, whatever else it has asked.
         while let Ok(came) = display.control.read() {
-            display.answer(machine, came)?;
+            if display.answer(machine, came).is_err() {
+                break;
+            }
         }
         Ok(display.bridge)
     }
