@@ -1,20 +1,26 @@
 //! Who goes first when not everything can be done in time.
 
+use std::time::{Duration, Instant};
+
 use porthole_tests::{
     Result, Service,
     demo::statistics,
     program::{Buffer, Program, Toplevel},
+    wait::{SHORT, wait_until},
 };
 use serde_json::Value;
 use wayland_client::protocol::wl_shm::Format;
 
 /// Frames that the program that matters more asks for.
-const FRAMES: usize = 60;
-const SIDE: u32 = 2048;
+const FRAMES: usize = 40;
+const SIDE: u32 = 3072;
 
-/// A port that is far too large for its rate: half transparent pictures of all of it, under a small one.
-fn service(low: &str, high: &str) -> Result<Service> {
-    Service::start_with(&format!(
+/// The rate of a port that draws as fast as it can.
+const FASTEST: f64 = 240.0;
+
+/// A port that is too large for its rate: half transparent pictures of all of it, under a small one.
+fn configuration(rate: f64, low: &str, high: &str) -> String {
+    format!(
         r#"
 version = 1
 [render]
@@ -22,7 +28,7 @@ renderer = "cpu"
 [[port]]
 name = "main"
 size = [{SIDE}, {SIDE}]
-refresh = 240
+refresh = {rate:.3}
 [[socket]]
 name = "low"
 {low}
@@ -44,7 +50,7 @@ app_id = "high"
 rect = [0, 0, 64, 48]
 order = 1
 "#
-    ))
+    )
 }
 
 /// A program with its picture on the port.
@@ -80,11 +86,31 @@ impl Drawer {
     }
 }
 
+/// The rate of a port that is behind here and now, and not by more than it puts pictures off: drawing all of it
+/// takes about two periods.
+fn rate(low: &mut Drawer) -> Result<f64> {
+    let mut times = Vec::new();
+    for _ in 0..7 {
+        let begun = Instant::now();
+        low.draw_and_wait()?;
+        times.push(begun.elapsed());
+    }
+    times.sort_unstable();
+    let usual: Duration = times[times.len() / 2];
+    Ok((2.0 / usual.as_secs_f64()).clamp(1.0, FASTEST))
+}
+
 /// Has one program draw as fast as its frames come, with the other drawing beside each of them; gives
 /// what was counted.
-fn both_draw(service: &Service) -> Result<Value> {
-    let low = Drawer::start(service, "low", (SIDE, SIDE))?;
-    let mut high = Drawer::start(service, "high", (64, 48))?;
+fn both_draw(priorities: (&str, &str)) -> Result<Value> {
+    let text = |rate: f64| configuration(rate, priorities.0, priorities.1);
+    let service = Service::start_with(&text(FASTEST))?;
+    let mut low = Drawer::start(&service, "low", (SIDE, SIDE))?;
+    service.reload(&text(rate(&mut low)?))?;
+    wait_until("the rate", SHORT, || {
+        Ok(service.process.log().contains("the configuration was read again").then_some(()))
+    })?;
+    let mut high = Drawer::start(&service, "high", (64, 48))?;
     for _ in 0..FRAMES {
         low.draw();
         low.program.send()?;
@@ -99,7 +125,7 @@ fn count(accounts: &Value, socket: &str, what: &str) -> u64 {
 
 #[test]
 fn the_layer_that_matters_more_goes_first_on_a_port_that_is_behind() -> Result<()> {
-    let accounts = both_draw(&service("priority = 1", "priority = 8")?)?;
+    let accounts = both_draw(("priority = 1", "priority = 8"))?;
     let count = |socket, what| count(&accounts, socket, what);
     let all = u64::try_from(FRAMES).expect("few") + 1;
     // All of the one are shown, and none waited for the other ...
@@ -113,7 +139,7 @@ fn the_layer_that_matters_more_goes_first_on_a_port_that_is_behind() -> Result<(
 
 #[test]
 fn equals_are_not_put_off() -> Result<()> {
-    let accounts = both_draw(&service("", "")?)?;
+    let accounts = both_draw(("", ""))?;
     assert_eq!(count(&accounts, "low", "put_off"), 0);
     assert_eq!(count(&accounts, "high", "put_off"), 0);
     Ok(())
