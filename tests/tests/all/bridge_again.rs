@@ -10,9 +10,14 @@ use rustix::process::Signal;
 use crate::bridge::{picture, service, word};
 use crate::portholectl::ctl_on;
 
-/// The layers with their ids and what each shows.
+/// The layers with their ids and what each shows, without the way on which that reaches the screen: that is
+/// told once it has.
 fn layers(service: &Service) -> Result<serde_json::Value> {
-    ctl_on(service, "viewer", &["layers", "--json"])?.json()
+    let mut all = ctl_on(service, "viewer", &["layers", "--json"])?.json()?;
+    for layer in all["layer"].as_array_mut().into_iter().flatten() {
+        layer["now"].as_object_mut().and_then(|now| now.remove("placement"));
+    }
+    Ok(all)
 }
 
 /// Kills the bridge, and waits until nothing of it is seen.
