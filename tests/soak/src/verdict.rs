@@ -39,9 +39,11 @@ impl Trend {
     }
 }
 
-/// The middle of some numbers.
+/// The middle of some numbers, the lower one of two: one that stands out among few says nothing.
 pub(crate) fn median(row: &[f64]) -> Option<f64> {
-    at(row, 50)
+    let mut sorted = row.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len().checked_sub(1)? / 2).copied()
 }
 
 /// The number that so many per cent of a row do not exceed.
@@ -69,6 +71,12 @@ mod tests {
     #[test]
     fn a_peak_in_the_middle_is_no_growth() {
         let row = [5.0, 5.0, 5.0, 5.0, 99.0, 99.0, 5.0, 5.0, 5.0];
+        assert_eq!(Trend::of(&row), Some(Trend { first: 5.0, last: 5.0 }));
+    }
+
+    #[test]
+    fn one_that_stands_out_is_no_growth() {
+        let row = [5.0, 5.0, 5.0, 5.0, 5.0, 5.0, 99.0];
         assert_eq!(Trend::of(&row), Some(Trend { first: 5.0, last: 5.0 }));
     }
 

@@ -38,6 +38,8 @@ const APP: &str = "org.porthole.soak";
 const PROBES: u32 = 5;
 /// How long the processes are looked at while nothing changes.
 const QUIET: Duration = Duration::from_secs(1);
+/// How often, until they sleep: what happened just before may echo on a busy machine.
+const LOOKS: u32 = 5;
 
 /// The service, its guests, its viewers.
 pub(crate) struct World {
@@ -73,6 +75,11 @@ fn configured(scene: &Scene) -> String {
         "{text}\n[[layer]]\nname = \"program\"\nport = \"{PORT}\"\nsocket = \"viewer\"\n\
          app_id = \"{APP}\"\nrect = [{x}, {y}, {width}, {height}]\norder = 99\n"
     )
+}
+
+/// How often all of them have woken up.
+fn woken(readings: &[(String, Reading)]) -> u64 {
+    readings.iter().map(|(_, reading)| reading.wake_ups).sum()
 }
 
 impl World {
@@ -319,10 +326,16 @@ impl World {
             self.judge("probe")?;
             report.picture(start.elapsed() - answered, answered);
         }
-        let before = self.readings()?;
-        pause(QUIET);
-        let after = self.readings()?;
-        report.rested(&before, &after, QUIET);
+        let mut before = self.readings()?;
+        for look in 1..=LOOKS {
+            pause(QUIET);
+            let after = self.readings()?;
+            if look == LOOKS || woken(&before) == woken(&after) {
+                report.rested(&before, &after, QUIET);
+                break;
+            }
+            before = after;
+        }
         Ok(())
     }
 
