@@ -64,6 +64,18 @@ impl Sheet {
         expect_near(picture, &want, if blends { 1.0 } else { 0.0 }, self.name);
     }
 
+    /// What tells whether a picture is this one, or nearly.
+    fn is_shown(&self) -> impl Fn(&[u32]) -> bool {
+        let want = reference_of(SIZE, &self.layers, self.port);
+        move |picture: &[u32]| {
+            picture.iter().zip(&want).all(|(word, want)| {
+                let [_, r, g, b] = word.to_be_bytes();
+                let pairs = [r, g, b].into_iter().zip(want);
+                pairs.into_iter().all(|(is, want)| (f64::from(is) - want).abs() <= 1.0)
+            })
+        }
+    }
+
     /// Shows all layers.
     fn show(&self, program: &mut Program) -> Result<Vec<(Toplevel, Buffer)>> {
         let mut windows = Vec::new();
@@ -164,14 +176,18 @@ fn in_windows(parent: &std::path::Path, mut seen: impl FnMut() -> Result<Vec<u32
         service.reload(&sheet.configuration(&port))?;
         let mut program = Program::connect(&service.socket("viewer")?)?;
         let _windows = sheet.show(&mut program)?;
-        let mut viewer = captured(&mut program)?;
-        // What a reload changed may come a frame later than the programs.
-        let mut last = Vec::new();
+        let is_shown = sheet.is_shown();
+        let (mut viewer, mut last) = (Vec::new(), Vec::new());
+        // What a reload changed may come a frame later than the programs, and in the window later still.
         let same = wait_until(sheet.name, GUEST, || {
             viewer = captured(&mut Program::connect(&service.socket("viewer")?)?)?;
             last = seen()?;
-            Ok((last == viewer).then_some(()))
+            Ok((last == viewer && is_shown(&viewer)).then_some(()))
         });
+        // Where it is not shown at all this says what is.
+        if same.is_err() && last == viewer {
+            sheet.check(&viewer);
+        }
         let first = last.iter().zip(&viewer).position(|(seen, captured)| seen != captured);
         same.map_err(|error| {
             Failure::new(format!("{error}: pixel {first:?}\n{}", service.process.log()))
@@ -226,15 +242,9 @@ fn all_scenes_of_holes_are_the_same_on_every_card_at_night() -> Result<()> {
                 guest.signal("HUP")?;
             }
             show_in(&mut guest, &sheet)?;
-            let want = reference_of(SIZE, &sheet.layers, sheet.port);
+            let is_shown = sheet.is_shown();
             let mut last = guest.capture("main")?;
-            let near = |picture: &Picture| {
-                words(picture).iter().zip(&want).all(|(word, want)| {
-                    let [_, r, g, b] = word.to_be_bytes();
-                    let pairs = [r, g, b].into_iter().zip(want);
-                    pairs.into_iter().all(|(is, want)| (f64::from(is) - want).abs() <= 1.0)
-                })
-            };
+            let near = |picture: &Picture| is_shown(&words(picture));
             // A reload may be done after the program has shown its last window.
             wait_until(sheet.name, GUEST, || {
                 if !near(&last) {
