@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::{Mutex, PoisonError};
 
 use porthole_rig::kms::CARD;
 use porthole_rig::{Qemu, System};
@@ -18,6 +19,9 @@ use crate::wait::wait_until;
 const LONG: std::time::Duration = std::time::Duration::from_secs(200);
 /// Where the shared folder is in the machine.
 pub const SHARED: &str = "/rig";
+
+/// Until QEMU has read an image, another machine's must not take its name.
+static IMAGE: Mutex<()> = Mutex::new(());
 
 /// Runs the lines that are found in the shared folder, one after the other.
 const WORKER: &str = "#!/bin/sh
@@ -62,11 +66,13 @@ impl SystemGuest {
             .text("etc/worker.sh", WORKER)
             .text("etc/systemd/system/worker.service", WORKER_UNIT)
             .text("etc/systemd/system/seat.target", format!("{TARGET}{units}\n"));
-        let image = system.prepare("systemd-seat").or_fail("pack a machine")?;
         let qemu = Qemu::installed().or_fail("find QEMU")?;
+        let read = IMAGE.lock().unwrap_or_else(PoisonError::into_inner);
+        let image = system.prepare("systemd-seat").or_fail("pack a machine")?;
         let mut command = qemu.system_with_seat(&image, "seat.target", folder.path());
         let qemu = Process::start("machine", folder.path(), command.stdout(Stdio::null()))?;
         let qmp = Qmp::connect(&folder.path().join("qmp.sock"))?;
+        drop(read);
         let mut guest = SystemGuest { qmp, qemu, folder, orders: 0 };
         guest.sh("true")?;
         Ok(guest)

@@ -3,6 +3,7 @@
 use std::env;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::{Context, Result, RigError};
 
@@ -40,6 +41,13 @@ pub fn folder() -> Result<PathBuf> {
     };
     fs::create_dir_all(&folder).at("make", &folder)?;
     Ok(folder)
+}
+
+/// A part of a name that no other file has, whichever thread or process makes it.
+#[must_use]
+pub fn unique() -> String {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Makes a folder of the cache once: `fill` gets an empty folder, which takes its name at the end.

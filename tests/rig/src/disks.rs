@@ -106,7 +106,7 @@ pub fn menu() -> Result<PathBuf> {
 /// meanwhile keeps the whole old file.
 fn made(name: &str, make: impl FnOnce(&Path, &Path) -> Result<()>) -> Result<PathBuf> {
     let folder = cache::target().join("guest");
-    let work = folder.join(format!("{name}-{}.partial", std::process::id()));
+    let work = folder.join(format!("{name}-{}.partial", cache::unique()));
     fs::create_dir_all(&work).at("make", &work)?;
     let (new, disk) = (work.join("disk.img"), folder.join(format!("{name}.img")));
     make(&work, &new)?;

@@ -103,7 +103,7 @@ fn basic() -> Result<Archive> {
 
 /// The program in `boot/reserve.S`, whose comments say what it does.
 fn reserve() -> Result<Vec<u8>> {
-    let folder = cache::target().join(format!("guest/reserve-{}.partial", std::process::id()));
+    let folder = cache::target().join(format!("guest/reserve-{}.partial", cache::unique()));
     fs::create_dir_all(&folder).at("make", &folder)?;
     let [source, object, program] = ["S", "o", "elf"].map(|name| folder.join(name));
     fs::write(&source, RESERVE).at("write", &source)?;
@@ -137,7 +137,7 @@ pub(crate) fn pack(
     let folder = cache::target().join("guest");
     fs::create_dir_all(&folder).at("make", &folder)?;
     let path = folder.join(format!("{name}-{}.cpio", kernel.version));
-    let partial = folder.join(format!("{name}.{}.partial", std::process::id()));
+    let partial = folder.join(format!("{name}.{}.partial", cache::unique()));
     // Renamed at the end: a guest that boots meanwhile keeps the whole old file.
     fs::write(&partial, archive.finish()).at("write", &partial)?;
     fs::rename(&partial, &path).at("rename", &partial)?;

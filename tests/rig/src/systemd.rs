@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::cache;
 use crate::command::{exists, output};
 use crate::cpio::Archive;
 use crate::error::{Context, Result};
@@ -176,7 +177,7 @@ fn without_symbols(file: &Path) -> Result<Vec<u8>> {
     if !exists("strip") {
         return fs::read(file).at("read", file);
     }
-    let small = std::env::temp_dir().join(format!("porthole-strip-{}", std::process::id()));
+    let small = std::env::temp_dir().join(format!("porthole-strip-{}", cache::unique()));
     output(Command::new("strip").arg("-o").arg(&small).arg(file))?;
     let bytes = fs::read(&small).at("read", &small)?;
     fs::remove_file(&small).at("remove", &small)?;

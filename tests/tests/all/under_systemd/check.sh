@@ -37,8 +37,13 @@ process() {
     done < "/proc/$2/status"
 }
 processes() { cat "/sys/fs/cgroup$(systemctl show -p ControlGroup --value "$1")/cgroup.procs"; }
-# A confined program has its connector beside it.
-confined() { [ "$(processes "$1" | wc -l)" = 2 ]; }
+# A confined program has its connector beside it. They are there before they have given up what they need no more.
+confined() {
+    [ "$(processes "$1" | wc -l)" -ge 2 ] || return 1
+    for one in $(processes "$1"); do
+        grep -q "^Seccomp:.*2" "/proc/$one/status" || return 1
+    done
+}
 # What a server of viewers says at once.
 greet() {
     perl -MIO::Socket::UNIX -e '
@@ -64,6 +69,7 @@ machine /run/porthole-gpu/ivi/gpu.sock &
 vm=$!
 until_true devices active porthole-gpu@ivi.service
 until_true confined confined porthole-gpu@ivi.service
+until_true confined confined porthole-vnc@main.service
 for unit in porthole.service porthole-vnc@main.service porthole-gpu@ivi.service; do
     say "state $unit $(systemctl is-active $unit)"
     for one in $(processes $unit); do process $unit "$one"; done
