@@ -43,10 +43,10 @@ const SAFE: [&str; 25] = [
 ];
 
 /// The only files with unsafe code: shared memory, descriptors that a parent passed down, a process that
-/// is forked, guest memory that is taken away, a variable of the environment, a C interface, two calls
+/// is forked, guest memory that is taken away, a variable of the environment, a C interface, three calls
 /// to the kernel that libraries lack or get wrong, the machine's libraries for GPUs, input devices and sessions,
 /// and blending: it reads rows of client memory by address and uses SIMD instructions.
-const UNSAFE: [&str; 26] = [
+const UNSAFE: [&str; 27] = [
     "clients/memory/src/mapped.rs",
     "clients/memory/src/memory.rs",
     "clients/program/src/connector.rs",
@@ -59,6 +59,7 @@ const UNSAFE: [&str; 26] = [
     "compositor/daemon/src/machine/libseat.rs",
     "compositor/daemon/src/protocols/shm/mapping.rs",
     "compositor/daemon/src/protocols/shm/pixels.rs",
+    "compositor/daemon/src/relay/effort.rs",
     "compositor/daemon/src/render/canvas.rs",
     "compositor/daemon/src/render/exact.rs",
     "compositor/daemon/src/render/gles/egl.rs",

@@ -21,6 +21,7 @@ use super::{
     bucket::{Share, Taken},
     census::{Census, Limits},
     descriptors,
+    effort::Effort,
     output::Output,
     socket,
     wire::{self, Next},
@@ -125,8 +126,8 @@ impl Link {
         &mut self,
         backend: &mut Backend<D>,
         state: &mut D,
-        limits: &Limits,
-        now: Instant,
+        (limits, now): (&Limits, Instant),
+        effort: &mut Effort,
     ) -> Result<Goes, Fault> {
         let mut buffer = [0; CHUNK];
         let received = match socket::receive(&self.outer, &mut buffer, &mut self.descriptors) {
@@ -143,7 +144,7 @@ impl Link {
         self.input.extend(buffer.iter().take(received.bytes));
         let start = Instant::now();
         let (outcome, requests) = self.pass_on(backend, state);
-        let took = start.elapsed();
+        let took = effort.since(start);
         let (bytes, pictures) = (received.bytes, self.party.take_pictures());
         let taken = Taken { bytes, requests, pictures, took };
         self.share.take(taken, now);

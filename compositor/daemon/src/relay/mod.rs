@@ -12,6 +12,7 @@
 mod bucket;
 mod census;
 mod descriptors;
+mod effort;
 mod link;
 mod output;
 mod socket;
@@ -53,6 +54,7 @@ use crate::accounts::SocketAccount;
 use bucket::{Share, Taken};
 use census::Excess;
 pub(crate) use census::Limits;
+use effort::Effort;
 use link::{Goes, Link};
 
 /// What is taken from a client in one turn, in bytes: one buffer of the usual libraries.
@@ -288,9 +290,13 @@ impl Relay {
                 waiting.push((link.served, key, link.party.rank()));
             }
         }
+        if waiting.is_empty() {
+            return;
+        }
         // The clients of one socket take turns.
         waiting.sort_by_key(|(served, ..)| *served);
         self.turns.order(&mut waiting, |(.., rank)| rank.clone());
+        let mut effort = Effort::now();
         for (_, key, (who, _)) in waiting {
             let Some(link) = self.links.get_mut(&key) else { continue };
             let start = Instant::now();
@@ -300,7 +306,7 @@ impl Relay {
             self.serves += 1;
             link.served = self.serves;
             let backend = display.backend();
-            let outcome = link.receive(backend, state, &self.limits, now);
+            let outcome = link.receive(backend, state, (&self.limits, now), &mut effort);
             settle(backend, link, |_| outcome);
             self.turns.spend(&who, start.elapsed());
         }
