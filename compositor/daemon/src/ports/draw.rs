@@ -257,7 +257,7 @@ impl State {
         let at_once =
             if port.capturing { Err(Box::new(frame)) } else { port.render.draw_here(frame) };
         let drawn = at_once.map_err(|frame| {
-            if !port.render.submit(*frame) {
+            if !port.render.submit(frame) {
                 tracing::error!(port = port.name, "the render thread takes no frame");
             }
         });

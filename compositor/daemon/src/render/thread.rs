@@ -15,11 +15,14 @@ use smithay::reexports::calloop::channel::Sender;
 use super::{
     Canvas, Drawn, FramePlan,
     copy::capture,
-    gles::Gles,
+    gles::{Gles, Search},
     picture::{Picture, View},
     sign::sign,
 };
 use crate::{clock, protocols::shm::Pixels};
+
+/// Plans that are under way: of a frame, and of a round of captures.
+const MOST_PLANS: usize = 2;
 
 /// A port's render thread. It sleeps until a plan comes.
 ///
@@ -34,30 +37,51 @@ use crate::{clock, protocols::shm::Pixels};
 pub(crate) struct RenderThread {
     /// Whoever draws has it. Nobody waits for it, since only one frame is under way.
     picture: Arc<Mutex<Picture>>,
-    plans: Option<SyncSender<FramePlan>>,
+    plans: Option<SyncSender<Work>>,
     handle: Option<JoinHandle<()>>,
+}
+
+/// What wakes a render thread up.
+#[derive(Debug)]
+enum Work {
+    Frame(Box<FramePlan>),
+    /// It is known whether there is a GPU.
+    Searched,
+    End,
 }
 
 impl RenderThread {
     /// Starts the thread; every answer goes through `answers` with the port's `key`. A GPU is looked for
-    /// after the first frame, which never waits for it.
+    /// after the first frame; until it is found the CPU draws, and no frame waits for it.
     pub(crate) fn start<K: Copy + Send + 'static>(
         name: &str,
         key: K,
         renderer: Renderer,
         answers: Sender<(K, Drawn)>,
     ) -> io::Result<Self> {
-        let (plans, work) = mpsc::sync_channel::<FramePlan>(2);
+        let (plans, work) = mpsc::sync_channel(MOST_PLANS + 2);
+        let told = plans.clone();
         let picture = Arc::new(Mutex::new(Picture::new()));
         let (drawn_on, port) = (picture.clone(), name.to_owned());
         let handle = std::thread::Builder::new().name(format!("port-{name}")).spawn(move || {
-            let (mut gpu, mut wanted) = (None, Some(renderer));
-            while let Ok(plan) = work.recv() {
-                let drawn = draw(&drawn_on, &mut gpu, plan);
+            let (mut gpu, mut search, mut told) = (None, None, Some(told));
+            while let Ok(work) = work.recv() {
+                let plan = match work {
+                    Work::Frame(plan) => plan,
+                    Work::Searched => {
+                        gpu = search.take().and_then(Search::end);
+                        continue;
+                    }
+                    Work::End => break,
+                };
+                let drawn = draw(&drawn_on, &mut gpu, *plan);
                 if answers.send((key, drawn)).is_err() {
                     break;
                 }
-                gpu = gpu.or_else(|| wanted.take().and_then(|wanted| find_gpu(wanted, &port)));
+                if let Some(told) = told.take() {
+                    search =
+                        Search::begin(renderer, &port, move || drop(told.send(Work::Searched)));
+                }
             }
         })?;
         Ok(Self { picture, plans: Some(plans), handle: Some(handle) })
@@ -80,25 +104,22 @@ impl RenderThread {
     }
 
     /// Hands over a plan; false when two are not answered yet or the thread is gone.
-    pub(crate) fn submit(&self, plan: FramePlan) -> bool {
-        self.plans.as_ref().is_some_and(|plans| plans.try_send(plan).is_ok())
+    pub(crate) fn submit(&self, plan: impl Into<Box<FramePlan>>) -> bool {
+        let work = Work::Frame(plan.into());
+        self.plans.as_ref().is_some_and(|plans| plans.try_send(work).is_ok())
     }
 }
 
 impl Drop for RenderThread {
     fn drop(&mut self) {
-        // Closing the channel ends the thread after the frame that it is drawing.
-        self.plans = None;
+        // After the frame that it is drawing.
+        if let Some(plans) = self.plans.take() {
+            let _ = plans.send(Work::End);
+        }
         if self.handle.take().is_some_and(|h| h.join().is_err()) {
             tracing::error!("a render thread panicked");
         }
     }
-}
-
-/// Looks for a GPU, where the configuration wants one.
-fn find_gpu(renderer: Renderer, port: &str) -> Option<Gles> {
-    let found = Gles::start(renderer, port)?;
-    found.inspect_err(|error| tracing::warn!(port, "the port is drawn by the CPU: {error}")).ok()
 }
 
 /// Draws a plan. The held buffers go with it, before the answer, so that the client has its back
@@ -166,8 +187,14 @@ mod tests {
         let drawn = thread.draw_here(plan(100)).unwrap();
         assert_eq!((drawn.serial, drawn.composed_bytes), (Some(1), 40_000));
         let handed_back = thread.draw_here(plan(1000)).unwrap_err();
-        assert!(thread.submit(*handed_back));
+        assert!(thread.submit(handed_back));
     }
+    #[test]
+    fn a_thread_ends_that_never_drew() {
+        let (answers, _drawn) = channel();
+        drop(RenderThread::start("test", 0_u8, Renderer::Cpu, answers).unwrap());
+    }
+
     fn draw_of_device() -> Draw {
         let (size, area) = (Size::new(8, 8), Rect::new(0, 0, 8, 8));
         Draw {
@@ -203,7 +230,7 @@ mod tests {
         thread.draw_here(FramePlan { screen, ..plan(8) }).unwrap_err();
         let direct = Some(draw_of_device());
         let plan_of_it = thread.draw_here(FramePlan { direct, ..plan(0) }).unwrap_err();
-        assert!(thread.submit(*plan_of_it));
+        assert!(thread.submit(plan_of_it));
         drawn.recv().unwrap();
         // It is what later captures copy.
         thread.draw_here(FramePlan { serial: None, ..plan(0) }).unwrap_err();

@@ -10,6 +10,7 @@ mod egl;
 mod gl;
 mod kind;
 mod look;
+mod search;
 mod textures;
 
 use porthole_core::config::Renderer;
@@ -20,6 +21,7 @@ use egl::Egl;
 use gl::{Gl, Texture};
 use kind::Kind;
 use look::Look;
+pub(super) use search::Search;
 use textures::{Textures, TooLarge};
 
 use crate::library::Missing;
@@ -71,24 +73,23 @@ pub(super) struct Gles {
 }
 
 impl Gles {
-    /// Finds a GPU: hardware, or with [`Renderer::Gles`] anything. `None` when none is wanted.
-    pub(super) fn start(renderer: Renderer, port: &str) -> Option<Result<Self, StartError>> {
+    /// Whether there may be a GPU that is wanted. Nothing is loaded where there is nothing to be found.
+    fn is_wanted(renderer: Renderer) -> bool {
         match renderer {
-            Renderer::Cpu => None,
-            // Nothing is loaded where there is nothing to be found.
-            Renderer::Auto if !egl::machine_has_gpu() => None,
-            Renderer::Auto => Some(Self::find(port, false)),
-            Renderer::Gles => Some(Self::find(port, true)),
+            Renderer::Cpu => false,
+            Renderer::Auto => egl::machine_has_gpu(),
+            Renderer::Gles => true,
         }
     }
 
-    fn find(port: &str, software_too: bool) -> Result<Self, StartError> {
+    /// Finds a GPU: hardware, or with [`Renderer::Gles`] anything.
+    pub(super) fn find(renderer: Renderer, port: &str) -> Result<Self, StartError> {
+        let software_too = renderer == Renderer::Gles;
         let egl = Egl::get()?;
         let mut why = StartError::NoGpu;
         for device in egl.devices()?.into_iter().filter(|d| software_too || !d.is_software) {
             match Gl::new(egl, device) {
                 Ok(gl) if software_too || !draws_on_cpu(&gl.name) => {
-                    tracing::info!(port, "the port is drawn with OpenGL ES on {}", gl.name);
                     return Ok(Self {
                         port: port.to_owned(),
                         gl,
