@@ -244,4 +244,6 @@ mod window_lacks;
 #[cfg(test)]
 mod window_parents;
 #[cfg(test)]
+mod window_pointer;
+#[cfg(test)]
 mod window_touch;

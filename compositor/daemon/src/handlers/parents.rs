@@ -233,7 +233,7 @@ impl State {
                 }
                 return;
             }
-            Event::Freed => return self.damage_port(id),
+            Event::Freed | Event::PointerShown => return self.damage_port(id),
             Event::Close => return self.window_closed(id),
             Event::Copied => return self.parent_copied(id),
             Event::Late => return self.frame_late(id),

@@ -10,8 +10,9 @@
 //! 3. [`Screen::shown`]: it does; the memory that it showed before is free.
 //!
 //! The topmost pointer may be none of the picture's: [`Screen::point`] says whether the screen shows it by
-//! itself, as cards do that have a plane for it. A frame in which nothing else changed then is a pointer's
-//! alone: there is no target, and [`Screen::show`] follows at once.
+//! itself, as cards do that have a plane for it, and parents whose own pointer it is. A frame in which
+//! nothing else changed then is a pointer's alone: there is no target, and on a card [`Screen::show`] follows
+//! at once.
 //!
 //! A port whose screen is gone, off or refuses a picture goes on as a headless one: its clients draw, and
 //! it can be captured.
@@ -105,8 +106,9 @@ impl Screen {
     /// be painted into that.
     pub(crate) fn point(&mut self, pointing: Option<&Pointing>) -> bool {
         match self {
-            Self::Headless | Self::Window(_) => false,
+            Self::Headless => false,
             Self::Drm(output) => output.point(pointing),
+            Self::Window(window) => window.point(pointing),
         }
     }
 

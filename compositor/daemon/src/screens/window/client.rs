@@ -159,7 +159,7 @@ impl Client {
                 "the parent has no wp_viewporter: windows are not scaled, neither for screens of many pixels nor to the size that a person gives them"
             );
         }
-        let viewport = viewporter.map(|viewporter| viewporter.get_viewport(&surface, handle, ()));
+        let viewport = viewporter.as_ref().map(|all| all.get_viewport(&surface, handle, ()));
         let scales: Option<WpFractionalScaleManagerV1> =
             viewport.as_ref().and_then(|_| self.bind(1, 1));
         let fractional = scales.is_some();
@@ -186,6 +186,7 @@ impl Client {
         if copies {
             self.open_clipboard(window);
         }
+        self.open_cursor(&compositor, viewporter.as_ref());
         self.open_devices();
         self.open_clock();
         Ok(())
@@ -288,14 +289,19 @@ impl Client {
     }
 
     /// Tells the parent of memory for pictures.
-    pub(super) fn buffer(&self, file: &impl AsFd, size: Size, id: u64) -> Option<WlBuffer> {
+    pub(super) fn buffer(
+        &self,
+        file: &impl AsFd,
+        size: Size,
+        format: Format,
+        id: u64,
+    ) -> Option<WlBuffer> {
         let shell = self.shell.as_ref()?;
         let (width, height) = (i32::try_from(size.width).ok()?, i32::try_from(size.height).ok()?);
         let stride = width.checked_mul(4)?;
         let len = stride.checked_mul(height)?;
         let pool = shell.shm.create_pool(file.as_fd(), len, &self.handle, ());
-        let buffer =
-            pool.create_buffer(0, width, height, stride, Format::Xrgb8888, &self.handle, id);
+        let buffer = pool.create_buffer(0, width, height, stride, format, &self.handle, id);
         pool.destroy();
         Some(buffer)
     }

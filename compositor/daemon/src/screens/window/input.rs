@@ -1,5 +1,6 @@
 //! What a person does in a window: keys, pointers and fingers of the parent's seats.
 
+mod cursor;
 mod touch;
 
 use std::collections::BTreeSet;
@@ -36,6 +37,7 @@ use super::{
     client::{Client, Heard, is},
 };
 use crate::protocols::{virtual_pointer::PointerInput, virtual_touch::TouchInput};
+use cursor::{Cursor, Over};
 
 /// Evdev codes of modifiers, which count in a window even if they were pressed before it had the keyboard.
 const MODIFIERS: [u32; 8] = [29, 42, 54, 56, 97, 100, 125, 126];
@@ -60,6 +62,8 @@ pub(super) struct Devices {
     constraints: Option<ZwpPointerConstraintsV1>,
     relative: Option<ZwpRelativePointerManagerV1>,
     inhibit: Option<ZwpKeyboardShortcutsInhibitManagerV1>,
+    /// Once there is a window.
+    cursor: Option<Cursor>,
 }
 
 /// A seat's devices and what is held on them. Its global's name is the user data of each.
@@ -68,6 +72,8 @@ struct ParentSeat {
     name: u32,
     seat: WlSeat,
     pointer: Option<WlPointer>,
+    /// It is over the window.
+    over: Option<Over>,
     relative: Option<ZwpRelativePointerV1>,
     lock: Option<ZwpLockedPointerV1>,
     keyboard: Option<WlKeyboard>,
@@ -100,6 +106,7 @@ impl Devices {
             constraints: None,
             relative: None,
             inhibit: None,
+            cursor: None,
         }
     }
 
@@ -156,6 +163,7 @@ impl Client {
             name,
             seat,
             pointer: None,
+            over: None,
             relative: None,
             lock: None,
             keyboard: None,
@@ -197,14 +205,14 @@ impl Client {
 
     fn apply_wants(&mut self) {
         let Some(surface) = self.surface().cloned() else { return };
-        let devices = &mut self.devices;
+        let (devices, mut unlocked) = (&mut self.devices, false);
         for seat in &mut devices.seats {
             let of = OfSeat(seat.name);
             if !devices.wants.lock {
                 if let Some(lock) = seat.lock.take() {
                     lock.destroy();
                 }
-                seat.locked = false;
+                unlocked |= std::mem::take(&mut seat.locked);
             } else if seat.lock.is_none()
                 && let (Some(constraints), Some(pointer), Some(_)) =
                     (&devices.constraints, &seat.pointer, &seat.relative)
@@ -226,9 +234,13 @@ impl Client {
                 seat.inhibitor = Some(inhibitor);
             }
         }
+        if unlocked {
+            self.look_again();
+        }
     }
 
     fn lose_pointer(&mut self, of: OfSeat) {
+        self.is_over(of, None);
         let Some(seat) = self.devices.seat(of) else { return };
         let held = std::mem::take(&mut seat.buttons);
         let any = !held.is_empty();
@@ -257,8 +269,12 @@ impl Client {
         }
     }
 
-    fn pointed(&mut self, x: f64, y: f64) {
+    fn pointed(&mut self, of: OfSeat, serial: Option<u32>, x: f64, y: f64) {
         let Point { x, y } = self.devices.part(x, y);
+        let at = (x * self.devices.pixels.0, y * self.devices.pixels.1);
+        let before = self.devices.seat(of).and_then(|seat| seat.over.map(|over| over.serial));
+        let over = serial.or(before).map(|serial| Over { serial, at });
+        self.is_over(of, over);
         self.point(PointerInput::MotionAbsolute { x, y });
     }
 }
@@ -339,16 +355,18 @@ impl Dispatch<WlPointer, OfSeat> for Client {
         let mut ends = pointer.version() < FRAMES_SINCE;
         match event {
             Heard::Enter { serial, surface_x, surface_y, .. } => {
-                // The port's own pointer is in the picture.
+                // The port's own pointer is in the picture, until the parent's can stand for it.
                 pointer.set_cursor(serial, None, 0, 0);
-                client.pointed(surface_x, surface_y);
+                client.pointed(*of, Some(serial), surface_x, surface_y);
                 ends = true;
             }
             Heard::Leave { .. } => {
                 client.lose_pointer(*of);
                 ends = false;
             }
-            Heard::Motion { surface_x, surface_y, .. } => client.pointed(surface_x, surface_y),
+            Heard::Motion { surface_x, surface_y, .. } => {
+                client.pointed(*of, None, surface_x, surface_y);
+            }
             Heard::Button { serial, button: code, state, .. } => {
                 let pressed = is(state, &wl_pointer::ButtonState::Pressed);
                 let Some(seat) = client.devices.seat(*of) else { return };
@@ -425,6 +443,7 @@ impl Dispatch<ZwpLockedPointerV1, OfSeat> for Client {
         if let Some(seat) = client.devices.seat(*of) {
             seat.locked = matches!(event, zwp_locked_pointer_v1::Event::Locked);
         }
+        client.look_again();
     }
 }
 

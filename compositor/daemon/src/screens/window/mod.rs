@@ -27,7 +27,7 @@ use porthole_pixel::{Rect, Region, Size};
 use rustix::net::{AddressFamily, Shutdown, SocketAddrUnix, SocketFlags, SocketType};
 use wayland_client::{Connection, DispatchError, EventQueue, backend::WaylandError};
 
-use super::{ScreenTarget, Show};
+use super::{Pointing, ScreenTarget, Show};
 use crate::{
     clock,
     protocols::{virtual_pointer::PointerInput, virtual_touch::TouchInput},
@@ -77,6 +77,8 @@ pub(crate) enum Event {
     Pointer(PointerInput),
     /// The pointer is elsewhere.
     PointerLeft,
+    /// The parent shows the port's pointer no more, or could: see [`Window::point`].
+    PointerShown,
     Touch(TouchInput),
     /// Something is copied, or wanted of what is: see [`Window::take_copied`].
     Copied,
@@ -291,6 +293,12 @@ impl Window {
         let (index, memory, region) = piece?;
         (self.next, self.begun) = (Some(index), clock::now());
         Some(ScreenTarget { memory, region, pointers: Vec::new() })
+    }
+
+    /// Has the parent show the port's pointer; false where it must be painted into the picture. Nothing more
+    /// is needed when it moves: it is the parent's own.
+    pub(super) fn point(&mut self, pointing: Option<&Pointing>) -> bool {
+        self.client.show_pointer(pointing)
     }
 
     pub(super) fn show(&mut self) -> Show {

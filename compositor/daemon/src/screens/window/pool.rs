@@ -4,7 +4,7 @@ use std::{io, sync::Arc};
 
 use porthole_pixel::{Rect, Region, Size};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
-use wayland_client::protocol::wl_buffer::WlBuffer;
+use wayland_client::protocol::{wl_buffer::WlBuffer, wl_shm::Format};
 
 use super::{MOST_RECTS, client::Client};
 use crate::render::ScreenMemory;
@@ -102,7 +102,7 @@ impl Piece {
         fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW)?;
         let memory = ScreenMemory::map(&file, 0, size, stride)?;
         let buffer = client
-            .buffer(&file, size, id)
+            .buffer(&file, size, Format::Xrgb8888, id)
             .ok_or_else(|| io::Error::other("it is larger than Wayland can say"))?;
         let lacks = Region::from_rect(Rect::from_size(size));
         Ok(Self { memory: Arc::new(memory), buffer, id, lent: false, lacks })
