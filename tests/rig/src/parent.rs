@@ -31,6 +31,8 @@ pub struct Parent {
     folder: PathBuf,
     size: (u32, u32),
     child: Child,
+    /// The compositor in which it is a window itself.
+    host: Option<PathBuf>,
 }
 
 impl Parent {
@@ -39,8 +41,22 @@ impl Parent {
     /// # Errors
     /// When it cannot be downloaded, or does not start.
     pub fn start(kind: Kind, folder: &Path, size: (u32, u32)) -> Result<Self> {
-        let child = spawn(kind, folder, size)?;
-        let mut parent = Self { kind, folder: folder.to_owned(), size, child };
+        Self::start_on(kind, folder, size, None)
+    }
+
+    /// Starts a sway that is a window of another compositor, whose socket this is, and has its input devices
+    /// from there: it has no other way to a touch screen.
+    ///
+    /// # Errors
+    /// When it cannot be downloaded, or does not start.
+    pub fn start_in(host: &Path, folder: &Path, size: (u32, u32)) -> Result<Self> {
+        Self::start_on(Kind::Sway, folder, size, Some(host))
+    }
+
+    fn start_on(kind: Kind, folder: &Path, size: (u32, u32), host: Option<&Path>) -> Result<Self> {
+        let child = spawn(kind, folder, size, host)?;
+        let host = host.map(Path::to_owned);
+        let mut parent = Self { kind, folder: folder.to_owned(), size, child, host };
         parent.wait()?;
         Ok(parent)
     }
@@ -59,7 +75,7 @@ impl Parent {
     /// # Errors
     /// When it does not start.
     pub fn start_again(&mut self) -> Result<()> {
-        self.child = spawn(self.kind, &self.folder, self.size)?;
+        self.child = spawn(self.kind, &self.folder, self.size, self.host.as_deref())?;
         self.wait()
     }
 
@@ -175,7 +191,7 @@ impl Kind {
     }
 }
 
-fn spawn(kind: Kind, folder: &Path, size: (u32, u32)) -> Result<Child> {
+fn spawn(kind: Kind, folder: &Path, size: (u32, u32), host: Option<&Path>) -> Result<Child> {
     let root = roots::peers()?;
     let mut command = match kind {
         Kind::Sway => sway(&root, folder, size)?,
@@ -187,6 +203,9 @@ fn spawn(kind: Kind, folder: &Path, size: (u32, u32)) -> Result<Child> {
     command.stdin(Stdio::null()).stdout(log).stderr(again).env("XDG_RUNTIME_DIR", folder);
     for name in ["WAYLAND_DISPLAY", "DISPLAY", "WAYLAND_SOCKET"] {
         command.env_remove(name);
+    }
+    if let Some(host) = host {
+        command.env("WLR_BACKENDS", "wayland").env("WAYLAND_DISPLAY", host);
     }
     command.spawn().context(|| "start a parent".to_owned())
 }

@@ -1,14 +1,16 @@
 //! Fingers on a parent's touch screen: in which layer they are, and how they end.
 
+use porthole_rig::parent::Parent;
 use porthole_tests::{
-    Result, Service,
+    Failure, Result, Service,
     filter::{Filter, LIFT, Without},
     program::Program,
+    wait::{GUEST, wait_until},
 };
 use wayland_client::protocol::wl_shm::Format;
 
 use crate::{
-    wayland_scene::{pattern, service, show},
+    wayland_scene::{APP, pattern, service, show},
     window::{child_configuration, of_parent, parent_shows, shown},
 };
 
@@ -88,4 +90,79 @@ fn fingers_leave_with_the_parents_touch_screen() -> Result<()> {
     own.transient.destroy();
     hands.roundtrip()?;
     program.wait_for("the finger's end", 0, |line| line == "touch 0 up")
+}
+
+/// sway's own touch screen is that of the compositor in whose window it is: fingers go by real programs
+/// of both sides.
+#[test]
+#[ignore = "needs sway, which is downloaded"]
+fn fingers_come_through_sway() -> Result<()> {
+    let (width, height) = (160, 120);
+    let host = Service::start_with(&format!(
+        r##"
+version = 1
+[[port]]
+name = "main"
+size = [{width}, {height}]
+[[socket]]
+name = "viewer"
+rights = ["capture:main", "input:main"]
+[[layer]]
+name = "sway"
+port = "main"
+socket = "viewer"
+app_id = "wlroots"
+order = 1
+"##
+    ))?;
+    let folder = tempfile::Builder::new().prefix("parent-").tempdir()?;
+    let socket = host.socket("viewer")?;
+    let sway = Parent::start_in(&socket, folder.path(), (width, height))?;
+    let child = Service::start_with(&child_configuration(&sway.socket(), ""))?;
+    let mut program = Program::connect(&child.socket("viewer")?)?;
+    program.seat("main")?;
+    let toplevel = program.toplevel(APP)?;
+    let told = program
+        .wait_for("the window's size", 0, |line| line == format!("toplevel {width}x{height}"));
+    let failure = |why| Failure::new(format!("{why}\n{}\n{}", child.process.log(), sway.log()));
+    told.map_err(failure)?;
+    let buffer = program.buffer((width, height), Format::Xrgb8888, true)?;
+    buffer.paint(pattern)?;
+    show(&mut program, &toplevel, &buffer)?;
+
+    let mut hands = Program::connect(&socket)?;
+    let output = hands.output("main")?;
+    let touch = hands.virtual_touch(None, &output)?;
+    let mut is_heard = false;
+    // Each tells the next of its first touch screen when there is one, and of fingers from then on.
+    let seen = wait_until("the finger", GUEST, || {
+        touch.down(0, 5, 50, 40, width, height);
+        touch.frame();
+        hands.roundtrip()?;
+        program.roundtrip()?;
+        if !is_heard && program.log.since(0).iter().any(|line| line.contains("Touch")) {
+            program.seat("main")?.get_touch(program.handle(), ());
+            is_heard = true;
+        }
+        program.roundtrip()?;
+        let lines = program.log.since(0);
+        let is_down =
+            |line: &String| line.starts_with("touch ") && line.ends_with(" down 50.0 40.0");
+        let down = lines.iter().any(is_down);
+        if !down {
+            touch.up(0, 5);
+            touch.frame();
+            hands.roundtrip()?;
+        }
+        Ok(down.then_some(()))
+    });
+    seen.map_err(failure)?;
+    let mark = program.log.len();
+    touch.motion(0, 5, 60, 45, width, height);
+    touch.frame();
+    touch.up(0, 5);
+    touch.frame();
+    hands.roundtrip()?;
+    program.wait_for("the motion", mark, |line| line.ends_with(" motion 60.0 45.0"))?;
+    program.wait_for("the end", mark, |line| line.ends_with(" up"))
 }
