@@ -239,9 +239,19 @@ fn all() -> impl Iterator<Item = &'static Benchmark> {
     SERVICE.iter().chain(path::ALL).chain(vga::ALL).chain(adapter::ALL).chain(kms::ALL)
 }
 
-/// What a guest measures on its screen.
-pub(crate) fn on_screens() -> Vec<&'static Benchmark> {
-    kms::INSIDE.iter().collect()
+/// What a guest measures on its screen: what is named, all if nothing is.
+pub(crate) fn on_screens(names: &[String]) -> Vec<&'static Benchmark> {
+    let is_named = |id: &str| names.is_empty() || names.iter().any(|name| name == id);
+    kms::INSIDE.iter().filter(|row| is_named(row.id)).collect()
+}
+
+/// What a guest measures on its screen for these rows.
+pub(crate) fn on_screens_for(rows: &[&Benchmark]) -> Vec<String> {
+    let rows = rows.iter().filter(|row| kms::ALL.iter().any(|other| other.id == row.id));
+    let mut names: Vec<String> = rows.flat_map(|row| kms::inside(row.id)).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 /// The benchmarks that are named, by themselves or by what their names begin with; all if none is.

@@ -29,7 +29,7 @@ use porthole_rig::progress::{Step, say};
 use porthole_rig::{Result, RigError, cache, roots};
 use rustix::process::setpriority_process;
 
-use catalogue::{Benchmark, chosen, unknown};
+use catalogue::{Benchmark, chosen, on_screens_for, unknown};
 use compositor::{Kind, Programs};
 use measure::{Bench, Samples};
 use row::Row;
@@ -72,17 +72,21 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<()> {
-    if let Some(id) = unknown(&arguments.ids) {
+    let unknown = if arguments.screen { None } else { unknown(&arguments.ids) };
+    if let Some(id) = unknown {
         let list = "see `cargo xtask bench --list`";
         return Err(RigError::failed(format!("there is no benchmark {id}: {list}")));
     }
-    let chosen = if arguments.screen { catalogue::on_screens() } else { chosen(&arguments.ids) };
+    let chosen = match arguments.screen {
+        true => catalogue::on_screens(&arguments.ids),
+        false => chosen(&arguments.ids),
+    };
     if arguments.list {
         return print(
             &chosen.iter().map(|b| format!("{:18} {}", b.id, b.what)).collect::<Vec<_>>(),
         );
     }
-    let bench = prepare(arguments)?;
+    let bench = prepare(arguments, on_screens_for(&chosen))?;
     let rows: Vec<Row> = chosen.into_iter().map(|benchmark| measure(&bench, benchmark)).collect();
     if let Some(file) = &arguments.json {
         let json = serde_json::Value::Array(rows.iter().map(Row::json).collect());
@@ -91,7 +95,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     print(&report(&bench, &rows))
 }
 
-fn prepare(arguments: &Arguments) -> Result<Bench> {
+fn prepare(arguments: &Arguments, on_screens: Vec<String>) -> Result<Bench> {
     let peers = roots::peers().map_err(|error| error.to_string());
     let porthole = cache::target().join("release/porthole");
     if !porthole.is_file() {
@@ -109,7 +113,9 @@ fn prepare(arguments: &Arguments) -> Result<Bench> {
         rounds: arguments.rounds.max(1),
         span,
         path: RefCell::default(),
+        on_screens,
         kms: RefCell::default(),
+        delays: RefCell::default(),
     })
 }
 

@@ -21,7 +21,7 @@ use crate::compositor::{Kind, Programs};
 use crate::path::Path;
 
 pub(crate) use capture::{fairness, latency};
-pub(crate) use frames::{cost, flooded, missed, rate, until_shown};
+pub(crate) use frames::{Delays, cost, flooded, missed, rate, until_shown};
 pub(crate) use quiet::{private_memory, wake_ups};
 pub(crate) use start::{connected, first_frame, splash};
 
@@ -35,8 +35,12 @@ pub(crate) struct Bench {
     pub(crate) span: Duration,
     /// Guests that were booted and what was measured with them.
     pub(crate) path: RefCell<Path>,
+    /// What a guest is to measure on its screen.
+    pub(crate) on_screens: Vec<String>,
     /// What was measured on a guest's screen: rows as JSON.
     pub(crate) kms: RefCell<Option<Vec<Value>>>,
+    /// How long pictures of a scene took until they were shown.
+    pub(crate) delays: RefCell<BTreeMap<&'static str, Delays>>,
 }
 
 /// What was measured: a number for each round, by who was measured.

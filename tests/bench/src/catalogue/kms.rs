@@ -96,7 +96,7 @@ pub(super) const INSIDE: &[Benchmark] = &[
         "a spot that changes now and then",
         Goal::Known,
         Pick::Median,
-        |bench| measure::until_shown(bench, (&Scene::typing(), 0.5), &BOTH),
+        |bench| measure::until_shown(bench, ("typing", &Scene::typing(), 0.5), &BOTH),
     ),
     row(
         "inside.latency.typing.p99",
@@ -104,7 +104,7 @@ pub(super) const INSIDE: &[Benchmark] = &[
         "a spot that changes now and then",
         Goal::Known,
         Pick::Median,
-        |bench| measure::until_shown(bench, (&Scene::typing(), 0.99), &BOTH),
+        |bench| measure::until_shown(bench, ("typing", &Scene::typing(), 0.99), &BOTH),
     ),
     row(
         "inside.latency.instruments",
@@ -112,7 +112,7 @@ pub(super) const INSIDE: &[Benchmark] = &[
         "instruments at 60 Hz",
         Goal::Known,
         Pick::Median,
-        |bench| measure::until_shown(bench, (&Scene::instruments(), 0.5), &BOTH),
+        |bench| measure::until_shown(bench, ("instruments", &Scene::instruments(), 0.5), &BOTH),
     ),
     row(
         "inside.latency.instruments.p99",
@@ -120,7 +120,7 @@ pub(super) const INSIDE: &[Benchmark] = &[
         "instruments at 60 Hz",
         Goal::Known,
         Pick::Median,
-        |bench| measure::until_shown(bench, (&Scene::instruments(), 0.99), &BOTH),
+        |bench| measure::until_shown(bench, ("instruments", &Scene::instruments(), 0.99), &BOTH),
     ),
     row(
         "inside.splash",
@@ -143,6 +143,17 @@ pub(super) const INSIDE: &[Benchmark] = &[
     }),
 ];
 
+/// What the guest measures for a row.
+pub(crate) fn inside(row: &str) -> Vec<String> {
+    let splash = "inside.splash".to_owned();
+    match row.split_once('.') {
+        Some((_, "splash")) => vec![splash, "inside.connected".to_owned()],
+        Some((_, "first")) => vec![splash, "inside.first".to_owned()],
+        Some((_, rest)) => vec![format!("inside.{rest}")],
+        None => Vec::new(),
+    }
+}
+
 type Measure = fn(&crate::measure::Bench) -> porthole_rig::Result<crate::measure::Samples>;
 
 const fn row(
@@ -154,4 +165,18 @@ const fn row(
     measure: Measure,
 ) -> Benchmark {
     Benchmark { id, unit, what, goal, pick, measure: Work::Alone(measure) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_guest_measures_what_rows_are_made_of() {
+        for row in ALL {
+            for id in inside(row.id) {
+                assert!(INSIDE.iter().any(|inside| inside.id == id), "{id} of {}", row.id);
+            }
+        }
+    }
 }

@@ -31,8 +31,10 @@ fn configuration(scene: &Scene, screen: bool) -> String {
     } else {
         String::new()
     };
+    // As its peers are told to draw: a card's driver may offer one that draws on the CPU all the same, and loading
+    // that is no part of what is measured.
     let mut text = format!(
-        "version = 1\n\n[[port]]\nname = \"main\"\n{kind}size = [{width}, {height}]\npipelines = 16\n\n\
+        "version = 1\n\n[render]\nrenderer = \"cpu\"\n\n[[port]]\nname = \"main\"\n{kind}size = [{width}, {height}]\npipelines = 16\n\n\
          [[socket]]\nname = \"load\"\nrights = [\"capture:main\"]\n"
     );
     for (number, layer) in scene.layers.iter().enumerate() {

@@ -60,11 +60,12 @@ fn run(bench: &Bench) -> Result<Vec<Value>> {
     let folder = folder.context(|| "make a folder".to_owned())?;
     let program = std::env::current_exe().context(|| "find this program".to_owned())?;
     let line = format!(
-        "PORTHOLE_CACHE='{}' '{}' --screen --rounds {} --seconds {} --json {SHARED}/rows.json",
+        "PORTHOLE_CACHE='{}' '{}' --screen --rounds {} --seconds {} --json {SHARED}/rows.json {}",
         cache::folder()?.display(),
         program.display(),
         bench.rounds,
-        bench.span.as_secs()
+        bench.span.as_secs(),
+        bench.on_screens.join(" ")
     );
     say("  a guest with a graphics card measures");
     kms::run(Card::Virtio(1), folder.path(), &format!("{line} >{SHARED}/said 2>&1"))?;
