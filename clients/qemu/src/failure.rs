@@ -37,15 +37,14 @@ pub enum Failure {
     },
     /// There is no such domain.
     #[error(
-        "no running domain {name:?} has a D-Bus display below {}: start it with <graphics type='dbus'/>, \
-         and without p2p='yes', or give --wait to wait for it",
-        folders.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" or ")
+        "no running domain {name:?} has a D-Bus display below {places}: start it with <graphics type='dbus'/>, \
+         and without p2p='yes', or give --wait to wait for it"
     )]
     NoDomain {
         /// The domain.
         name: String,
         /// Where it was looked for.
-        folders: Vec<PathBuf>,
+        places: String,
     },
     /// The monitor does not speak.
     #[error(
@@ -81,6 +80,17 @@ pub enum Failure {
     /// No answer in time.
     #[error("{0} does not answer: is it QEMU's D-Bus display, and does QEMU run?")]
     Silent(String),
+    /// The bus has hung up before it said anything.
+    #[error(
+        "the bus at {place} does not let in user {user}: one of libvirt is for the user of its QEMU alone \
+         (libvirt-qemu on Debian, qemu on Fedora); run this program as that user"
+    )]
+    Stranger {
+        /// Which bus.
+        place: String,
+        /// Who was not let in.
+        user: u32,
+    },
     /// No VM is on the bus.
     #[error(
         "no VM is on the bus at {0}: start QEMU with -display dbus,addr= and this address, or give --wait"

@@ -142,10 +142,19 @@ impl Session {
         Calls { output: &mut self.control.output, destination: self.owner.as_deref() }
     }
 
+    /// Whether a bus has not answered the first word.
+    fn is_greeting(&self) -> bool {
+        self.pending.values().any(|pending| *pending == Pending::Hello)
+    }
+
     /// The VM has ended, or what speaks there is none.
     fn over(&self, why: Fault) -> Result<(), Failure> {
         match why {
             Fault::Closed if self.phase == Phase::Listening => Ok(()),
+            Fault::Closed if self.control.is_open() && self.is_greeting() => {
+                let user = rustix::process::geteuid().as_raw();
+                Err(Failure::Stranger { place: self.place.clone(), user })
+            }
             Fault::Closed => Err(Failure::Silent(self.place.clone())),
             Fault::Unread => Err(Failure::Unread(self.guest.clone())),
             Fault::Handshake(source) => {

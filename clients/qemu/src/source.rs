@@ -118,7 +118,7 @@ fn open_domain(name: &str, cli: &Cli) -> Result<Source, Failure> {
     let inside: Vec<PathBuf> = folders.iter().map(|folder| folder.join(name)).collect();
     let (socket, place) = wait_for(&inside, cli.wait, || {
         let absent =
-            || Absent(Failure::NoDomain { name: name.to_owned(), folders: folders.clone() });
+            || Absent(Failure::NoDomain { name: name.to_owned(), places: places(&folders) });
         let path = folders.iter().find_map(|folder| bus_of(folder, name)).ok_or_else(absent)?;
         match connect_to(&path) {
             // A domain that was killed leaves its socket behind.
@@ -135,6 +135,16 @@ fn libvirt_folders(runtime: Option<PathBuf>) -> Vec<PathBuf> {
     let system = PathBuf::from("/run/libvirt/qemu/dbus");
     let user = runtime.map(|folder| folder.join("libvirt/qemu/run/dbus"));
     std::iter::once(system).chain(user).collect()
+}
+
+/// Folders, and which of them are closed to this user.
+fn places(folders: &[PathBuf]) -> String {
+    let place = |folder: &PathBuf| {
+        let shut = fs::read_dir(folder).is_err_and(|e| e.kind() == ErrorKind::PermissionDenied);
+        let remark = if shut { " (which only the user of its QEMUs may look into)" } else { "" };
+        format!("{}{remark}", folder.display())
+    };
+    folders.iter().map(place).collect::<Vec<_>>().join(" or ")
 }
 
 /// The socket of a domain's bus: `ID-NAME-dbus.sock`, where libvirt cuts long names. Of several the one

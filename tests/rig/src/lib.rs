@@ -15,6 +15,7 @@ pub mod error;
 pub mod image;
 pub mod kernel;
 pub mod kms;
+pub mod libvirt;
 pub mod modules;
 pub mod own;
 pub mod packages;

@@ -188,6 +188,34 @@ pub fn unpacked(name: &str) -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// Downloads packages and unpacks them into a folder of the cache, with whatever of that which they need is
+/// not installed here, once; returns the folder. They are to lie over this machine's own files.
+///
+/// # Errors
+/// When they cannot be downloaded or unpacked.
+pub fn with_needs(name: &str, packages: &[&str]) -> Result<PathBuf> {
+    let folder = cache::folder()?.join("packages").join(name);
+    cache::once(&folder, |into| {
+        let _step = Step::start(format!("downloading and unpacking {name} (not installing it)"));
+        let archives = into.join("archives");
+        fs::create_dir_all(archives.join("partial")).at("make", &archives)?;
+        let download = || {
+            let mut command = Command::new("apt-get");
+            command.args(["install", "-y", "-q", "--download-only", "--no-install-recommends"]);
+            command.args(["-o", "Debug::NoLocking=true", "-o", "APT::Sandbox::User=root", "-o"]);
+            command.arg(format!("Dir::Cache::archives={}", archives.display()));
+            output(command.args(packages))
+        };
+        if download().is_err() {
+            update()?;
+            download()?;
+        }
+        extract_all(&archives, into)?;
+        fs::remove_dir_all(&archives).at("remove", &archives)
+    })?;
+    Ok(folder)
+}
+
 /// Downloads a package and unpacks it into a folder that holds no other package file.
 ///
 /// # Errors

@@ -1,7 +1,9 @@
 //! What is wrong is said with what to do, and nothing is half done.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
 use std::process::{Command, Output};
 
 use porthole_guest::Pattern;
@@ -85,6 +87,33 @@ fn an_unusable_socket_folder_is_refused() -> Result<()> {
     let text = said(&output);
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains(&runtime.display().to_string()), "{text}");
+    Ok(())
+}
+
+#[test]
+fn a_bus_that_lets_this_user_not_in_is_told_of() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("bus");
+    let listener = UnixListener::bind(&path)?;
+    let bus = std::thread::spawn(move || -> std::io::Result<()> {
+        let (mut stream, _) = listener.accept()?;
+        // As dbus-daemon does: it believes who somebody is, and hangs up then.
+        for line in BufReader::new(stream.try_clone()?).lines() {
+            match line?.trim_start_matches('\0').split(' ').next() {
+                Some("AUTH") => stream.write_all(b"OK 0123456789abcdef0123456789abcdef\r\n")?,
+                Some("NEGOTIATE_UNIX_FD") => stream.write_all(b"AGREE_UNIX_FD\r\n")?,
+                _ => break,
+            }
+        }
+        Ok(())
+    });
+    let mut command = Command::new(built("porthole-qemu")?);
+    command.arg("--null").arg("--bus").arg(format!("unix:path={}", path.display()));
+    let output = command.output()?;
+    let text = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("does not let in user") && text.contains("libvirt-qemu"), "{text}");
+    bus.join().expect("the bus has spoken")?;
     Ok(())
 }
 

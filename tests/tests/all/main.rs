@@ -27,6 +27,8 @@ mod bridge_handover;
 #[cfg(test)]
 mod bridge_hostile;
 #[cfg(test)]
+mod bridge_libvirt;
+#[cfg(test)]
 mod bridge_linux;
 #[cfg(test)]
 mod choice;
