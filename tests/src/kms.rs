@@ -65,6 +65,15 @@ impl KmsGuest {
         Self::bring_up(card, devices, false)
     }
 
+    /// The same with a newer kernel, which has `/dev/udmabuf`.
+    ///
+    /// # Errors
+    /// As [`KmsGuest::boot`], and when the kernel cannot be downloaded.
+    pub fn boot_newer(card: Card) -> Result<KmsGuest> {
+        let image = kms::newer_image().or_fail("get a newer kernel")?;
+        Self::start_with(&image, &Qemu::installed()?, card, &[], false)
+    }
+
     /// The same with more cards, by QEMU's names.
     ///
     /// # Errors
@@ -80,12 +89,22 @@ impl KmsGuest {
     }
 
     fn start_on(qemu: &Qemu, card: Card, devices: &[&str], text: bool) -> Result<KmsGuest> {
+        Self::start_with(image()?, qemu, card, devices, text)
+    }
+
+    fn start_with(
+        image: &Image,
+        qemu: &Qemu,
+        card: Card,
+        devices: &[&str],
+        text: bool,
+    ) -> Result<KmsGuest> {
         let folder = tempfile::Builder::new().prefix("porthole-kms-").tempdir()?;
         let mut machine = kms::machine(folder.path(), card);
         machine.text = text;
         let devices = devices.iter().flat_map(|device| ["-device", device]);
         machine.options.extend(devices.map(str::to_owned));
-        let mut command = qemu.boot(image()?, &machine);
+        let mut command = qemu.boot(image, &machine);
         let mut qemu = Process::start("qemu", folder.path(), &mut command)?;
         let mut line = Line::connect(&machine.control, &mut qemu)?;
         let qmp = Qmp::connect(&folder.path().join("qmp.sock"))?;

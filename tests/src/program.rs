@@ -63,7 +63,7 @@ use wayland_protocols::{
 
 use crate::failure::{Failure, OrFail, Result};
 pub use desktop::{Popup, TEXT};
-pub use device::{DeviceMemory, Writing};
+pub use device::{DeviceMemory, Writing, refuse_mistakes};
 use events::Answered;
 pub use events::Log;
 pub use memory::PoolMemory;

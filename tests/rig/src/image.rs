@@ -86,7 +86,15 @@ impl Image {
     /// # Errors
     /// As [`Image::prepare`].
     pub fn with(name: &str, modules: &[&str]) -> Result<Image> {
-        pack(basic()?, name, kernel::of_this_release()?, modules)
+        Image::of(kernel::of_this_release()?, name, modules)
+    }
+
+    /// The same with another kernel.
+    ///
+    /// # Errors
+    /// As [`Image::prepare`].
+    pub fn of(kernel: Kernel, name: &str, modules: &[&str]) -> Result<Image> {
+        pack(basic()?, name, kernel, modules)
     }
 }
 

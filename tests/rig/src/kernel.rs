@@ -28,12 +28,33 @@ pub struct Kernel {
 /// # Errors
 /// When it cannot be downloaded or has a form that is not known here.
 pub fn of_this_release() -> Result<Kernel> {
-    let chosen = cache::folder()?.join("kernel-package");
+    named("linux-image-amd64", "kernel-package")
+}
+
+/// A kernel that is as new as Debian 13's, which has what its predecessor's was built without: this
+/// release's own, or the one that it has beside, downloaded once.
+///
+/// # Errors
+/// As [`of_this_release`].
+pub fn newer() -> Result<Kernel> {
+    let own = of_this_release()?;
+    if is_new(&own.version) { Ok(own) } else { named("linux-image-6.12-amd64", "newer-kernel") }
+}
+
+fn is_new(version: &str) -> bool {
+    let mut numbers = version.split(['.', '-', '+']).map(str::parse::<u32>);
+    let mut next = || numbers.next().and_then(std::result::Result::ok).unwrap_or_default();
+    (next(), next()) >= (6, 12)
+}
+
+/// The kernel that a package stands for, which is remembered in a file of the cache.
+fn named(meta: &str, remembered: &str) -> Result<Kernel> {
+    let chosen = cache::folder()?.join(remembered);
     // What was chosen once stays, so that runs can be compared and need no network.
     let package = match fs::read_to_string(&chosen) {
         Ok(package) => package.trim().to_owned(),
         Err(_) => {
-            let package = packages::dependency("linux-image-amd64", "linux-image-")?;
+            let package = packages::dependency(meta, "linux-image-")?;
             fs::write(&chosen, &package).at("write", &chosen)?;
             package
         }
@@ -148,6 +169,13 @@ mod tests {
         let mut packed = filter("xz", &["-c", "--check=crc32"], elf).unwrap();
         packed.extend(18u32.to_le_bytes());
         assert_eq!(unwrap(&image_with(&packed)).unwrap(), elf);
+    }
+
+    #[test]
+    fn versions_are_ordered() {
+        let new = ["6.12.94+deb13-amd64", "6.12-amd64", "7.0.4-1-amd64", "6.13.1-amd64"];
+        assert!(new.iter().all(|version| is_new(version)));
+        assert!(!["6.1.0-56-amd64", "5.10.0-30-amd64", ""].iter().any(|version| is_new(version)));
     }
 
     #[test]

@@ -88,6 +88,14 @@ pub fn image() -> Result<Image> {
     Image::with("kms", MODULES)
 }
 
+/// The same with a newer kernel, which has `/dev/udmabuf`.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn newer_image() -> Result<Image> {
+    Image::of(kernel::newer()?, "kms", MODULES)
+}
+
 /// A module more of the guest's kernel, to be loaded by hand: not every guest is to have what it drives.
 ///
 /// # Errors

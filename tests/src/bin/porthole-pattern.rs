@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use porthole_guest::Pattern;
 use porthole_tests::failure::OrFail;
-use porthole_tests::program::{Buffer, DeviceMemory, Program, Writing};
+use porthole_tests::program::{Buffer, DeviceMemory, Program, Writing, refuse_mistakes};
 use porthole_tests::{Failure, Result};
 use wayland_client::protocol::{
     wl_buffer::WlBuffer, wl_output::WlOutput, wl_shm::Format, wl_surface::WlSurface,
@@ -53,6 +53,12 @@ struct Options {
     /// With "never" it goes on writing
     #[arg(long, value_name = "signal|never", requires = "device")]
     fence: Option<String>,
+    /// Takes the memory's pages away when all is shown, which /dev/udmabuf must have kept, and shows it anew
+    #[arg(long, requires = "device", conflicts_with = "fence")]
+    take_away: bool,
+    /// Shows nothing: tries what must be refused with /dev/udmabuf
+    #[arg(long)]
+    mistakes: bool,
 }
 
 /// Where the picture is drawn.
@@ -107,6 +113,9 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<()> {
     let size = (options.width, options.height);
+    if options.mistakes {
+        return refuse_mistakes(&options.socket, size);
+    }
     let word = |seed: u32, x: u32, y: u32| {
         let [red, green, blue] = options.pattern.rgb(seed, size.0, size.1, x, y);
         u32::from_be_bytes([255, red, green, blue])
@@ -159,6 +168,9 @@ fn run(options: &Options) -> Result<()> {
         }
         program.wait_for("the frame", mark, |line| line == "frame done")?;
     }
+    if options.take_away {
+        take_away(&mut program, &toplevel.surface, &buffers)?;
+    }
     let mut out = std::io::stdout();
     let _pointer = show_pointer(options, &mut program, (&toplevel.surface, &mut out))?;
     let mut mark = program.log.len();
@@ -174,6 +186,20 @@ fn run(options: &Options) -> Result<()> {
             program.roundtrip()?;
         }
     }
+}
+
+/// Has nothing left of the memory but what the device keeps, and draws everything anew.
+fn take_away(program: &mut Program, surface: &WlSurface, buffers: &[Memory]) -> Result<()> {
+    for buffer in buffers {
+        if let Memory::Device(memory, _) = buffer {
+            memory.take_away()?;
+        }
+    }
+    let mark = program.log.len();
+    program.frame(surface);
+    surface.damage_buffer(0, 0, i32::MAX, i32::MAX);
+    surface.commit();
+    program.wait_for("a frame of what is left", mark, |line| line == "frame done")
 }
 
 /// Says that it is shown, with a pointer where one is wanted, which then does what is asked of it.

@@ -3,28 +3,27 @@
 //!
 //! What no library calls, a line of perl does on a descriptor that it inherits.
 
+mod plain;
+
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 
 use drm::buffer::{Buffer as _, DrmFourcc, Handle};
 use drm::control::{Device as _, dumbbuffer::DumbBuffer};
-use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 use wayland_client::protocol::wl_buffer::WlBuffer;
 use wayland_protocols::wp::linux_dmabuf::zv1::client::{
     zwp_linux_buffer_params_v1::Flags, zwp_linux_dmabuf_v1::ZwpLinuxDmabufV1,
 };
 
-use super::{PoolMemory, Program};
+use self::plain::Plain;
+use super::Program;
 use crate::failure::{Failure, OrFail, Result};
 use crate::wait::GUEST;
 
-/// `UDMABUF_CREATE` of linux/udmabuf.h, on the memory that is standard input; tells the descriptor.
-const UDMABUF: &str = "open(my $u, '+<', '/dev/udmabuf') or die $!; my $a = pack('LLQQ', 0, 1, 0, LEN); \
-                       my $d = ioctl($u, 0x40187542, $a) or die $!; $| = 1; print 0 + $d, \"\\n\"; sleep";
 /// `DRM_IOCTL_VGEM_FENCE_ATTACH` of drm/vgem_drm.h, for writing, and when a line comes,
 /// `DRM_IOCTL_VGEM_FENCE_SIGNAL`; each is told. One program does both: to start another one may take so long
 /// that nobody waits for the fence any more.
@@ -49,8 +48,7 @@ impl drm::control::Device for Card {}
 #[derive(Debug)]
 enum Maker {
     Card(Card, DumbBuffer),
-    /// The process that made it, and holds it too.
-    Plain(PoolMemory, Child),
+    Plain(Plain),
 }
 
 /// A picture of four bytes a pixel in memory of a device.
@@ -83,21 +81,8 @@ impl DeviceMemory {
 
     fn plain(size: (u32, u32)) -> Result<Self> {
         let stride = size.0 * 4;
-        let len = (u64::from(stride) * u64::from(size.1)).next_multiple_of(4096);
-        let memory = PoolMemory::new(len, true)?;
-        let own = memory.fd().try_clone_to_owned().or_fail("copy a descriptor")?;
-        let mut perl = Command::new("perl");
-        perl.args(["-e", &UDMABUF.replace("LEN", &len.to_string())]).stdin(own);
-        let mut perl = perl.stdout(Stdio::piped()).spawn().or_fail("start perl")?;
-        let mut told = String::new();
-        let out = perl.stdout.take().ok_or_else(|| Failure::new("perl says nothing"))?;
-        BufReader::new(out).read_line(&mut told).or_fail("hear perl")?;
-        let number = told.trim().parse().or_fail("make a dma-buf of plain memory")?;
-        let pidfd =
-            pidfd_open(Pid::from_child(&perl), PidfdFlags::empty()).or_fail("reach perl")?;
-        let fd =
-            pidfd_getfd(pidfd, number, PidfdGetfdFlags::empty()).or_fail("take the dma-buf")?;
-        Ok(Self { fd, size, stride, maker: Maker::Plain(memory, perl) })
+        let (plain, fd) = Plain::new(pages(size), true)?;
+        Ok(Self { fd, size, stride, maker: Maker::Plain(plain) })
     }
 
     /// Paints every pixel as a word.
@@ -120,8 +105,17 @@ impl DeviceMemory {
                 });
                 Ok(())
             }
-            Maker::Plain(memory, _) => memory.write(&rows.flatten().collect::<Vec<u8>>()),
+            Maker::Plain(plain) => plain.write(&rows.flatten().collect::<Vec<u8>>()),
         }
+    }
+
+    /// Takes the memory's pages away behind the dma-buf's back.
+    ///
+    /// # Errors
+    /// When it is a card's.
+    pub fn take_away(&self) -> Result<()> {
+        let Maker::Plain(plain) = &self.maker else { return Err(Failure::new("a card's")) };
+        plain.take_away()
     }
 
     /// The dma-buf.
@@ -189,14 +183,48 @@ impl Drop for Writing {
     }
 }
 
-impl Drop for DeviceMemory {
-    fn drop(&mut self) {
-        if let Maker::Plain(_, perl) = &mut self.maker {
-            // It may have ended by itself.
-            let _ = perl.kill();
-            let _ = perl.wait();
+/// Bytes of a picture in whole pages.
+fn pages((width, height): (u32, u32)) -> u64 {
+    (u64::from(width) * 4 * u64::from(height)).next_multiple_of(4096)
+}
+
+/// Tries what cannot be with plain memory as a device's: the kernel and the service must refuse it.
+///
+/// # Errors
+/// When one of them does not.
+pub fn refuse_mistakes(socket: &Path, size: (u32, u32)) -> Result<()> {
+    if Plain::new(pages(size), false).is_ok() {
+        return Err(Failure::new("a dma-buf of memory that may be cut short"));
+    }
+    let memory = DeviceMemory::plain(size)?;
+    let ((width, height), stride) = (size, memory.stride);
+    // Whatever is left of the last page.
+    let rest =
+        u32::try_from(pages(size) - u64::from(stride) * u64::from(height)).or_fail("count")?;
+    let more = rest / stride + 1;
+    for (offset, stride, height) in [
+        (0, stride, height + more),
+        (rest + 4, stride, height),
+        (u32::MAX - 3, stride, height),
+        (0, stride - 4, height),
+        (0, u32::MAX - 3, height),
+        (0, stride, i32::MAX as u32),
+    ] {
+        let mut program = Program::connect(socket)?;
+        let dmabuf: ZwpLinuxDmabufV1 = program.bind_at(3)?;
+        let params = dmabuf.create_params(&program.handle, ());
+        params.add(memory.fd(), 0, offset, stride, 0, 0);
+        let side = |side: u32| i32::try_from(side).or_fail("count");
+        let (format, handle) = (DrmFourcc::Xrgb8888 as u32, &program.handle);
+        params.create_immed(side(width)?, side(height)?, format, Flags::empty(), handle, ());
+        let what = format!("offset {offset}, stride {stride}, height {height}");
+        match program.roundtrip() {
+            Ok(()) => return Err(Failure::new(format!("{what}: taken"))),
+            Err(error) if error.to_string().contains("zwp_linux_buffer_params_v1 error") => {}
+            Err(error) => return Err(Failure::new(format!("{what}: {error}"))),
         }
     }
+    Ok(())
 }
 
 impl Program {
