@@ -15,12 +15,19 @@ pub(crate) struct Dirty {
     any: bool,
     /// Plane 2, where fonts are, was written.
     fonts: bool,
+    /// It may have been: of ranges it is not known which planes.
+    perhaps_fonts: bool,
 }
 
 impl Dirty {
     pub(crate) fn new(bytes: u32) -> Self {
         let words = bytes.div_ceil(PIECE * BITS);
-        Self { words: (0..words).map(|_| u64::MAX).collect(), any: true, fonts: true }
+        Self {
+            words: (0..words).map(|_| u64::MAX).collect(),
+            any: true,
+            fonts: true,
+            perhaps_fonts: false,
+        }
     }
 
     /// Four bytes were written, of these planes.
@@ -39,7 +46,7 @@ impl Dirty {
         if bytes.is_empty() {
             return;
         }
-        (self.any, self.fonts) = (true, true);
+        (self.any, self.perhaps_fonts) = (true, true);
         let (first, last) = (bytes.start / PIECE, (bytes.end - 1) / PIECE);
         let words = usize::try_from(first / BITS).ok().and_then(|from| self.words.get_mut(from..));
         for (index, word) in (first / BITS..=last / BITS).zip(words.unwrap_or_default()) {
@@ -69,12 +76,17 @@ impl Dirty {
         self.fonts
     }
 
+    /// Whether plane 2 may have been written: what is there must be compared.
+    pub(crate) fn perhaps_fonts(&self) -> bool {
+        self.perhaps_fonts
+    }
+
     /// Forgets everything.
     pub(crate) fn clear(&mut self) {
         if self.any {
             self.words.fill(0);
         }
-        (self.any, self.fonts) = (false, false);
+        (self.any, self.fonts, self.perhaps_fonts) = (false, false, false);
     }
 }
 
@@ -99,8 +111,10 @@ mod tests {
         dirty.mark(300..20_000);
         assert!(dirty.touches(256..257) && dirty.touches(0..257) && dirty.touches(19_999..20_300));
         assert!(!dirty.touches(0..256) && !dirty.touches(20_224..1 << 20));
+        assert!(dirty.perhaps_fonts() && !dirty.fonts());
         dirty.clear();
         dirty.mark_cell(65_536, 4);
+        assert!(!dirty.perhaps_fonts());
         assert!(dirty.fonts() && dirty.touches(65_000..65_537) && !dirty.touches(0..65_536));
     }
 }

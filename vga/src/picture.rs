@@ -96,12 +96,13 @@ impl<V: Vram> Vga<V> {
             self.shown.colours.pair_up();
         }
         let is_text = matches!(screen, Screen::Text(_));
-        if self.dirty.fonts() {
+        let fonts = self.fonts_changed(is_text);
+        if fonts {
             self.shown.cells.forget_fonts();
         }
         let same = self.shown.screen.as_ref() == Some(&screen)
             && !(repainted && screen != Screen::Blank)
-            && !(is_text && (self.dirty.fonts() || self.restyled()));
+            && !(is_text && (fonts || self.restyled()));
         let source = match &screen {
             Screen::Blank => Source::Blank,
             Screen::Graphic(graphic) if graphic.is_plain() => {
@@ -151,6 +152,13 @@ impl<V: Vram> Vga<V> {
         let cursor = cursor.map(|_| registers.blink.until());
         let text = registers.attribute.blinks().then(|| registers.blink.text_until());
         cursor.into_iter().chain(text).min()
+    }
+
+    /// Whether the fonts are others than those that characters were drawn with. Text that a guest writes into
+    /// mapped memory lies between the lines of its font.
+    fn fonts_changed(&self, is_text: bool) -> bool {
+        let differ = || !is_text || self.shown.cells.fonts_differ(&self.vram, &self.dirty);
+        self.dirty.fonts() || self.dirty.perhaps_fonts() && differ()
     }
 
     /// Whether the chip draws all characters anew, because of a register that QEMU does not heed.

@@ -13,6 +13,9 @@ const CELLS: u32 = PLANES_LEN / CELL;
 /// Lines of a character in a font, used or not.
 const GLYPH: usize = 32;
 const FONT: usize = 256 * GLYPH;
+/// Cells of a font that are read at once.
+const AT_ONCE: usize = 64;
+const PIECE: u32 = 64 * CELL;
 const BLINKING: u8 = 0x80;
 /// The last of the line graphics.
 const LAST_DOUBLED: u8 = 0xdf;
@@ -155,16 +158,25 @@ impl Cells {
         self.places = None;
     }
 
+    /// Whether memory has other fonts than those that were read, as far as it was written.
+    pub(crate) fn fonts_differ(&self, vram: &impl Vram, dirty: &Dirty) -> bool {
+        let Some(places) = self.places else { return true };
+        places.into_iter().zip(self.fonts.chunks(FONT)).any(|(place, font)| {
+            let mut pieces = (first_cell(place)..).step_by(AT_ONCE).zip(font.chunks(AT_ONCE));
+            pieces.any(|(cell, glyphs)| {
+                let bytes = cell * CELL..cell * CELL + PIECE;
+                dirty.touches(bytes) && glyphs != plane_two(vram, cell)
+            })
+        })
+    }
+
     /// Reads everything anew.
     pub(crate) fn reload(&mut self, text: &Text, phase: Phase, vram: &impl Vram) {
         if self.places.replace(text.fonts) != Some(text.fonts) {
             self.fonts.clear();
             for place in text.fonts {
-                let first = u32::from(place) * 8192;
-                self.fonts.extend((first..first + 8192).map(|cell| {
-                    let [_, _, glyph, _] = vram.load_cell(cell % CELLS).to_le_bytes();
-                    glyph
-                }));
+                let cells = (first_cell(place)..).step_by(AT_ONCE).take(FONT / AT_ONCE);
+                cells.for_each(|cell| self.fonts.extend(plane_two(vram, cell)));
             }
         }
         self.bands = text.bands();
@@ -342,6 +354,18 @@ fn draw_cell<const WIDTH: usize>(glyph: u8, ink: &Ink, out: &mut [u32; WIDTH]) {
             *ninth = ink.back ^ ink.change & last & ink.joins;
         }
     }
+}
+
+/// Where a font is.
+fn first_cell(place: u8) -> u32 {
+    u32::from(place) * 8192 % CELLS
+}
+
+/// Bytes of plane 2.
+fn plane_two(vram: &impl Vram, cell: u32) -> [u8; AT_ONCE] {
+    let mut cells = [[0; 4]; AT_ONCE];
+    vram.copy_out(cell * CELL, cells.as_flattened_mut());
+    cells.map(|[_, _, glyph, _]| glyph)
 }
 
 fn word(vram: &impl Vram, text: &Text, cell: u32) -> u16 {

@@ -68,6 +68,34 @@ fn letters_are_those_that_were_written_last() {
 }
 
 #[test]
+fn text_in_mapped_memory_changes_its_lines_and_fonts_all() {
+    let mut vga = vga();
+    vga.text(1, 0);
+    vga.cell(0, 7, 0x07);
+    assert_eq!(vga.pixels().0.dirty, [0..32]);
+    let write = |vga: &mut Vga<Watched>, at: u32, byte: u8| {
+        vga.vram().store(at, byte);
+        vga.mark_written(at & !0xff..(at & !0xff) + 256);
+        vga.picture().dirty
+    };
+    // A letter of the second row, and the same once more; what was there in plane 3 is nobody's.
+    assert_eq!(write(&mut vga, 4 * 4, 7), [16..32]);
+    assert_eq!(write(&mut vga, 4 * 4, 7), []);
+    assert_eq!(write(&mut vga, 4 * 4 + 3, 7), []);
+    // A line of a glyph, of the font that is read and of one that is not.
+    assert_eq!(write(&mut vga, 4 * (32 * 7 + 3) + 2, 0xcc), [0..32]);
+    assert_eq!(vga.at(0)[3][..8], dots(0xcc, 7, 0));
+    assert_eq!(write(&mut vga, 4 * (16_384 + 32 * 7) + 2, 0xcc), []);
+    // Written while there is no text: read with the next one.
+    vga.planar();
+    assert_eq!(vga.picture().dirty, [0..4]);
+    write(&mut vga, 4 * (32 * 7 + 3) + 2, 0xaa);
+    vga.set_indexed(0x3ce, 6, 0x0e);
+    vga.text_again(1);
+    assert_eq!(vga.at(0)[3][..8], dots(0xaa, 7, 0));
+}
+
+#[test]
 fn bit_7_blinks_at_half_the_cursors_rate() {
     let mut vga = vga();
     vga.text(1, 0x08);
