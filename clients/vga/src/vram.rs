@@ -112,9 +112,10 @@ impl Vram for Video {
     }
 
     fn load_cell(&self, cell: u32) -> u32 {
-        let mut bytes = [0; 4];
-        self.view().copy_out(u64::from(cell) * 4, &mut bytes);
-        u32::from_le_bytes(bytes)
+        let index = usize::try_from(cell / 2).unwrap_or(usize::MAX);
+        let word = self.view().words().get(index).map_or(0, |word| word.load(Ordering::Relaxed));
+        let [a, b, c, d, e, f, g, h] = word.to_le_bytes();
+        u32::from_le_bytes(if cell.is_multiple_of(2) { [a, b, c, d] } else { [e, f, g, h] })
     }
 
     fn store_cell(&self, cell: u32, value: u32) {
@@ -126,14 +127,24 @@ impl Vram for Video {
     }
 
     fn copy_cells(&self, cell: u32, keep: u32, into: &mut [u32]) {
+        let mut rest = into;
+        let mut cell = cell;
+        if !cell.is_multiple_of(2) {
+            let Some((first, tail)) = rest.split_first_mut() else { return };
+            *first = self.load_cell(cell) & keep;
+            (cell, rest) = (cell.saturating_add(1), tail);
+        }
         let first = usize::try_from(cell / 2).unwrap_or(usize::MAX);
         let words = self.view().words().get(first..).unwrap_or_default();
-        let halves = words.iter().flat_map(|word| {
+        let (pairs, last) = rest.as_chunks_mut::<2>();
+        for (pair, word) in pairs.iter_mut().zip(words) {
             let [a, b, c, d, e, f, g, h] = word.load(Ordering::Relaxed).to_le_bytes();
-            [[a, b, c, d], [e, f, g, h]].map(u32::from_le_bytes)
-        });
-        let skip = usize::try_from(cell % 2).unwrap_or(0);
-        into.iter_mut().zip(halves.skip(skip)).for_each(|(into, half)| *into = half & keep);
+            *pair = [[a, b, c, d], [e, f, g, h]].map(|half| u32::from_le_bytes(half) & keep);
+        }
+        if let ([last], Some(word)) = (last, words.get(pairs.len())) {
+            let [a, b, c, d, ..] = word.load(Ordering::Relaxed).to_le_bytes();
+            *last = u32::from_le_bytes([a, b, c, d]) & keep;
+        }
     }
 
     fn clear(&self, at: u32, len: u32) {
@@ -152,6 +163,27 @@ impl Vram for Video {
                     at += 1;
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_copied_from_anywhere() {
+        let video = Video::new(4096).unwrap();
+        (0..1024).for_each(|cell| video.store_cell(cell, 0xff00_0000 | (cell * 0x1_0203)));
+        for (first, count) in [(0, 64), (1, 64), (7, 1), (8, 1), (3, 2), (1022, 2), (1023, 3)] {
+            let mut cells = vec![7; count];
+            video.copy_cells(first, 0x00ff_ffff, &mut cells);
+            let known = (first..).zip(0..count).map(|(cell, _)| match cell {
+                0..1024 => video.load_cell(cell) & 0x00ff_ffff,
+                // Nothing is there.
+                _ => 7,
+            });
+            assert_eq!(cells, known.collect::<Vec<_>>(), "{count} from {first}");
         }
     }
 }
