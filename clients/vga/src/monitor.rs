@@ -128,6 +128,11 @@ impl Monitor {
         self.pace.poke();
     }
 
+    /// The guest has set a mode, and is about to draw.
+    pub(crate) fn hurry(&mut self) {
+        self.pace.hurry();
+    }
+
     /// When to look next.
     pub(crate) fn next_look(&self, watched: bool) -> Instant {
         self.looked + self.pace.interval(watched)

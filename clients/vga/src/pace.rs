@@ -14,6 +14,8 @@ const STEPS: [(Duration, u32); 5] = [
     (Duration::from_millis(125), 1),
     (Duration::from_millis(250), u32::MAX),
 ];
+/// After a mode was set, for as many looks: firmware's first picture is about to come.
+const HASTE: (Duration, u32) = (Duration::from_millis(4), 24);
 /// While nobody sees it, or somebody else has the screen.
 const ASIDE: Duration = Duration::from_millis(500);
 
@@ -22,9 +24,17 @@ const ASIDE: Duration = Duration::from_millis(500);
 pub(crate) struct Pace {
     step: usize,
     in_vain: u32,
+    /// Looks that are left of [`HASTE`].
+    hasty: u32,
 }
 
 impl Pace {
+    /// A mode was set.
+    pub(crate) const fn hurry(&mut self) {
+        self.poke();
+        self.hasty = HASTE.1;
+    }
+
     /// Something is about to change.
     pub(crate) const fn poke(&mut self) {
         (self.step, self.in_vain) = (0, 0);
@@ -32,18 +42,25 @@ impl Pace {
 
     /// How a look went.
     pub(crate) fn looked(&mut self, changed: bool) {
+        if self.hasty > 0 {
+            self.hasty -= 1;
+            return;
+        }
         let (_, patience) = self.current();
         if changed {
-            *self = Self { step: self.step.saturating_sub(1), in_vain: 0 };
+            (self.step, self.in_vain) = (self.step.saturating_sub(1), 0);
             return;
         }
         self.in_vain = self.in_vain.saturating_add(1);
         if self.in_vain >= patience {
-            *self = Self { step: self.step.saturating_add(1).min(STEPS.len() - 1), in_vain: 0 };
+            (self.step, self.in_vain) = (self.step.saturating_add(1).min(STEPS.len() - 1), 0);
         }
     }
 
     fn current(self) -> (Duration, u32) {
+        if self.hasty > 0 {
+            return HASTE;
+        }
         STEPS.get(self.step).copied().unwrap_or((ASIDE, u32::MAX))
     }
 
@@ -96,5 +113,14 @@ mod tests {
             pace.looked(false);
         }
         assert!(spent < Duration::from_secs(1), "{spent:?}");
+    }
+
+    #[test]
+    fn a_mode_is_looked_at_in_haste_and_then_as_ever() {
+        let mut pace = Pace::default();
+        pace.hurry();
+        assert_eq!((pace.interval(true), pace.interval(false)), (HASTE.0, ASIDE));
+        (0..HASTE.1).for_each(|look| pace.looked(look % 3 == 0));
+        assert_eq!(pace, Pace::default());
     }
 }

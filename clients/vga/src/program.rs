@@ -210,6 +210,9 @@ impl State {
             self.anew = true;
             self.next_look = now;
         }
+        if touched.mode {
+            self.adapter.monitor.hurry();
+        }
         if touched.registers {
             self.adapter.monitor.poke();
             self.next_look = self.next_look.min(self.adapter.monitor.next_look(true));
