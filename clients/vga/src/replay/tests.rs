@@ -7,43 +7,13 @@ use std::time::{Duration, Instant};
 
 use porthole_replay::compare;
 use porthole_trace::{Limits, Start, Tracer};
+use porthole_vectors::vga::{CHAINED, CHARACTERS, Mode, SIXTEEN, set_dispi, set_mode};
 use proptest::prelude::*;
 
 use super::*;
 
 const VRAM: u32 = 4 << 20;
 const SIZE: Size = Size::new(800, 600);
-
-/// Registers of the VGA's own modes: sequencer, CRT controller, graphics, the last of attribute.
-type Mode = ([u8; 5], [u8; 25], [u8; 9], [u8; 5]);
-
-const TEXT: Mode = (
-    [3, 0, 3, 0, 2],
-    [
-        0x5f, 0x4f, 0x50, 0x82, 0x55, 0x81, 0xbf, 0x1f, 0, 0x4f, 0xd, 0xe, 0, 0, 0, 0, 0x9c, 0x0e,
-        0x8f, 0x28, 0x1f, 0x96, 0xb9, 0xa3, 0xff,
-    ],
-    [0, 0, 0, 0, 0, 0x10, 0x0e, 0, 0xff],
-    [0x0c, 0, 0x0f, 8, 0],
-);
-const PLANES: Mode = (
-    [3, 1, 0xf, 0, 6],
-    [
-        0x5f, 0x4f, 0x50, 0x82, 0x54, 0x80, 0x0b, 0x3e, 0, 0x40, 0, 0, 0, 0, 0, 0, 0xea, 0x0c,
-        0xdf, 0x28, 0, 0xe7, 4, 0xe3, 0xff,
-    ],
-    [0, 0, 0, 0, 0, 0, 5, 0xf, 0xff],
-    [1, 0, 0xf, 0, 0],
-);
-const COLOURS: Mode = (
-    [3, 1, 0xf, 0, 0xe],
-    [
-        0x5f, 0x4f, 0x50, 0x82, 0x54, 0x80, 0xbf, 0x1f, 0, 0x41, 0, 0, 0, 0, 0, 0, 0x9c, 0x0e,
-        0x8f, 0x28, 0x40, 0x96, 0xb9, 0xa3, 0xff,
-    ],
-    [0, 0, 0, 0, 0, 0x40, 5, 0xf, 0xff],
-    [0x41, 0, 0xf, 0, 0],
-);
 
 /// What happens.
 #[derive(Clone, Debug)]
@@ -90,25 +60,14 @@ impl Recorded {
         (Self { adapter, shared, video, file, now: Instant::now() }, tracer)
     }
 
-    fn port(&mut self, port: u64, values: &[u8]) {
-        for (index, value) in values.iter().enumerate() {
-            let index = u8::try_from(index).unwrap();
-            self.adapter.write(region::LEGACY, port, &[index, *value]).unwrap();
-        }
-    }
-
-    fn mode(&mut self, (sequencer, crtc, graphics, attribute): Mode) {
+    fn mode(&mut self, mode: Mode) {
         self.words(&[(4, 0)]);
-        self.adapter.write(region::LEGACY, 0x3c2, &[0x67]).unwrap();
-        self.port(0x3c4, &sequencer);
-        self.port(0x3d4, &crtc);
-        self.port(0x3ce, &graphics);
         self.adapter.read(region::LEGACY, 0x3da, &mut [0]).unwrap();
-        for (index, value) in (0..16).map(|index| (index, index)).chain((0x10..).zip(attribute)) {
-            self.adapter.write(region::LEGACY, 0x3c0, &[index]).unwrap();
-            self.adapter.write(region::LEGACY, 0x3c0, &[value]).unwrap();
+        for (port, width, value) in set_mode(mode) {
+            let bytes = value.to_le_bytes();
+            let count = usize::try_from(width.bytes()).unwrap();
+            self.adapter.write(region::LEGACY, port.into(), &bytes[..count]).unwrap();
         }
-        self.adapter.write(region::LEGACY, 0x3c0, &[0x20]).unwrap();
         for colour in 0_u8..=255 {
             self.adapter.write(region::LEGACY, 0x3c8, &[colour]).unwrap();
             for part in [colour & 63, colour >> 2, 63 - (colour & 63)] {
@@ -132,9 +91,13 @@ impl Recorded {
 
     fn act(&mut self, act: &Act) {
         match act {
-            Act::Mode(which) => self.mode([TEXT, PLANES, COLOURS][usize::from(*which)]),
+            Act::Mode(which) => self.mode([CHARACTERS, SIXTEEN, CHAINED][usize::from(*which)]),
             Act::Bochs(width, height, bits) => {
-                self.words(&[(4, 0), (1, *width), (2, *height), (3, *bits), (4, 0xc1)]);
+                // An index and a value, by turns.
+                for pair in set_dispi((*width, *height), *bits, 0xc1).as_chunks::<2>().0 {
+                    let [index, value] = pair.map(|(.., value)| value);
+                    self.words(&[(index.into(), u16::try_from(value).unwrap())]);
+                }
             }
             Act::Write(region, offset, bytes) => {
                 let _ = self.adapter.write(*region, *offset, bytes);
