@@ -29,7 +29,7 @@ use self::window::Toolkit;
 use crate::measure::{Bench, Samples, milliseconds, number, quantile};
 
 pub(crate) use self::canvas::Canvas;
-pub(crate) use self::first::first_pixel;
+pub(crate) use self::first::{Firmware, first_pixel};
 pub(crate) use self::run::Load;
 pub(crate) use self::still::{Still, measure_still};
 pub(crate) use self::system::Plainly;

@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_start_may_take_a_little_longer() {
-        let by = |ours| row("adapter.first", &[("porthole", &[ours]), ("VGA", &[100.0])]);
+        let by = |ours| row("adapter.first.bios", &[("porthole", &[ours]), ("VGA", &[100.0])]);
         assert_eq!((&by(149.0)["met"], &by(151.0)["met"]), (&true.into(), &false.into()));
     }
 

@@ -1,7 +1,8 @@
 //! The rows about guests with our adapter, beside the same guests with QEMU's VGA and its VNC server.
 
 use super::{Benchmark, Goal, Pick, Work};
-use crate::path::{Canvas, Coding, Load, Machine, Metric, Question, Still, first_pixel};
+use crate::measure::{Bench, Samples};
+use crate::path::{Canvas, Coding, Firmware, Load, Machine, Metric, Question, Still, first_pixel};
 
 const MIDDLE: Metric = Metric::Latency(0.5);
 const MOST: Metric = Metric::Latency(0.99);
@@ -12,14 +13,15 @@ const SAME: Goal = Goal::OfPeer(1.0);
 
 /// All of it.
 pub(super) const ALL: &[Benchmark] = &[
-    Benchmark {
-        id: "adapter.first",
-        unit: "ms",
-        what: "from QEMU's start until the firmware shows something",
-        goal: Goal::Within(50.0),
-        pick: Pick::Median,
-        measure: Work::Alone(first_pixel),
-    },
+    first("adapter.first.bios", "from QEMU's start until SeaBIOS shows something", |bench| {
+        first_pixel(bench, Firmware::Bios, "VGA")
+    }),
+    first("adapter.first.same", "the same beside the device with the same ROM", |bench| {
+        first_pixel(bench, Firmware::Bios, "bochs-display")
+    }),
+    first("adapter.first.uefi", "until UEFI firmware shows something", |bench| {
+        first_pixel(bench, Firmware::Uefi, "VGA")
+    }),
     late("adapter.text.latency", "text scrolls", Canvas::Text, MIDDLE),
     late("adapter.text.p99", "text scrolls", Canvas::Text, MOST),
     rate("adapter.text.rate", "text scrolls", Canvas::Text),
@@ -53,6 +55,15 @@ pub(super) const ALL: &[Benchmark] = &[
         measure: Work::Still(Still::WakeUps),
     },
 ];
+
+const fn first(
+    id: &'static str,
+    what: &'static str,
+    measure: fn(&Bench) -> porthole_rig::Result<Samples>,
+) -> Benchmark {
+    let (goal, measure) = (Goal::Within(50.0), Work::Alone(measure));
+    Benchmark { id, unit: "ms", what, goal, pick: Pick::Median, measure }
+}
 
 const fn work(canvas: Canvas, metric: Metric) -> Work {
     let (machine, load) = (Machine::Canvas(canvas), Load::Canvas(canvas));

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use porthole_rig::error::Context;
 use porthole_rig::progress::say;
 use porthole_rig::roots::NEWEST;
-use porthole_rig::{Qemu, Result, RigError};
+use porthole_rig::{Plain, Qemu, Result, RigError, packages};
 use serde_json::json;
 
 use super::canvas;
@@ -22,31 +22,52 @@ use crate::measure::{Bench, Samples};
 const SIZE: (u32, u32) = (1280, 800);
 /// The size of what QEMU shows while its device shows nothing.
 const PLACEHOLDER: (u32, u32) = (640, 480);
-/// QEMU's devices: the usual one, and the one whose firmware draws as that of ours does.
-const PEERS: [&str; 2] = ["VGA", "bochs-display"];
 /// Between two looks.
 const INTERVAL: Duration = Duration::from_millis(2);
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What a machine starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Firmware {
+    /// SeaBIOS.
+    Bios,
+    /// EDK II.
+    Uefi,
+}
+
 /// Milliseconds from the start of QEMU until a look finds a pixel that is not black: of the layer in a capture of
-/// the port, or of QEMU's own display in a screendump.
-pub(crate) fn first_pixel(bench: &Bench) -> Result<Samples> {
+/// the port, or of the display of such a device of QEMU's in a screendump.
+pub(crate) fn first_pixel(
+    bench: &Bench,
+    firmware: Firmware,
+    card: &'static str,
+) -> Result<Samples> {
     let mut samples = Samples::default();
     for round in 1..=bench.rounds {
-        let time = ours()?;
+        let time = ours(firmware)?;
         say(&format!("  round {round}: porthole {time:.1} ms"));
         samples.add("porthole", time);
-        for card in PEERS {
-            match theirs(card) {
-                Ok(time) => {
-                    say(&format!("  round {round}: {card} {time:.1} ms"));
-                    samples.add(card, time);
-                }
-                Err(error) => samples.note(format!("{card} failed: {error}")),
+        match theirs(firmware, card) {
+            Ok(time) => {
+                say(&format!("  round {round}: {card} {time:.1} ms"));
+                samples.add(card, time);
             }
+            Err(error) => samples.note(format!("{card} failed: {error}")),
         }
     }
     Ok(samples)
+}
+
+fn machine(firmware: Firmware, card: String) -> Result<Plain> {
+    let mut machine = canvas::machine();
+    machine.cards = vec![card];
+    if firmware == Firmware::Uefi {
+        let code = packages::unpacked("ovmf")?.join("usr/share/OVMF/OVMF_CODE_4M.fd");
+        let drive = format!("if=pflash,format=raw,readonly=on,file={}", code.display());
+        "q35,memory-backend=ram".clone_into(&mut machine.machine);
+        machine.boot.extend(["-drive".to_owned(), drive]);
+    }
+    Ok(machine)
 }
 
 fn folder() -> Result<tempfile::TempDir> {
@@ -54,7 +75,7 @@ fn folder() -> Result<tempfile::TempDir> {
     folder.context(|| "make a folder".to_owned())
 }
 
-fn ours() -> Result<f64> {
+fn ours(firmware: Firmware) -> Result<f64> {
     let folder = folder()?;
     let path = folder.path();
     let service = Service::start(path, &[("guest".to_owned(), (0, 0), SIZE)])?;
@@ -69,8 +90,7 @@ fn ours() -> Result<f64> {
         Ok(lines.flat_map(|line| line.iter().take(SIZE.0 as usize)).copied().collect())
     };
     let splash = look()?;
-    let mut machine = canvas::machine();
-    machine.cards = vec![card];
+    let machine = machine(firmware, card)?;
     let start = Instant::now();
     let mut qemu = Program::start("qemu", path, Qemu::of_release(NEWEST)?.plain(&machine))?;
     until(start, &mut qemu, || {
@@ -79,12 +99,11 @@ fn ours() -> Result<f64> {
     })
 }
 
-fn theirs(card: &str) -> Result<f64> {
+fn theirs(firmware: Firmware, card: &str) -> Result<f64> {
     let folder = folder()?;
     let path = folder.path();
     let (monitor, picture) = (path.join("qmp.sock"), path.join("screen.ppm"));
-    let mut machine = canvas::machine();
-    machine.cards = vec![card.to_owned()];
+    let mut machine = machine(firmware, card.to_owned())?;
     machine.qmp = vec![monitor.clone()];
     let start = Instant::now();
     let mut qemu = Program::start("qemu", path, Qemu::of_release(NEWEST)?.plain(&machine))?;
