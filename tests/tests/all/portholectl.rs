@@ -273,7 +273,7 @@ fn a_guest_is_shown_by_its_name_and_a_picture_while_it_is_gone() -> Result<()> {
     scanout.show(&buffer);
     guest.roundtrip()?;
     draw(&service, "away.png", |x, y| pattern(x, y) ^ 0x3c_3c3c)?;
-    done(&service, &["source", "app", "ivi", "--when-ready", "10"])?;
+    done(&service, &["source", "app", "ivi", "--when-ready", "40"])?;
     done(&service, &["set", "app", "fallback=away.png"])?;
     let shows = |program: &mut Program, want: &dyn Fn(u32, u32) -> u32| -> Result<()> {
         expect(&picture(program)?, |x, y| if in_layer(x, y) { want(x - 8, y - 4) } else { BACK });

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use porthole_tests::process::built;
 use porthole_tests::program::Program;
+use porthole_tests::wait::SHORT;
 use porthole_tests::{Failure, Picture, Result, Service};
 use serde_json::Value;
 use wayland_client::protocol::wl_shm::Format;
@@ -29,6 +30,9 @@ fn shot(service: &Service, arguments: &[&str]) -> Result<Answer> {
     command.args(arguments).current_dir(service.folder()).env_remove("WAYLAND_DISPLAY");
     if arguments.first() == Some(&"capture") {
         command.arg("--wayland").arg(service.socket("viewer")?);
+        if !arguments.contains(&"--timeout") {
+            command.arg("--timeout").arg(SHORT.as_secs().to_string());
+        }
     }
     let output = command.output()?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
