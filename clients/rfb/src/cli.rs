@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser};
+use porthole_client::present::Ways;
 use porthole_client::program::{Options, guest_name};
 
 use crate::address::Address;
@@ -61,6 +62,10 @@ pub struct Cli {
     #[arg(long)]
     pub view_only: bool,
 
+    /// Which way copied text goes, where the compositor lets this guest: in (to the server), out or both
+    #[arg(long, value_name = "WAY", default_value = "off", value_parser = ["off", "in", "out", "both"])]
+    pub clipboard: String,
+
     /// End when the server ends the connection, instead of waiting for it to come back
     #[arg(long)]
     pub once: bool,
@@ -68,6 +73,14 @@ pub struct Cli {
     /// Where the guest is shown, and how the program runs.
     #[command(flatten)]
     pub common: Options,
+}
+
+impl Cli {
+    /// Which way copied text goes. Who only looks gives the server nothing.
+    pub(crate) fn ways(&self) -> Ways {
+        let is = |way: &str| self.clipboard == way || self.clipboard == "both";
+        Ways { into: is("in") && !self.view_only, out: is("out") }
+    }
 }
 
 /// Encodings that a picture may come in.

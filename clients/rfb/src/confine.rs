@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use porthole_program::sandbox::Held;
+use porthole_program::sandbox::{Calls, Held};
 
 use crate::cli::Cli;
 use crate::reach::Agent;
@@ -21,5 +21,7 @@ pub(crate) fn confine(cli: &Cli, numbers: Vec<SocketAddr>) -> io::Result<(Agent,
         return Ok((Agent::here(&cli.server, numbers), None));
     };
     let agent = Agent::apart(&cli.server, numbers)?;
+    // What is copied comes through pipes.
+    let sandbox = if cli.ways().any() { sandbox.calls(Calls::Pipes) } else { sandbox };
     Ok((agent, Some(sandbox.descriptors(DESCRIPTORS).enter())))
 }

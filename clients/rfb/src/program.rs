@@ -3,10 +3,13 @@
 mod link;
 
 use std::io;
+use std::sync::Arc;
 use std::time::Instant;
 
 use calloop::LoopHandle;
-use porthole_client::present::{Guest, GuestState, Presenter, Show, Told};
+use porthole_client::present::{
+    Guest, GuestState, Options as PresenterOptions, Presenter, Show, Told,
+};
 use porthole_client::program::{Events, Program, tell_ready};
 use porthole_pixel::Size;
 
@@ -31,6 +34,8 @@ pub(crate) struct State {
     keymap: Keymap,
     /// Somebody sees the layer.
     visible: bool,
+    /// What a person has copied who has the layer's keyboard.
+    copied: Option<Arc<str>>,
     /// The size that the layer wants the picture to have.
     wish: Option<Size>,
     /// What the presenter was told of the guest.
@@ -65,6 +70,7 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         .map_err(|error| Failure::System("starting the connector", error))?;
     // Threads inherit the blocked signals and the sandbox, so they start after them.
     let options = cli.common.presenter(&cli.guest, 1);
+    let options = options.map(|options| PresenterOptions { clipboard: cli.ways(), ..options });
     let presenter = options.map(|options| Presenter::spawn(options, tell)).transpose();
     let presenter = presenter.map_err(|error| Failure::System("starting the presenter", error))?;
     if let Some(presenter) = &presenter {
@@ -86,6 +92,7 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         visible: presenter.is_none(),
         presenter,
         keymap,
+        copied: None,
         wish: None,
         guest: Guest::default(),
         received: 0,
@@ -137,6 +144,12 @@ impl Program for State {
                 let wish = self.wish;
                 if let Some(session) = self.link.session() {
                     session.want_size(wish);
+                }
+            }
+            Told::Copied(text) => {
+                self.copied.clone_from(&text);
+                if let Some(session) = self.link.session() {
+                    session.set_clipboard(text);
                 }
             }
             Told::Closed { .. } => {

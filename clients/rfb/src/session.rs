@@ -4,12 +4,13 @@ mod events;
 mod flow;
 
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use porthole_client::present::{Guest, GuestState, Lamps, Show, Told};
+use porthole_client::present::{Guest, GuestState, Lamps, Show, Told, Ways};
 use porthole_pixel::Size;
 use porthole_rfb::client::{Client, DecodeError, Event};
-use porthole_rfb::{CursorImage, Password};
+use porthole_rfb::{ClipboardWays, CursorImage, Password};
 
 use self::flow::Flow;
 use crate::cli::{Cli, Preferred};
@@ -65,6 +66,7 @@ pub(crate) struct Options {
     preferred: Option<Preferred>,
     jpeg: Option<u8>,
     view_only: bool,
+    clipboard: Ways,
 }
 
 impl Options {
@@ -75,6 +77,7 @@ impl Options {
             preferred: cli.encoding,
             jpeg: cli.jpeg,
             view_only: cli.view_only,
+            clipboard: cli.ways(),
         }
     }
 }
@@ -93,6 +96,8 @@ pub(crate) struct Session {
     cursor: Option<CursorImage>,
     /// Somebody has said where the pointer is; until then nobody sees a cursor.
     placed: bool,
+    /// What the server has copied, or that it has nothing any more, until that is passed on.
+    copied: Option<Option<Arc<str>>>,
     /// What is to be shown.
     shows: Vec<Show>,
     /// Bytes that came are not looked at yet.
@@ -115,7 +120,9 @@ enum Stage {
 impl Session {
     /// A connection that is on its way, since now.
     pub(crate) fn new(wire: Wire, options: Options, screen: Screen, now: Instant) -> Self {
-        let client = Client::onto(screen, options.password.clone(), options.shared);
+        let mut client = Client::onto(screen, options.password.clone(), options.shared);
+        let Ways { into, out } = options.clipboard;
+        client.set_clipboard_ways(ClipboardWays { give: into, take: out });
         Self {
             wire,
             client,
@@ -126,6 +133,7 @@ impl Session {
             lamps: None,
             cursor: None,
             placed: false,
+            copied: None,
             shows: Vec::new(),
             more: false,
             stalled: false,
@@ -158,7 +166,14 @@ impl Session {
 
     /// What is to be shown.
     pub(crate) fn take_shows(&mut self) -> Vec<Show> {
+        // Of all that was copied the newest counts.
+        self.shows.extend(self.copied.take().map(Show::Copied));
         std::mem::take(&mut self.shows)
+    }
+
+    /// A person has copied something else, or has nothing any more.
+    pub(crate) fn set_clipboard(&mut self, text: Option<Arc<str>>) {
+        self.client.set_clipboard(text);
     }
 
     /// Whether there is something to do though nothing comes.
@@ -283,9 +298,16 @@ impl Session {
         }
     }
 
+    /// Sends what there is. What is copied is told when nothing else waits, so that it is one text at most
+    /// that a server has waiting which does not read.
     fn send(&mut self) -> io::Result<bool> {
-        let out = self.client.take_output();
-        self.wire.send(&out)
+        loop {
+            let out = self.client.take_output();
+            let all = self.wire.send(&out)?;
+            if !all || self.stage != Stage::Running || !self.client.tell_clipboard() {
+                return Ok(all);
+            }
+        }
     }
 }
 

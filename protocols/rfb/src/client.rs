@@ -24,6 +24,8 @@ mod tight;
 mod tile;
 mod zrle;
 
+use std::sync::Arc;
+
 use porthole_pixel::{Rect, Size};
 
 pub use canvas::{Canvas, CanvasError};
@@ -32,6 +34,7 @@ pub use error::DecodeError;
 pub use picture::{MAX_PICTURE, Picture};
 pub use requests::Levels;
 
+use crate::clipboard::Clipboard;
 use crate::cursor::CursorImage;
 use crate::pixel_format::PixelFormat;
 use crate::qemu::Leds;
@@ -102,6 +105,10 @@ pub enum Event {
     /// The server's clipboard, Latin-1; longer ones than [`MAX_CUT_TEXT`](crate::MAX_CUT_TEXT) are
     /// skipped.
     CutText(Vec<u8>),
+    /// What the server has copied, by the extended clipboard; none where it has nothing any more.
+    Copied(Option<Arc<str>>),
+    /// The server has copied something that is left where it is, and why.
+    CopyLeft(&'static str),
     /// The server sends updates that are not asked for one by one, where that is asked for; see
     /// [`Client::set_continuous`]. Comes again when it has stopped.
     ContinuousUpdates,
@@ -123,6 +130,7 @@ pub struct Client<C = Picture> {
     zrle: Inflate,
     zlib: Inflate,
     tight: Tight,
+    clipboard: Clipboard,
 }
 
 #[derive(Debug)]
@@ -172,6 +180,7 @@ impl<C: Canvas> Client<C> {
             zrle: Inflate::new(),
             zlib: Inflate::new(),
             tight: Tight::new(),
+            clipboard: Clipboard::default(),
         }
     }
 

@@ -21,9 +21,12 @@ pub enum ProtocolError {
     /// More encodings than any viewer knows.
     #[error("the viewer named {0} encodings (limit 1024)")]
     TooManyEncodings(u16),
-    /// A length that only the extended clipboard uses, which was not offered.
+    /// A length that only the extended clipboard uses, which was not offered, or is too short for it.
     #[error("the viewer sent cut text of {0} bytes")]
     CutTextLength(u32),
+    /// A message of the extended clipboard that contradicts itself.
+    #[error("the viewer sent a bad clipboard: {0}")]
+    Clipboard(&'static str),
     /// A message type that does not exist or was not offered.
     #[error("the viewer sent unknown message type {0}")]
     UnknownMessage(u8),

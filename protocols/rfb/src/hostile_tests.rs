@@ -4,8 +4,8 @@ use porthole_pixel::{Region, Size};
 
 use crate::client::{self, Client};
 use crate::{
-    Config, CursorError, CursorImage, Encoding, Event, Frame, MAX_CUT_TEXT, Password, PixelFormat,
-    ProtocolError, Security, Server,
+    ClipboardWays, Config, CursorError, CursorImage, Encoding, Event, Frame, MAX_CUT_TEXT,
+    Password, PixelFormat, ProtocolError, Security, Server,
 };
 
 fn config(size: Size) -> Config {
@@ -106,21 +106,87 @@ fn cve_2015_5239_cut_text_of_any_length_costs_no_time_and_no_memory() {
     }
 }
 
+/// What a viewer says that knows the extended clipboard (-1063131698 = 0xc0a1e5ce).
+fn offer() -> Vec<u8> {
+    [&[2, 0, 0, 1][..], &0xc0a1_e5ce_u32.to_be_bytes()].concat()
+}
+
 #[test]
-fn cve_2022_3165_2023_3255_2023_6683_extended_clipboard_is_not_there() {
+fn extended_clipboard_is_not_there_unless_it_is_allowed() {
     // Negative lengths announce it: an underflow, a loop in inflate, a request without data elsewhere.
     for length in [1 << 31, u32::MAX, u32::MAX - 3, 0x8000_0004] {
         assert_eq!(hear(&cut_text(length)), Err(ProtocolError::CutTextLength(length)));
     }
-    // Offering it (-1063131698 = 0xc0a1e5ce) changes nothing.
-    let number = 0xc0a1_e5ce_u32.to_be_bytes();
-    let offer = [&[2, 0, 0, 1][..], &number].concat();
     let mut server = ready(Size::new(65, 17));
-    server.feed(&offer);
+    server.feed(&offer());
     assert_eq!(server.next_event(), Ok(Some(Event::Encodings)));
-    assert!(server.output().is_empty());
+    assert!(!server.tell_clipboard() && server.output().is_empty());
     server.feed(&cut_text(u32::MAX - 3));
     server.next_event().unwrap_err();
+}
+
+/// A server with the extended clipboard, which has said what it can.
+fn sharing() -> Server {
+    let mut server = ready(Size::new(65, 17));
+    server.set_clipboard_ways(ClipboardWays { give: true, take: true });
+    server.feed(&offer());
+    assert_eq!(server.next_event(), Ok(Some(Event::Encodings)));
+    assert!(server.tell_clipboard());
+    server.consume(server.output().len());
+    server
+}
+
+/// A message of the extended clipboard.
+fn clipboard(flags: u32, data: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(data.len() + 4).unwrap();
+    [&cut_text(length.wrapping_neg())[..], &flags.to_be_bytes(), data].concat()
+}
+
+const NOTIFY: u32 = 1 << 27 | 1;
+const REQUEST: u32 = 1 << 25 | 1;
+const PROVIDE: u32 = 1 << 28 | 1;
+
+#[test]
+fn cve_2022_3165_2023_3255_2023_6683_clipboards_that_lie() {
+    // Less than the flags take: an underflow elsewhere.
+    for length in [u32::MAX, u32::MAX - 1, u32::MAX - 2] {
+        let mut server = sharing();
+        server.feed(&[&cut_text(length)[..], &[0; 64]].concat());
+        assert_eq!(server.next_event(), Err(ProtocolError::CutTextLength(length)));
+    }
+    // A deflated text that ends too early, or never began: a loop without end elsewhere.
+    for data in [&b""[..], b"x", &[0x78, 0x9c], &[0x78, 0x9c, 0, 0, 0, 0xff, 0xff]] {
+        let mut server = sharing();
+        server.feed(&[clipboard(NOTIFY, &[]), clipboard(PROVIDE, data)].concat());
+        assert!(matches!(server.next_event(), Err(ProtocolError::Clipboard(_))), "{data:?}");
+    }
+    // A request when there is nothing: a null pointer elsewhere.
+    let mut server = sharing();
+    server.feed(&clipboard(REQUEST, &[]));
+    assert_eq!((server.next_event(), server.tell_clipboard()), (Ok(None), false));
+    // As much as a message can be: it is skipped as it comes.
+    server.feed(&cut_text(1 << 31));
+    for _ in 0..64 {
+        assert_eq!(server.next_event(), Ok(None));
+        server.feed(&[b'x'; 4096]);
+    }
+    assert!(server.output().is_empty());
+}
+
+#[test]
+fn a_flood_about_the_clipboard_costs_one_answer() {
+    let mut server = sharing();
+    server.set_clipboard(Some("text ".repeat(200_000).into()));
+    let flood = [clipboard(REQUEST, &[]), clipboard(NOTIFY, &[]), offer()].concat().repeat(1000);
+    server.feed(&flood);
+    while server.next_event().unwrap().is_some() {}
+    let mut answers = 0;
+    while server.tell_clipboard() {
+        answers += 1;
+        assert!(!server.tell_clipboard(), "while something waits nothing is added");
+        server.consume(server.output().len());
+    }
+    assert!(answers <= 3, "{answers}: what it asked for, a question, and the news");
 }
 
 #[test]

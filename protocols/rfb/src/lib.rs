@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 pub mod client;
+mod clipboard;
 mod convert;
 mod cursor;
 mod encode;
@@ -25,6 +26,7 @@ mod server;
 mod spec;
 mod wire;
 
+pub use clipboard::{ClipboardWays, from_latin1};
 pub use cursor::{CursorError, CursorImage, MAX_CURSOR_SIDE};
 pub use error::ProtocolError;
 pub use frame::{Frame, FrameError, MAX_SIDE, Overlay};

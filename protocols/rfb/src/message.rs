@@ -1,6 +1,7 @@
 //! Messages from the viewer, parsed once into values (RFC 6143, 7.5; rfbproto for the
 //! extensions that we offer).
 
+use crate::clipboard::Length;
 use crate::error::ProtocolError;
 use crate::pixel_format::PixelFormat;
 use crate::spec::to_server as kind;
@@ -12,9 +13,6 @@ pub const MAX_CUT_TEXT: usize = 1 << 20;
 
 /// No viewer knows more encodings; the list is small enough to answer at once.
 const MAX_ENCODINGS: u16 = 1024;
-
-/// Lengths from here on are negative numbers, which only the extended clipboard uses.
-const FIRST_NEGATIVE: u32 = 1 << 31;
 
 /// One message from the viewer.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -43,6 +41,8 @@ pub(crate) enum Message {
         buttons: u8,
     },
     CutText(Vec<u8>),
+    /// A message of the extended clipboard.
+    Clipboard(Vec<u8>),
     /// So many bytes of text follow that they are to be skipped.
     LongCutText {
         length: u32,
@@ -54,8 +54,12 @@ pub(crate) enum Message {
 }
 
 /// Takes one message from the front; `None` while it is incomplete. Messages whose length the
-/// viewer chooses are checked before they are waited for.
-pub(crate) fn parse(input: &mut Reader<'_>) -> Result<Option<Message>, ProtocolError> {
+/// viewer chooses are checked before they are waited for. `extended` is whether the viewer has said that it
+/// knows the extended clipboard, and was offered it.
+pub(crate) fn parse(
+    input: &mut Reader<'_>,
+    extended: bool,
+) -> Result<Option<Message>, ProtocolError> {
     let Some(kind) = input.u8() else { return Ok(None) };
     match kind {
         kind::SET_PIXEL_FORMAT => set_pixel_format(input),
@@ -63,7 +67,7 @@ pub(crate) fn parse(input: &mut Reader<'_>) -> Result<Option<Message>, ProtocolE
         kind::UPDATE_REQUEST => Ok(update_request(input)),
         kind::KEY => Ok(key(input)),
         kind::POINTER => Ok(pointer(input)),
-        kind::CUT_TEXT => cut_text(input),
+        kind::CUT_TEXT => cut_text(input, extended),
         kind::SET_DESKTOP_SIZE => Ok(set_desktop_size(input)),
         kind::QEMU => qemu(input),
         unknown => Err(ProtocolError::UnknownMessage(unknown)),
@@ -105,15 +109,15 @@ fn pointer(input: &mut Reader<'_>) -> Option<Message> {
     Some(Message::Pointer { buttons: input.u8()?, x: input.u16()?, y: input.u16()? })
 }
 
-fn cut_text(input: &mut Reader<'_>) -> Result<Option<Message>, ProtocolError> {
+fn cut_text(input: &mut Reader<'_>, extended: bool) -> Result<Option<Message>, ProtocolError> {
     let Some(length) = input.bytes(3).and_then(|_padding| input.u32()) else { return Ok(None) };
-    if length >= FIRST_NEGATIVE {
-        return Err(ProtocolError::CutTextLength(length));
-    }
-    if length as usize > MAX_CUT_TEXT {
-        return Ok(Some(Message::LongCutText { length }));
-    }
-    Ok(input.bytes(length as usize).map(|text| Message::CutText(text.to_vec())))
+    let take = |input: &mut Reader<'_>, size| input.bytes(size).map(<[u8]>::to_vec);
+    Ok(match Length::of(length, extended) {
+        None => return Err(ProtocolError::CutTextLength(length)),
+        Some(Length::Skipped(length)) => Some(Message::LongCutText { length }),
+        Some(Length::Plain(size)) => take(input, size).map(Message::CutText),
+        Some(Length::Extended(size)) => take(input, size).map(Message::Clipboard),
+    })
 }
 
 fn set_desktop_size(input: &mut Reader<'_>) -> Option<Message> {

@@ -27,19 +27,23 @@ fn every_message_has_golden_bytes_and_waits_for_its_last() {
     ];
     for (bytes, message) in cases {
         for cut in 0..bytes.len() {
-            assert_eq!(parse(&mut Reader::new(&bytes[..cut])), Ok(None), "{message:?} {cut}");
+            assert_eq!(
+                parse(&mut Reader::new(&bytes[..cut]), false),
+                Ok(None),
+                "{message:?} {cut}"
+            );
         }
         let mut longer = bytes.clone();
         longer.push(0xee);
         let mut reader = Reader::new(&longer);
-        assert_eq!(parse(&mut reader), Ok(Some(message)));
+        assert_eq!(parse(&mut reader, false), Ok(Some(message)));
         assert_eq!(reader.remaining(), 1);
     }
 }
 
 #[test]
 fn lengths_are_checked_before_they_are_waited_for() {
-    let parse = |bytes: &[u8]| parse(&mut Reader::new(bytes));
+    let parse = |bytes: &[u8]| parse(&mut Reader::new(bytes), false);
     assert_eq!(parse(&[2, 0, 4, 1]), Err(ProtocolError::TooManyEncodings(1025)));
     assert_eq!(parse(&[2, 0, 4, 0]), Ok(None));
     assert_eq!(
@@ -56,9 +60,9 @@ fn lengths_are_checked_before_they_are_waited_for() {
 #[test]
 fn what_was_not_offered_is_refused() {
     for kind in [1, 7, 150, 248, 254] {
-        let result = parse(&mut Reader::new(&[kind]));
+        let result = parse(&mut Reader::new(&[kind]), false);
         assert_eq!(result, Err(ProtocolError::UnknownMessage(kind)));
     }
-    let audio = parse(&mut Reader::new(&[255, 1]));
+    let audio = parse(&mut Reader::new(&[255, 1]), false);
     assert_eq!(audio, Err(ProtocolError::UnknownQemuMessage(1)));
 }

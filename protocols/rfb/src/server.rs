@@ -1,7 +1,10 @@
 //! One viewer's connection, seen from the server.
 
+use std::sync::Arc;
+
 use porthole_pixel::{Rect, Region, Size};
 
+use crate::clipboard::{Clipboard, ClipboardWays, Heard, Malformed};
 use crate::convert;
 use crate::cursor::CursorImage;
 use crate::error::ProtocolError;
@@ -87,6 +90,10 @@ pub enum Event {
     },
     /// The viewer's clipboard, Latin-1 (RFC 6143, 7.5.6).
     CutText(Vec<u8>),
+    /// What the viewer has copied, by the extended clipboard; none where it has nothing any more.
+    Copied(Option<Arc<str>>),
+    /// The viewer has copied something that is left where it is, and why.
+    CopyLeft(&'static str),
     /// The viewer asks for another size: answer with [`Server::grant_resize`] or
     /// [`Server::refuse_resize`].
     ResizeWanted(Size),
@@ -121,6 +128,7 @@ pub struct Server {
     /// The viewer's format needs a colour map. It goes out with the next update, once, however
     /// often the viewer asks: its answer to a few bytes must not be a growing heap.
     colour_map_due: bool,
+    clipboard: Clipboard,
 }
 
 #[derive(Debug)]
@@ -149,6 +157,7 @@ impl Server {
             usual: 0,
             screen: Screen::new(config.size, cut_name(config.name)),
             colour_map_due: false,
+            clipboard: Clipboard::default(),
         })
     }
 
@@ -198,12 +207,14 @@ impl Server {
                     }
                 }
                 Phase::Running => {
-                    let Some(message) = message::parse(&mut reader)? else {
+                    let extended = self.clipboard.is_wanted()
+                        && self.screen.offers(Encoding::ExtendedClipboard);
+                    let Some(message) = message::parse(&mut reader, extended)? else {
                         self.shrink_input();
                         return Ok(None);
                     };
                     self.parsed += reader.taken();
-                    if let Some(event) = self.take(message) {
+                    if let Some(event) = self.take(message)? {
                         return Ok(Some(event));
                     }
                 }
@@ -224,8 +235,8 @@ impl Server {
         self.output.put(name.as_bytes());
     }
 
-    fn take(&mut self, message: Message) -> Option<Event> {
-        match message {
+    fn take(&mut self, message: Message) -> Result<Option<Event>, ProtocolError> {
+        Ok(match message {
             Message::SetPixelFormat(format) => {
                 self.screen.set_format(format);
                 self.colour_map_due = format.colour() == Colour::Map;
@@ -233,6 +244,7 @@ impl Server {
             }
             Message::SetEncodings(numbers) => {
                 self.screen.set_encodings(&numbers);
+                self.clipboard.offered(self.screen.offers(Encoding::ExtendedClipboard));
                 Some(Event::Encodings)
             }
             Message::UpdateRequest { incremental, x, y, width, height } => {
@@ -251,12 +263,16 @@ impl Server {
                 let here = (self.input.len() - self.parsed).min(length as usize);
                 self.parsed += here;
                 self.skip = length as usize - here;
-                None
+                self.clipboard.skipped().map(Event::from)
+            }
+            Message::Clipboard(message) => {
+                let heard = self.clipboard.heard(&message);
+                heard.map_err(|Malformed(why)| ProtocolError::Clipboard(why))?.map(Event::from)
             }
             Message::SetDesktopSize { width, height } => {
                 Some(Event::ResizeWanted(Size::new(u32::from(width), u32::from(height))))
             }
-        }
+        })
     }
 
     /// What a pointer's message means to a viewer that may have been told to send motion.
@@ -374,6 +390,23 @@ impl Server {
         self.screen.set_relative(relative);
     }
 
+    /// Which way copied text goes; nothing does before this is said, which is best done at once.
+    pub fn set_clipboard_ways(&mut self, ways: ClipboardWays) {
+        self.clipboard.set_ways(ways);
+    }
+
+    /// Something else is copied here, or nothing any more; told with [`Server::tell_clipboard`].
+    pub fn set_clipboard(&mut self, text: Option<Arc<str>>) {
+        self.clipboard.set(text);
+    }
+
+    /// Writes at most one message about the clipboard into the output, if nothing else is in it; whether
+    /// it did.
+    pub fn tell_clipboard(&mut self) -> bool {
+        let may = self.is_ready() && self.output().is_empty();
+        may && self.clipboard.say(to_client::CUT_TEXT, &mut self.output)
+    }
+
     /// The picture has a new name.
     pub fn set_name(&mut self, name: String) {
         self.screen.set_name(cut_name(name));
@@ -405,6 +438,15 @@ impl Server {
         let written = self.screen.update(frame, moved, &mut self.output)?;
         let bytes = self.output.len() - before;
         Some(Update { rects: written.rects, pixels: written.pixels, bytes })
+    }
+}
+
+impl From<Heard> for Event {
+    fn from(heard: Heard) -> Self {
+        match heard {
+            Heard::Copied(text) => Self::Copied(text),
+            Heard::Left(why) => Self::CopyLeft(why),
+        }
     }
 }
 

@@ -80,10 +80,12 @@ pub enum Encoding {
     Fence,
     /// Updates that nobody asks for one by one.
     ContinuousUpdates,
+    /// What is copied, in UTF-8, and only when it is asked for.
+    ExtendedClipboard,
 }
 
 impl Encoding {
-    const ALL: [(Encoding, i32); 20] = [
+    const ALL: [(Encoding, i32); 21] = [
         (Encoding::Raw, 0),
         (Encoding::CopyRect, 1),
         (Encoding::Rre, 2),
@@ -104,6 +106,7 @@ impl Encoding {
         (Encoding::ExtendedDesktopSize, -308),
         (Encoding::Fence, -312),
         (Encoding::ContinuousUpdates, -313),
+        (Encoding::ExtendedClipboard, -1_063_131_698),
     ];
 
     /// The encoding's number on the wire.

@@ -176,6 +176,7 @@ impl State {
         let mut session = Session::new(Wire::new(fd), self.options.clone(), screen, now);
         session.set_visible(self.visible);
         session.want_size(self.wish);
+        session.set_clipboard(self.copied.clone());
         self.link.at = At::There(Box::new(session));
         self.link.can_write = false;
         self.patience.connected(now);
@@ -220,6 +221,8 @@ impl State {
             }
             At::Away(screen, _) | At::Nowhere(screen) => (screen, false),
         };
+        // What the server had is out of reach.
+        self.show(Show::Copied(None));
         let sign = if greeted { badge::frame(&mut screen) } else { None };
         let retired = screen.take_retired();
         self.link.at = At::Away(screen, None);

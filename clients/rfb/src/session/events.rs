@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use porthole_client::present::{Lamps, Show};
+use porthole_client::texts::MAX_TEXT;
 use porthole_pixel::Size;
 use porthole_rfb::client::{Event, Levels};
-use porthole_rfb::{CursorImage, Encoding, PixelFormat};
+use porthole_rfb::{CursorImage, Encoding, PixelFormat, from_latin1};
 
 use super::{EVENT_COST, Session, Stage};
 use crate::cli::Preferred;
@@ -62,8 +63,15 @@ impl Session {
             Event::Relative(relative) => self.input.relative = relative,
             Event::ContinuousUpdates => self.flow.continuous_told(),
             Event::Name(name) => tracing::debug!(name, "the server has another name"),
-            // Sounds have no way to anybody; clipboards go nowhere, as a server sees none of ours.
-            Event::ColourMap { .. } | Event::Bell | Event::CutText(_) => {}
+            Event::CutText(bytes) => {
+                if let Some(text) = from_latin1(&bytes) {
+                    self.copies(Some(text));
+                }
+            }
+            Event::Copied(text) => self.copies(text),
+            Event::CopyLeft(why) => tracing::info!("what the server has copied is left: {why}"),
+            // Sounds have no way to anybody.
+            Event::ColourMap { .. } | Event::Bell => {}
         }
         EVENT_COST
     }
@@ -83,6 +91,9 @@ impl Session {
         // Tight alone knows JPEG.
         let first = first.or(self.options.jpeg.map(|_| Encoding::Tight));
         let mut encodings: Vec<Encoding> = first.into_iter().collect();
+        if self.options.clipboard.any() {
+            encodings.push(Encoding::ExtendedClipboard);
+        }
         for encoding in PICTURES.into_iter().chain(OTHERS) {
             if !encodings.contains(&encoding) {
                 encodings.push(encoding);
@@ -91,6 +102,18 @@ impl Session {
         let levels = Levels { quality: self.options.jpeg, compression: None };
         self.client.set_encodings_with(&encodings, levels);
         self.flow.begin(size);
+    }
+
+    /// The server has copied something, or has nothing any more.
+    fn copies(&mut self, text: Option<Arc<str>>) {
+        if !self.options.clipboard.out {
+            return;
+        }
+        if text.as_ref().is_some_and(|text| text.len() > MAX_TEXT) {
+            tracing::info!("what the server has copied is left: it has more than {MAX_TEXT} bytes");
+            return;
+        }
+        self.copied = Some(text);
     }
 
     fn updated(&mut self) {

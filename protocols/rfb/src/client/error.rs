@@ -34,6 +34,9 @@ pub enum DecodeError {
     /// A length above our limits.
     #[error("{0} of {1} bytes")]
     TooLong(&'static str, u32),
+    /// A message of the extended clipboard that contradicts itself.
+    #[error("bad clipboard: {0}")]
+    Clipboard(&'static str),
     /// A message type that does not exist or was not asked for.
     #[error("unknown message type {0}")]
     UnknownMessage(u8),

@@ -1,7 +1,7 @@
 //! What a server says outside of updates (RFC 6143, 7.6; rfbproto for fences and continuous updates).
 
 use super::{Canvas, Client, DecodeError, Event, Phase, Step};
-use crate::message::MAX_CUT_TEXT;
+use crate::clipboard::{Heard, Length, Malformed};
 use crate::spec::{Encoding, to_client, to_server};
 use crate::wire::{Put, Reader};
 
@@ -45,16 +45,25 @@ impl<C: Canvas> Client<C> {
         let Some(length) = input.bytes(3).and_then(|_padding| input.u32()) else {
             return Ok(Step::NeedMore);
         };
-        if i32::try_from(length).is_err() {
-            // Negative lengths are those of the extended clipboard, which was not asked for.
-            return Err(DecodeError::TooLong("cut text", length));
-        }
-        if length as usize > MAX_CUT_TEXT {
-            self.phase = Phase::Skip(length);
-            return Ok(Step::Next);
-        }
-        let text = input.bytes(length as usize).map(|text| Event::CutText(text.to_vec()));
-        Ok(text.map_or(Step::NeedMore, Step::Event))
+        let extended = self.asked.contains(&Encoding::ExtendedClipboard);
+        let event = match Length::of(length, extended) {
+            None => return Err(DecodeError::TooLong("cut text", length)),
+            Some(Length::Skipped(length)) => {
+                self.phase = Phase::Skip(length);
+                let heard = self.clipboard.skipped();
+                return Ok(heard.map_or(Step::Next, |heard| Step::Event(heard.into())));
+            }
+            Some(Length::Plain(size)) => {
+                input.bytes(size).map(|text| Event::CutText(text.to_vec()))
+            }
+            Some(Length::Extended(size)) => {
+                let Some(message) = input.bytes(size) else { return Ok(Step::NeedMore) };
+                let heard = self.clipboard.heard(message);
+                let heard = heard.map_err(|Malformed(why)| DecodeError::Clipboard(why))?;
+                return Ok(heard.map_or(Step::Next, |heard| Step::Event(heard.into())));
+            }
+        };
+        Ok(event.map_or(Step::NeedMore, Step::Event))
     }
 
     /// Answers a fence: all before it is dealt with. One that asks for nothing is an answer, to what
@@ -75,6 +84,15 @@ impl<C: Canvas> Client<C> {
             self.output.put(payload);
         }
         Ok(Step::Next)
+    }
+}
+
+impl From<Heard> for Event {
+    fn from(heard: Heard) -> Self {
+        match heard {
+            Heard::Copied(text) => Self::Copied(text),
+            Heard::Left(why) => Self::CopyLeft(why),
+        }
     }
 }
 

@@ -82,7 +82,7 @@ impl<C: Canvas> Client<C> {
                 byte => byte.map(|byte| Event::Leds(Leds::from_wire(byte))),
             },
             Encoding::DesktopName => text(input, "the name")?.map(Event::Name),
-            Encoding::Fence | Encoding::ContinuousUpdates => {
+            Encoding::Fence | Encoding::ContinuousUpdates | Encoding::ExtendedClipboard => {
                 return Err(DecodeError::Encoding(number));
             }
         };

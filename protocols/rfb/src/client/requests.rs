@@ -1,8 +1,11 @@
 //! What a viewer says.
 
+use std::sync::Arc;
+
 use porthole_pixel::Rect;
 
 use super::{Canvas, Client};
+use crate::clipboard::ClipboardWays;
 use crate::pixel_format::PixelFormat;
 use crate::qemu::CENTRE;
 use crate::spec::{COMPRESSION_LEVEL_0, Encoding, QUALITY_LEVEL_0, to_server};
@@ -105,11 +108,27 @@ impl<C: Canvas> Client<C> {
         self.pointer(at(dx), at(dy), buttons);
     }
 
-    /// Sends a clipboard.
+    /// Sends a clipboard as it is, in Latin-1.
     pub fn cut_text(&mut self, text: &[u8]) {
         self.output.put(&[to_server::CUT_TEXT, 0, 0, 0]);
         self.output.put_u32(u32::try_from(text.len()).unwrap_or(u32::MAX));
         self.output.put(text);
+    }
+
+    /// Which way copied text goes; to be said before [`Encoding::ExtendedClipboard`] is asked for.
+    pub fn set_clipboard_ways(&mut self, ways: ClipboardWays) {
+        self.clipboard.set_ways(ways);
+    }
+
+    /// Something else is copied here, or nothing any more; told with [`Client::tell_clipboard`].
+    pub fn set_clipboard(&mut self, text: Option<Arc<str>>) {
+        self.clipboard.set(text);
+    }
+
+    /// Writes at most one message about the clipboard into the output, if nothing else is in it; whether
+    /// it did. To be used once the handshake is over.
+    pub fn tell_clipboard(&mut self) -> bool {
+        self.output.is_empty() && self.clipboard.say(to_server::CUT_TEXT, &mut self.output)
     }
 
     /// Asks for another size, one screen.

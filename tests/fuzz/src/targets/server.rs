@@ -1,7 +1,7 @@
 //! The bytes of a VNC server, to our strict client.
 
 use porthole_rfb::client::{Client, Event, Levels};
-use porthole_rfb::{Encoding, Password};
+use porthole_rfb::{ClipboardWays, Encoding, Password};
 
 use crate::input::{Input, pieces};
 
@@ -37,6 +37,8 @@ fn events<'a>(flags: u8, parts: impl Iterator<Item = &'a [u8]>) -> String {
                 }
                 Err(error) => return said + &error.to_string(),
             }
+            client.take_output();
+            assert!(!client.tell_clipboard() || client.pending_output() <= 64);
             let size = client.picture().size();
             assert_eq!(client.picture().values().len() as u64, size.area());
             if size.area() > MOST_PIXELS {
@@ -55,7 +57,12 @@ fn ask(client: &mut Client, flags: u8) {
     let all = first.into_iter().chain(foreign).map(Encoding::from_number);
     let asked = all.into_iter().flatten().zip(0..);
     let asked = asked.filter(|(_, index)| flags & 4 == 0 || flags >> 3 & 1 << (index % 5) != 0);
-    let asked: Vec<_> = asked.map(|(encoding, _)| encoding).collect();
+    let mut asked: Vec<_> = asked.map(|(encoding, _)| encoding).collect();
+    if flags & 0b1100 == 0b1000 {
+        asked.push(Encoding::ExtendedClipboard);
+        client.set_clipboard_ways(ClipboardWays { give: true, take: true });
+        client.set_clipboard(Some("what is copied".into()));
+    }
     // JPEG is read where some loss is allowed.
     let quality = (flags & 0x80 != 0).then_some(8);
     client.set_encodings_with(&asked, Levels { quality, compression: None });

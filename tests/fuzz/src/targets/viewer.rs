@@ -1,7 +1,7 @@
 //! The bytes of a viewer, to our VNC server.
 
 use porthole_pixel::{Rect, Region, Size};
-use porthole_rfb::{Config, Frame, Password, ProtocolError, Security, Server};
+use porthole_rfb::{ClipboardWays, Config, Frame, Password, ProtocolError, Security, Server};
 
 use crate::input::{Input, pieces};
 
@@ -26,6 +26,10 @@ fn server(flags: u8) -> Server {
         Security::VncAuth { password: Password::new(b"secret"), challenge: [7; 16] }
     };
     let mut server = Server::new(Config { security, name: "fuzz".to_owned(), size: SIZE }).unwrap();
+    if flags & 4 != 0 {
+        server.set_clipboard_ways(ClipboardWays { give: true, take: true });
+        server.set_clipboard(Some("what is copied".into()));
+    }
     if flags & 2 != 0 {
         server.feed(b"RFB 003.008\n\x01\x01");
         while let Ok(Some(_)) = server.next_event() {}
@@ -78,5 +82,11 @@ fn draw(server: &mut Server, stream: &[u8], cut: u8) {
         assert!(server.output().len() <= LARGEST_UPDATE, "{}", server.output().len());
         server.consume(server.output().len());
         assert!(!server.wants_update(), "one request, one update");
+        let mut told = 0;
+        while server.tell_clipboard() {
+            told += 1;
+            assert!(told <= 4 && server.output().len() <= 64, "each thing is told once");
+            server.consume(server.output().len());
+        }
     }
 }
