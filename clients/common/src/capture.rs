@@ -4,6 +4,7 @@
 //! [`PortView`] is the state of one Wayland event queue. Its owner dispatches the queue and then
 //! takes [`ViewEvent`]s; nothing here waits.
 
+mod clipboard;
 mod cursor;
 mod dispatch;
 mod person;
@@ -28,6 +29,7 @@ use wayland_client::{
     },
 };
 use wayland_protocols::ext::{
+    data_control::v1::client::ext_data_control_manager_v1::ExtDataControlManagerV1,
     image_capture_source::v1::client::ext_output_image_capture_source_manager_v1::ExtOutputImageCaptureSourceManagerV1,
     image_copy_capture::v1::client::{
         ext_image_copy_capture_manager_v1::{ExtImageCopyCaptureManagerV1, Options},
@@ -38,6 +40,7 @@ use wayland_protocols::ext::{
 use wayland_protocols_misc::zwp_virtual_keyboard_v1::client::zwp_virtual_keyboard_manager_v1::ZwpVirtualKeyboardManagerV1;
 use wayland_protocols_wlr::virtual_pointer::v1::client::zwlr_virtual_pointer_manager_v1::ZwlrVirtualPointerManagerV1;
 
+pub use clipboard::{Copied, Paste};
 pub use cursor::CursorPicture;
 pub use person::PersonId;
 pub use session::Frame;
@@ -107,6 +110,11 @@ pub enum ViewEvent {
     Lamps(PersonId, Lamps),
     /// Whether somebody has locked a person's pointer: then only how far it goes counts.
     PointerLocked(PersonId, bool),
+    /// What others have copied on a person's seat; none where that is no text, or nothing any more. See
+    /// [`PortView::open_clipboard`].
+    Copied(PersonId, Option<Copied>),
+    /// Somebody pastes what a person has copied at the viewer; see [`PortView::set_copied`].
+    Pasted(Paste),
     /// A person can send input; see [`PortView::take_input`].
     PersonReady(PersonId),
     /// What became of a wish for another size; see [`PortView::request_size`].
@@ -182,6 +190,7 @@ struct Port {
     keyboards: Option<ZwpVirtualKeyboardManagerV1>,
     pointers: Option<ZwlrVirtualPointerManagerV1>,
     feedback: Option<PortholeSeatFeedbackManagerV1>,
+    clipboards: Option<ExtDataControlManagerV1>,
     picture: Session,
 }
 
@@ -270,6 +279,7 @@ impl PortView {
             keyboards: globals.bind(queue, 1..=1, ()).ok(),
             pointers: globals.bind(queue, 2..=2, ()).ok(),
             feedback: globals.bind(queue, 1..=1, ()).ok(),
+            clipboards: globals.bind(queue, 1..=1, ()).ok(),
             picture: Session::new(session, Role::Picture),
         });
         Ok(())

@@ -20,8 +20,9 @@ use rustix::pipe::{PipeFlags, SpliceFlags, pipe_with, splice};
 pub const MAX_TEXT: usize = 1_000_000;
 /// How long a text may take, either way.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Pastes of one text at once.
+/// Pastes of one clipboard's texts at once, and of all together.
 const MAX_PASTES: usize = 8;
+const MAX_ALL_PASTES: usize = 64;
 
 /// As what a text is offered; the first is what everybody should take.
 pub const TYPES: [&str; 5] =
@@ -33,20 +34,21 @@ pub fn rank(kind: &str) -> Option<usize> {
     TYPES.iter().position(|known| known.eq_ignore_ascii_case(kind))
 }
 
-/// What a loop does with texts.
-pub(crate) trait Texts: Sized + 'static {
+/// What a loop does with texts. There may be several clipboards; each has a number.
+pub trait Texts: Sized + 'static {
+    /// What is on its way.
     fn transfers(&mut self) -> &mut Transfers<Self>;
 
-    /// The text that was fetched has come, or it will not.
-    fn fetched(&mut self, text: Option<Arc<str>>);
+    /// The text that was fetched for a clipboard has come, or it will not.
+    fn fetched(&mut self, whose: u64, text: Option<Arc<str>>);
 }
 
 /// All that is on its way.
 #[derive(Debug)]
-pub(crate) struct Transfers<T> {
+pub struct Transfers<T> {
     handle: LoopHandle<'static, T>,
-    /// What is fetched. Only one thing is, the newest.
-    coming: Option<Coming>,
+    /// What is fetched, by clipboard. Only one thing is for each, the newest.
+    coming: BTreeMap<u64, Coming>,
     going: BTreeMap<u64, Going>,
     next: u64,
     patience: Duration,
@@ -67,6 +69,7 @@ struct Coming {
 
 #[derive(Debug)]
 struct Going {
+    whose: u64,
     watched: Watched,
     text: Arc<str>,
     /// Bytes of it that are on their way.
@@ -131,8 +134,11 @@ impl Way {
 }
 
 impl<T: Texts> Transfers<T> {
-    pub(crate) const fn new(handle: LoopHandle<'static, T>) -> Self {
-        Self { handle, coming: None, going: BTreeMap::new(), next: 0, patience: PATIENCE }
+    /// Nothing yet, in this loop.
+    #[must_use]
+    pub const fn new(handle: LoopHandle<'static, T>) -> Self {
+        let coming = BTreeMap::new();
+        Self { handle, coming, going: BTreeMap::new(), next: 0, patience: PATIENCE }
     }
 
     fn unwatch(&self, watched: &Watched) {
@@ -140,16 +146,18 @@ impl<T: Texts> Transfers<T> {
         self.handle.remove(watched.timer);
     }
 
-    /// Whatever is fetched is not wanted any more.
-    pub(crate) fn stop_fetching(&mut self) {
-        if let Some(coming) = self.coming.take() {
+    /// Whatever is fetched for a clipboard is not wanted any more.
+    pub fn stop_fetching(&mut self, whose: u64) {
+        if let Some(coming) = self.coming.remove(&whose) {
             self.unwatch(&coming.watched);
         }
     }
 
     /// Nobody is to get anything any more.
-    pub(crate) fn stop(&mut self) {
-        self.stop_fetching();
+    pub fn stop(&mut self) {
+        for coming in std::mem::take(&mut self.coming).into_values() {
+            self.unwatch(&coming.watched);
+        }
         for going in std::mem::take(&mut self.going).into_values() {
             self.unwatch(&going.watched);
         }
@@ -176,22 +184,25 @@ impl<T: Texts> Transfers<T> {
         Some(Watched { source, timer })
     }
 
-    /// Begins to fetch a text instead of what was fetched before. The descriptor is for who has it.
-    pub(crate) fn fetch(&mut self) -> Option<OwnedFd> {
-        self.stop_fetching();
+    /// Begins to fetch a text for a clipboard instead of what was fetched before. The descriptor is for who
+    /// has it; none where the system has none left.
+    pub fn fetch(&mut self, whose: u64) -> Option<OwnedFd> {
+        self.stop_fetching(whose);
         let flags = PipeFlags::CLOEXEC;
         let (ours, theirs) = pipe_with(flags).ok()?;
         rustix::io::ioctl_fionbio(&ours, true).ok()?;
         let number = self.next;
         self.next += 1;
         let watched = self.watch(ours, Interest::READ, number)?;
-        self.coming = Some(Coming { number, watched, bytes: Vec::new() });
+        self.coming.insert(whose, Coming { number, watched, bytes: Vec::new() });
         Some(theirs)
     }
 
-    /// Begins to give a text to somebody who pastes it.
-    pub(crate) fn give(&mut self, text: Arc<str>, fd: OwnedFd) {
-        let way = Way::to(&fd).filter(|_| self.going.len() < MAX_PASTES);
+    /// Begins to give a text of a clipboard to somebody who pastes it.
+    pub fn give(&mut self, whose: u64, text: Arc<str>, fd: OwnedFd) {
+        let own = self.going.values().filter(|going| going.whose == whose).count();
+        let fits = own < MAX_PASTES && self.going.len() < MAX_ALL_PASTES;
+        let way = Way::to(&fd).filter(|_| fits);
         let Some(way) = way else {
             tracing::debug!("a paste is refused");
             return;
@@ -199,15 +210,16 @@ impl<T: Texts> Transfers<T> {
         let number = self.next;
         self.next += 1;
         if let Some(watched) = self.watch(fd, Interest::WRITE, number) {
-            self.going.insert(number, Going { watched, text, at: 0, way });
+            self.going.insert(number, Going { whose, watched, text, at: 0, way });
         }
     }
 
-    /// Ends one; true when that was fetched.
-    fn end(&mut self, number: u64) -> bool {
-        let coming = self.coming.as_ref().is_some_and(|coming| coming.number == number);
-        if coming {
-            self.stop_fetching();
+    /// Ends one; for whom, when that was fetched.
+    fn end(&mut self, number: u64) -> Option<u64> {
+        let mut coming = self.coming.iter().filter(|(_, coming)| coming.number == number);
+        let coming = coming.next().map(|(whose, _)| *whose);
+        if let Some(whose) = coming {
+            self.stop_fetching(whose);
         } else if let Some(going) = self.going.remove(&number) {
             self.unwatch(&going.watched);
         }
@@ -215,9 +227,9 @@ impl<T: Texts> Transfers<T> {
     }
 
     fn turn(&mut self, number: u64, fd: &OwnedFd) -> Turn {
-        match &mut self.coming {
-            Some(coming) if coming.number == number => coming.turn(fd),
-            _ => self.going.get_mut(&number).map_or(Turn::Over, |going| going.turn(fd)),
+        match self.coming.values_mut().find(|coming| coming.number == number) {
+            Some(coming) => coming.turn(fd),
+            None => self.going.get_mut(&number).map_or(Turn::Over, |going| going.turn(fd)),
         }
     }
 }
@@ -242,8 +254,8 @@ impl Turn {
                 text
             }
         };
-        if state.transfers().end(number) {
-            state.fetched(text);
+        if let Some(whose) = state.transfers().end(number) {
+            state.fetched(whose, text);
         }
     }
 }
@@ -312,7 +324,7 @@ mod tests {
             &mut self.transfers
         }
 
-        fn fetched(&mut self, text: Option<Arc<str>>) {
+        fn fetched(&mut self, _: u64, text: Option<Arc<str>>) {
             self.came.push(text.map(|text| text.to_string()));
         }
     }
@@ -336,8 +348,8 @@ mod tests {
     #[test]
     fn a_text_comes_whole_and_only_the_newest() {
         let (mut events, mut state) = state();
-        let old = File::from(state.transfers.fetch().unwrap());
-        let mut new = File::from(state.transfers.fetch().unwrap());
+        let old = File::from(state.transfers.fetch(1).unwrap());
+        let mut new = File::from(state.transfers.fetch(1).unwrap());
         (&old).write_all(b"an old one").unwrap_err();
         let long = "long ".repeat(50_000);
         let expected = long.clone();
@@ -348,16 +360,16 @@ mod tests {
         until(&mut events, &mut state, |state| !state.came.is_empty());
         writer.join().unwrap();
         assert_eq!(state.came, [Some(expected)]);
-        assert!(state.transfers.coming.is_none());
+        assert!(state.transfers.coming.is_empty());
     }
 
     #[test]
     fn what_is_too_long_or_no_text_is_left() {
         let (mut events, mut state) = state();
         for bytes in [vec![b'a'; MAX_TEXT + 1], vec![0xff, 0xfe], b"a\0b".to_vec()] {
-            let mut end = File::from(state.transfers.fetch().unwrap());
+            let mut end = File::from(state.transfers.fetch(1).unwrap());
             let writer = std::thread::spawn(move || drop(end.write_all(&bytes)));
-            until(&mut events, &mut state, |state| state.transfers.coming.is_none());
+            until(&mut events, &mut state, |state| state.transfers.coming.is_empty());
             writer.join().unwrap();
         }
         assert_eq!(state.came, [None, None, None]);
@@ -369,8 +381,8 @@ mod tests {
         let text: Arc<str> = "text ".repeat(60_000).into();
         let (mut ours, theirs) = std::io::pipe().unwrap();
         let (_silent, deaf) = std::io::pipe().unwrap();
-        state.transfers.give(text.clone(), deaf.into());
-        state.transfers.give(text.clone(), theirs.into());
+        state.transfers.give(1, text.clone(), deaf.into());
+        state.transfers.give(1, text.clone(), theirs.into());
         let reader = std::thread::spawn(move || {
             let mut all = String::new();
             ours.read_to_string(&mut all).unwrap();
@@ -379,18 +391,45 @@ mod tests {
         until(&mut events, &mut state, |state| state.transfers.going.len() == 1);
         assert_eq!(reader.join().unwrap(), *text);
         // A file is refused, and so is the ninth at once.
-        state.transfers.give(text.clone(), tempfile::tempfile().unwrap().into());
+        state.transfers.give(1, text.clone(), tempfile::tempfile().unwrap().into());
         assert_eq!(state.transfers.going.len(), 1);
         let silent: Vec<_> = (0..MAX_PASTES)
             .map(|_| {
                 let (reader, writer) = std::io::pipe().unwrap();
-                state.transfers.give(text.clone(), writer.into());
+                state.transfers.give(1, text.clone(), writer.into());
                 reader
             })
             .collect();
         assert_eq!((state.transfers.going.len(), silent.len()), (MAX_PASTES, MAX_PASTES));
         state.transfers.stop();
         assert!(state.transfers.going.is_empty());
+    }
+
+    #[test]
+    fn a_clipboard_does_not_hold_up_another_one() {
+        let (mut events, mut state) = state();
+        let text: Arc<str> = "text ".repeat(60_000).into();
+        let silent = |whose| {
+            let (reader, writer) = std::io::pipe().unwrap();
+            (whose, reader, OwnedFd::from(writer))
+        };
+        let mut readers = Vec::new();
+        for (whose, reader, writer) in (0..12).flat_map(|whose| (0..9).map(move |_| silent(whose)))
+        {
+            state.transfers.give(whose, text.clone(), writer);
+            readers.push(reader);
+        }
+        // Eight of each, and as many as there may be.
+        assert_eq!(state.transfers.going.len(), MAX_ALL_PASTES);
+        let of = |whose| state.transfers.going.values().filter(|g| g.whose == whose).count();
+        assert_eq!((of(0), of(7), of(8)), (MAX_PASTES, MAX_PASTES, 0));
+        let ends = [1, 2].map(|whose| File::from(state.transfers.fetch(whose).unwrap()));
+        state.transfers.stop_fetching(1);
+        for (mut end, word) in ends.into_iter().zip(["one", "two"]) {
+            drop(end.write_all(word.as_bytes()));
+        }
+        until(&mut events, &mut state, |state| !state.came.is_empty());
+        assert_eq!(state.came, [Some("two".to_owned())]);
     }
 
     #[test]
@@ -402,7 +441,7 @@ mod tests {
         let (mute, dumb) = std::os::unix::net::UnixStream::pair().unwrap();
         for theirs in [OwnedFd::from(deaf), OwnedFd::from(dumb)] {
             let same = theirs.try_clone().unwrap();
-            state.transfers.give(text.clone(), theirs);
+            state.transfers.give(1, text.clone(), theirs);
             // It is theirs to say that calls are to wait.
             let flags = rustix::fs::fcntl_getfl(&same).unwrap();
             assert!(!flags.contains(rustix::fs::OFlags::NONBLOCK), "nothing was changed");
@@ -427,12 +466,12 @@ mod tests {
     fn a_text_that_does_not_come_in_time_is_left() {
         let (mut events, mut state) = state();
         state.transfers.patience = Duration::ZERO;
-        let _silent = state.transfers.fetch().unwrap();
+        let _silent = state.transfers.fetch(1).unwrap();
         until(&mut events, &mut state, |state| !state.came.is_empty());
         assert_eq!(state.came, [None]);
-        assert!(state.transfers.coming.is_none());
+        assert!(state.transfers.coming.is_empty());
         let (_silent, deaf) = std::io::pipe().unwrap();
-        state.transfers.give("text ".repeat(60_000).into(), deaf.into());
+        state.transfers.give(1, "text ".repeat(60_000).into(), deaf.into());
         until(&mut events, &mut state, |state| state.transfers.going.is_empty());
     }
 

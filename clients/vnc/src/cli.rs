@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{CommandFactory, Parser};
+use porthole_rfb::ClipboardWays;
 
 use crate::address::Address;
 
@@ -56,6 +57,11 @@ pub struct Cli {
     #[arg(long)]
     pub view_only: bool,
 
+    /// Which way copied text goes, where the socket may read and set it (clipboard:PORT): in (from viewers to
+    /// the port), out or both
+    #[arg(long, value_name = "WAY", default_value = "off", value_parser = ["off", "in", "out", "both"])]
+    pub clipboard: String,
+
     /// Keep all rights of this user, instead of giving up those that are not needed before viewers are
     /// heard; for finding faults
     #[arg(long)]
@@ -69,6 +75,14 @@ pub struct Cli {
     /// What to log: error, warn, info, debug or trace, for all or by module (see RUST_LOG)
     #[arg(long, value_name = "LEVEL", default_value = "info", env = "PORTHOLE_LOG")]
     pub log: String,
+}
+
+impl Cli {
+    /// Which way copied text goes, seen from here: what the port has is given to viewers.
+    pub(crate) fn clipboard_ways(&self) -> ClipboardWays {
+        let is = |way: &str| self.clipboard == way || self.clipboard == "both";
+        ClipboardWays { give: is("out"), take: is("in") }
+    }
 }
 
 /// The command line's description, for man pages and shell completion.

@@ -25,7 +25,9 @@ pub(crate) fn confine(cli: &Cli) -> io::Result<Option<Held>> {
         errand::delegate(path)?;
     }
     let calls = [Calls::Sockets, Calls::Accept, Calls::Niceness];
-    let mut sandbox = calls.into_iter().fold(Sandbox::new(), Sandbox::calls);
+    // What is copied comes through pipes.
+    let pipes = cli.clipboard_ways().any().then_some(Calls::Pipes);
+    let mut sandbox = calls.into_iter().chain(pipes).fold(Sandbox::new(), Sandbox::calls);
     if let Address::Unix(path) = &cli.listen {
         sandbox = sandbox.remove(path);
     }

@@ -5,6 +5,7 @@
 //! have gone are forgotten. With nothing to say nothing wakes up: there is no timer but that of a
 //! handshake under way, and of `--wait` while the compositor is away.
 
+mod clipboard;
 mod link;
 mod moves;
 mod serving;
@@ -18,10 +19,13 @@ use calloop::{
     channel::{self, Sender},
     signals::{Signal, Signals},
 };
-use porthole_client::capture::{Lamps, PersonId, PortView, ViewError, ViewEvent};
+use porthole_client::{
+    capture::{Lamps, PersonId, PortView, ViewError, ViewEvent},
+    texts::Transfers,
+};
 use porthole_pixel::{Region, Size};
 use porthole_program::sandbox::Held;
-use porthole_rfb::{Encoding, Leds, Password};
+use porthole_rfb::{ClipboardWays, Encoding, Leds, Password};
 
 use self::{moves::Search, turns::Turns, viewers::Entry};
 use crate::{
@@ -45,6 +49,8 @@ pub(crate) struct Options {
     pub(crate) password: Option<Password>,
     pub(crate) max_viewers: usize,
     pub(crate) view_only: bool,
+    /// Which way copied text goes; none with `view_only`.
+    pub(crate) clipboard: ClipboardWays,
     /// How nice it was made by whoever started it.
     pub(crate) niceness: i32,
     /// How long the compositor may be away; `None` is for ever.
@@ -77,6 +83,8 @@ pub(crate) struct Service {
     listening: Option<RegistrationToken>,
     search: Search,
     turns: Turns,
+    /// Copied text on its way, by viewer.
+    transfers: Transfers<Self>,
     /// What it leaves to servers that matter more.
     niceness: u8,
     /// Somebody waits for an update for which there was no time.
@@ -136,6 +144,7 @@ impl Service {
     ) -> Self {
         Self {
             options,
+            transfers: Transfers::new(handle.clone()),
             handle,
             view: None,
             source: None,
@@ -213,6 +222,8 @@ impl Service {
             ViewEvent::Lamps(id, lamps) => self.light(id, lamps),
             ViewEvent::PointerLocked(id, locked) => self.lock_pointer(id, locked),
             ViewEvent::PersonReady(id) => self.person_ready(id),
+            ViewEvent::Copied(id, copied) => self.copied(id, copied),
+            ViewEvent::Pasted(paste) => self.pasted(paste),
             ViewEvent::ResizeAnswered { size, granted } => self.resize_answered(size, granted),
             ViewEvent::Priority(priority, highest) => self.rank(priority, highest),
             ViewEvent::Failed(source) => self.end_view(source),

@@ -97,9 +97,15 @@ impl Viewer {
         self.state = if self.server.output().is_empty() { State::Closed } else { State::Closing };
     }
 
-    /// Sends what the socket takes.
+    /// Sends what the socket takes. What is copied is told when nothing else waits.
     pub(crate) fn write(&mut self) {
-        while self.wants_write() {
+        loop {
+            if self.state == State::Open {
+                self.server.tell_clipboard();
+            }
+            if !self.wants_write() {
+                break;
+            }
             match rustix::net::send(
                 &*self.stream,
                 self.server.output(),

@@ -25,7 +25,7 @@ use wayland_protocols::ext::{
     },
 };
 
-use super::{Cursor, PortView, Role, ViewEvent, session::Session};
+use super::{Cursor, PortView, Role, ViewEvent, clipboard::Clipboard, session::Session};
 use crate::{lamps::Lamps, seat::Keymap, virtual_input::VirtualInput};
 
 /// The version of `wl_seat` that is of use here; releasing came with it.
@@ -40,7 +40,7 @@ pub struct PersonId(pub u64);
 pub(super) struct Person {
     /// Keeps the seat, where it is this person's alone.
     transient: Option<ExtTransientSeatV1>,
-    seat: Option<WlSeat>,
+    pub(super) seat: Option<WlSeat>,
     has_pointer: bool,
     has_keyboard: bool,
     pointer: Option<WlPointer>,
@@ -49,6 +49,7 @@ pub(super) struct Person {
     input: Option<VirtualInput>,
     feedback: Option<PortholeSeatFeedbackV1>,
     pub(super) keymap: Option<Keymap>,
+    pub(super) clipboard: Option<Clipboard>,
 }
 
 /// What a round trip was for.
@@ -64,6 +65,9 @@ impl Person {
     fn destroy(self) {
         if let Some(mut cursor) = self.cursor {
             cursor.destroy();
+        }
+        if let Some(clipboard) = self.clipboard {
+            clipboard.destroy();
         }
         drop(self.input);
         if let Some(feedback) = self.feedback {

@@ -21,6 +21,9 @@ use super::Told;
 use super::stage::Stage;
 use crate::texts::{TYPES, Texts, Transfers, rank};
 
+/// There is but one guest here, and so one clipboard.
+const GUEST: u64 = 0;
+
 /// Which way copied text may go.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Ways {
@@ -185,7 +188,7 @@ impl Stage {
         let own = device.source.is_some();
         let Some(offer) = taken else {
             if wanted && !own {
-                self.clipboard.transfers.stop_fetching();
+                self.clipboard.transfers.stop_fetching(GUEST);
                 self.tell(Told::Copied(None));
             }
             return;
@@ -193,7 +196,7 @@ impl Stage {
         if wanted
             && !own
             && let Some((_, kind)) = offer.best
-            && let Some(end) = self.clipboard.transfers.fetch()
+            && let Some(end) = self.clipboard.transfers.fetch(GUEST)
         {
             offer.object.receive(kind, end.as_fd());
         }
@@ -206,7 +209,7 @@ impl Texts for Stage {
         &mut self.clipboard.transfers
     }
 
-    fn fetched(&mut self, text: Option<Arc<str>>) {
+    fn fetched(&mut self, _: u64, text: Option<Arc<str>>) {
         self.tell(Told::Copied(text));
     }
 }
@@ -274,7 +277,7 @@ impl Dispatch<WlDataSource, Arc<str>> for Stage {
     ) {
         match event {
             wl_data_source::Event::Send { mime_type, fd } if rank(&mime_type).is_some() => {
-                stage.clipboard.transfers.give(Arc::clone(text), fd);
+                stage.clipboard.transfers.give(GUEST, Arc::clone(text), fd);
             }
             // One of ours was destroyed when it was replaced.
             wl_data_source::Event::Cancelled

@@ -44,6 +44,7 @@ impl Service {
             Err(error) => return self.fail(Failure::Loop(error.error)),
         }
         self.view = Some(view);
+        self.miss_clipboard();
         self.search = Search::default();
         if self.starting.is_none() {
             tracing::info!("the display service is back");
@@ -62,6 +63,7 @@ impl Service {
             self.handle.remove(source);
         }
         let Some(view) = self.view.take() else { return Ok(()) };
+        self.transfers.stop();
         tracing::warn!("the display service is away: {why}; viewers wait for it");
         // Between its last return and its first frame the old picture stays.
         if self.away.is_none() {

@@ -1,6 +1,6 @@
 //! Viewers that come, speak and go.
 
-use std::{os::fd::OwnedFd, rc::Rc, time::Duration};
+use std::{os::fd::OwnedFd, rc::Rc, sync::Arc, time::Duration};
 
 use calloop::{
     Dispatcher, Interest, Mode, PostAction, RegistrationToken,
@@ -37,6 +37,8 @@ pub(super) struct Entry {
     pub(super) cursor: Cursor,
     /// The size that it asked for and was not told of yet.
     wish: Option<Size>,
+    /// What it has copied in this turn, or that it has nothing any more.
+    pub(super) copied: Option<Option<Arc<str>>>,
     pub(super) share: Share,
     pub(super) source: Dispatcher<'static, Generic<Rc<OwnedFd>>, Service>,
     pub(super) token: RegistrationToken,
@@ -104,7 +106,8 @@ impl Service {
         self.next_viewer += 1;
         let size = self.size().ok_or("the port has no size")?;
         let security = password::security(self.options.password.as_ref())?;
-        let server = Server::new(Config { security, name: self.options.name.clone(), size })?;
+        let mut server = Server::new(Config { security, name: self.options.name.clone(), size })?;
+        server.set_clipboard_ways(self.options.clipboard);
         let stream = Rc::new(stream);
         let source = Dispatcher::new(
             Generic::new(stream.clone(), Interest::READ, Mode::Level),
@@ -128,6 +131,7 @@ impl Service {
             viewer,
             input: None,
             wish: None,
+            copied: None,
             waiting: false,
             keymap: None,
             cursor: Cursor::default(),
@@ -158,6 +162,7 @@ impl Service {
             let Some(event) = entry.and_then(|entry| entry.viewer.next_event()) else { break };
             self.viewer_event(id, event);
         }
+        self.pass_copied(id);
         let Some(entry) = self.viewers.get_mut(&id) else { return };
         if let Some(input) = &mut entry.input {
             input.flush_move(entry.viewer.server().viewer_size());
@@ -177,6 +182,7 @@ impl Service {
             }
             entry.input = Some(input);
         }
+        self.open_clipboard(person);
         self.understand(id);
     }
 
@@ -202,6 +208,7 @@ impl Service {
         if entry.wish.take().is_some() {
             server.refuse_resize();
         }
+        self.close_clipboard(id);
     }
 
     fn viewer_event(&mut self, id: u64, event: Event) {
@@ -246,7 +253,10 @@ impl Service {
                 }
                 None => entry.viewer.server_mut().refuse_resize(),
             },
-            // Not even logged: it may be what somebody typed or copied.
+            (event @ (Event::CutText(_) | Event::Copied(_) | Event::CopyLeft(_)), _) => {
+                self.viewer_copies(id, event);
+            }
+            // Not even logged: it may be what somebody typed.
             _ => {}
         }
     }
@@ -280,6 +290,7 @@ impl Service {
             if let Some(timeout) = entry.timeout {
                 self.handle.remove(timeout);
             }
+            self.transfers.stop_fetching(id);
             // Its devices release what they hold before their seat goes.
             drop(entry.input);
             if let Some(view) = &mut self.view {

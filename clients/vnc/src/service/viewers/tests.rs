@@ -19,6 +19,7 @@ fn service(event_loop: &EventLoop<'static, Service>) -> Service {
         password: None,
         max_viewers: 256,
         view_only: false,
+        clipboard: porthole_rfb::ClipboardWays { give: true, take: true },
         niceness: 0,
         patience: None,
     };
