@@ -61,6 +61,10 @@ pub const TO_SHOW: &[Needed] = &[
     needed("wl-clipboard", "copies and pastes"),
     needed("tigervnc-standalone-server", "a VNC server that others wrote"),
     needed("x11-xserver-utils", "draws on it"),
+    needed("tigervnc-viewer", "a VNC viewer that others wrote"),
+    needed("xvfb", "shows its window without a screen"),
+    needed("xclip", "copies and pastes there"),
+    needed("xdotool", "gives that window the keyboard"),
 ];
 
 /// What tests at night put into a machine with systemd.

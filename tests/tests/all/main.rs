@@ -33,6 +33,8 @@ mod bridge_linux;
 #[cfg(test)]
 mod choice;
 #[cfg(test)]
+mod clipboard_foreign;
+#[cfg(test)]
 #[cfg(target_arch = "x86_64")]
 mod confined;
 #[cfg(test)]
@@ -157,6 +159,8 @@ mod vga_ports;
 mod vga_served;
 #[cfg(test)]
 mod viewer_sizes;
+#[cfg(test)]
+mod viewers_clipboard;
 #[cfg(test)]
 mod viewers_share;
 #[cfg(test)]

@@ -16,7 +16,7 @@ const FRONT: [u8; 3] = [0x10, 0x20, 0x30];
 const BACK: [u8; 3] = [0xf0, 0xc0, 0x81];
 
 /// The X server and the display that it has.
-fn x_server(service: &Service) -> Result<(Process, String)> {
+pub(crate) fn x_server(service: &Service) -> Result<(Process, String)> {
     let socket = service.folder().join("x.vnc");
     let number = service.folder().join("display");
     let mut command = Command::new("Xvnc");
