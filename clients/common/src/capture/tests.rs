@@ -19,7 +19,7 @@ use self::server::{Compositor, State};
 use super::{CursorPicture, Frame, PersonId, Pointers, PortView, ViewError, ViewEvent};
 
 const HER: PersonId = PersonId(7);
-const DEADLINE: Duration = Duration::from_secs(10);
+const DEADLINE: Duration = Duration::from_secs(60);
 
 struct Rig {
     compositor: Compositor,

@@ -11,7 +11,7 @@ use porthole_pixel::{Format, Layout, Rect, Region, Size};
 
 use crate::present::{Frame, Options, Presenter, Show, Told, Ways};
 
-pub(super) const DEADLINE: Duration = Duration::from_secs(20);
+pub(super) const DEADLINE: Duration = Duration::from_secs(60);
 pub(super) const SIZE: Size = Size::new(64, 32);
 
 pub(super) struct Device {
