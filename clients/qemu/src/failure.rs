@@ -82,8 +82,8 @@ pub enum Failure {
     Silent(String),
     /// The bus has hung up before it said anything.
     #[error(
-        "the bus at {place} does not let in user {user}: one of libvirt is for the user of its QEMU alone \
-         (libvirt-qemu on Debian, qemu on Fedora); run this program as that user"
+        "the bus at {place} does not let in user {user}: one of libvirt is for the user of its QEMU \
+         (libvirt-qemu on Debian, qemu on Fedora), and only newer ones for root; run this program as that user"
     )]
     Stranger {
         /// Which bus.
