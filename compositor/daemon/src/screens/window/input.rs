@@ -1,6 +1,7 @@
 //! What a person does in a window: keys, pointers and fingers of the parent's seats.
 
 mod cursor;
+mod release;
 mod touch;
 
 use std::collections::BTreeSet;
@@ -186,7 +187,11 @@ impl Client {
         if let Some(device) = clipboard {
             self.forget_clipboard(OfSeat(name), &device);
         }
-        self.devices.seats.retain(|seat| seat.name != name);
+        let (gone, kept) =
+            std::mem::take(&mut self.devices.seats).into_iter().partition(|seat| seat.name == name);
+        self.devices.seats = kept;
+        let gone: Vec<ParentSeat> = gone;
+        gone.into_iter().for_each(ParentSeat::release);
     }
 
     /// Lets go of all that is held.
@@ -303,15 +308,7 @@ impl Dispatch<WlSeat, OfSeat> for Client {
         let relative = client.devices.relative.clone();
         let Some(seat) = client.devices.seat(*of) else { return };
         if !has.contains(Capability::Pointer) {
-            // What hangs on it goes first.
-            if let Some(lock) = seat.lock.take() {
-                lock.destroy();
-            }
-            if let Some(relative) = seat.relative.take() {
-                relative.destroy();
-            }
-            seat.pointer = None;
-            seat.locked = false;
+            seat.release_pointer();
         } else if seat.pointer.is_none() {
             let pointer = object.get_pointer(handle, *of);
             seat.relative =
@@ -319,7 +316,7 @@ impl Dispatch<WlSeat, OfSeat> for Client {
             seat.pointer = Some(pointer);
         }
         if !has.contains(Capability::Keyboard) {
-            seat.keyboard = None;
+            seat.release_keyboard();
         } else if seat.keyboard.is_none() {
             seat.keyboard = Some(object.get_keyboard(handle, *of));
         }

@@ -5,14 +5,14 @@ use wayland_client::{
     protocol::wl_touch::{self, WlTouch},
 };
 
-use super::{Client, Event, OfSeat};
+use super::{Client, Event, OfSeat, ParentSeat};
 use crate::protocols::virtual_touch::{FingerId, TouchInput};
 
 impl Client {
     /// A touch screen is gone, with or without a word of the fingers on it. Fingers of all seats are this
     /// window's, so those of other ones leave too.
     pub(super) fn lose_touch(&mut self, of: OfSeat) {
-        if self.devices.seat(of).is_some_and(|seat| seat.touch.take().is_some()) {
+        if self.devices.seat(of).is_some_and(ParentSeat::release_touch) {
             self.tell(Event::Touch(TouchInput::Gone(self.devices.touch)));
         }
     }
