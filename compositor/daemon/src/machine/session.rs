@@ -41,6 +41,8 @@ enum Who {
     Seat {
         seat: Seat,
         active: Cell<bool>,
+        /// Who gave it is gone.
+        over: Cell<bool>,
         /// The numbers of input devices that are open, by their descriptors.
         inputs: RefCell<BTreeMap<RawFd, i32>>,
         /// Those of cards.
@@ -101,6 +103,10 @@ impl Session {
         match &self.who {
             Who::Nobody(why) => Some(why.clone()),
             _ if self.is_active() => None,
+            Who::Seat { over, .. } if over.get() => Some(
+                "the session is gone: start the service again once its seat manager runs"
+                    .to_owned(),
+            ),
             _ => Some("another console has the screen".to_owned()),
         }
     }
@@ -118,9 +124,12 @@ impl Session {
     /// # Errors
     /// When who gave it to us is gone.
     pub(crate) fn take(&self) -> io::Result<Vec<Change>> {
-        let Who::Seat { seat, active, .. } = &self.who else { return Ok(Vec::new()) };
+        let Who::Seat { seat, active, over, .. } = &self.who else { return Ok(Vec::new()) };
         // Nobody has devices for us any more.
-        let told = seat.take(0).inspect_err(|_| active.set(false))?;
+        let told = seat.take(0).inspect_err(|_| {
+            active.set(false);
+            over.set(true);
+        })?;
         if let Some(last) = told.last() {
             active.set(*last == Change::Ours);
         }
@@ -221,7 +230,7 @@ impl Who {
         }
         tracing::info!(seat = seat.name(), active, "a session opens screens and input devices");
         let (inputs, cards) = (RefCell::default(), RefCell::default());
-        Self::Seat { seat, active: Cell::new(active), inputs, cards }
+        Self::Seat { seat, active: Cell::new(active), over: Cell::new(false), inputs, cards }
     }
 }
 
