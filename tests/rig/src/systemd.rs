@@ -95,6 +95,16 @@ impl System {
         self
     }
 
+    /// Adds a file of `data/systemd` where Debian would install it.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn installed(self, file: &str, place: &str) -> Result<Self> {
+        let source = cache::workspace().join("data/systemd").join(file);
+        let text = fs::read_to_string(&source).at("read", &source)?;
+        Ok(self.text(place, text))
+    }
+
     /// Packs everything.
     ///
     /// # Errors

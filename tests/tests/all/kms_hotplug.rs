@@ -5,28 +5,20 @@ use porthole_rig::kms::{CARD, Card};
 use porthole_tests::{KmsGuest, Result};
 use serde_json::{Value, json};
 
+use crate::kms_input::{guest, key};
+
 /// Where devices are plugged in; q35's own bus takes none later.
 const SLOTS: [&str; 2] = ["pcie-root-port,id=slot1,chassis=1", "pcie-root-port,id=slot2,chassis=2"];
 /// What is plugged in is told apart from the first keyboard and tablet by a head of the card.
 const HEAD: Option<(&str, u32)> = Some((CARD, 1));
 
 fn configuration(devices: &str) -> String {
-    let guest = |name: &str, x: u32| {
-        format!(
-            "[[guest]]\nname = \"{name}\"\n[[layer]]\nname = \"{name}\"\nport = \"main\"\nguest = \"{name}\"\n\
-             order = {x}\nrect = [{x}, 100, 320, 240]\n"
-        )
-    };
     format!(
         "version = 1\n[render]\nrenderer = \"cpu\"\n[[port]]\nname = \"main\"\nkind = \"drm\"\n\
          connector = \"Virtual-1\"\nrotation = 180\n{}{}{devices}",
         guest("left", 1),
         guest("right", 501),
     )
-}
-
-fn key(name: &str, down: bool) -> Value {
-    json!([{"type": "key", "data": {"down": down, "key": {"type": "qcode", "data": name}}}])
 }
 
 fn moved(x: i32, y: i32) -> Value {

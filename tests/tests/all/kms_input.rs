@@ -5,14 +5,16 @@ use porthole_rig::kms::{CARD, Card};
 use porthole_tests::{KmsGuest, Result};
 use serde_json::{Value, json};
 
+/// A guest and its layer, so far from the left.
+pub(crate) fn guest(name: &str, x: u32) -> String {
+    format!(
+        "[[guest]]\nname = \"{name}\"\n[[layer]]\nname = \"{name}\"\nport = \"main\"\nguest = \"{name}\"\n\
+         order = {x}\nrect = [{x}, 100, 320, 240]\n"
+    )
+}
+
 /// A port, two guests on it side by side, and a program between.
 fn configuration(devices: &str) -> String {
-    let guest = |name: &str, x: u32| {
-        format!(
-            "[[guest]]\nname = \"{name}\"\n[[layer]]\nname = \"{name}\"\nport = \"main\"\nguest = \"{name}\"\n\
-             order = {x}\nrect = [{x}, 100, 320, 240]\n"
-        )
-    };
     format!(
         "version = 1\n[render]\nrenderer = \"cpu\"\n[seat]\n[[port]]\nname = \"main\"\nkind = \"drm\"\n\
          connector = \"Virtual-1\"\n{}{}\
@@ -32,7 +34,8 @@ const DEVICES: [&str; 3] = [
 ];
 const HEAD: Option<(&str, u32)> = Some((CARD, 1));
 
-fn key(name: &str, down: bool) -> Value {
+/// What a keyboard does.
+pub(crate) fn key(name: &str, down: bool) -> Value {
     json!([{"type": "key", "data": {"down": down, "key": {"type": "qcode", "data": name}}}])
 }
 

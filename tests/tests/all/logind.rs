@@ -3,14 +3,16 @@
 
 use std::fs;
 
+use porthole_rig::System;
 use porthole_rig::kms::CARD;
-use porthole_rig::{System, cache};
 use porthole_tests::failure::OrFail;
 use porthole_tests::process::built;
 use porthole_tests::system::SHARED;
 use porthole_tests::wait::{GUEST, wait_until};
 use porthole_tests::{Picture, Result, SystemGuest};
-use serde_json::{Value, json};
+use serde_json::json;
+
+use crate::kms_input::key;
 
 const CONFIGURATION: &str = "version = 1\n[render]\nrenderer = \"cpu\"\n[seat]\nbackend = \"libseat\"\n\
     [[port]]\nname = \"main\"\nkind = \"drm\"\nconnector = \"Virtual-1\"\n\
@@ -40,8 +42,7 @@ fn system() -> Result<System> {
         ("porthole.sysusers", "usr/lib/sysusers.d/porthole.conf"),
         ("porthole.tmpfiles", "usr/lib/tmpfiles.d/porthole.conf"),
     ] {
-        let source = cache::workspace().join("data/systemd").join(file);
-        system = system.text(place, fs::read_to_string(source).or_fail("read a unit")?);
+        system = system.installed(file, place).or_fail("install a unit")?;
     }
     Ok(system
         .text("etc/porthole/porthole.toml", CONFIGURATION)
@@ -52,10 +53,6 @@ fn system() -> Result<System> {
             "etc/sysusers.d/bus.conf",
             "u messagebus - \"Bus\"\ng input -\ng video -\ng tty -\ng kvm -\ng render -\n",
         ))
-}
-
-fn key(name: &str, down: bool) -> Value {
-    json!([{"type": "key", "data": {"down": down, "key": {"type": "qcode", "data": name}}}])
 }
 
 fn press(guest: &mut SystemGuest, names: &[&str]) -> Result<()> {

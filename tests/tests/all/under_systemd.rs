@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use porthole_rig::{Qemu, System, cache};
+use porthole_rig::{Qemu, System};
 use porthole_tests::failure::OrFail;
 use porthole_tests::process::built;
 use porthole_tests::{Failure, Process, Result};
@@ -60,8 +60,7 @@ fn system() -> Result<System> {
         ("porthole.sysusers", "usr/lib/sysusers.d/porthole.conf"),
         ("porthole.tmpfiles", "usr/lib/tmpfiles.d/porthole.conf"),
     ] {
-        let source = cache::workspace().join("data/systemd").join(file);
-        system = system.text(place, fs::read_to_string(source).or_fail("read a unit")?);
+        system = system.installed(file, place).or_fail("install a unit")?;
     }
     Ok(system
         .text("etc/porthole/porthole.toml", CONFIGURATION)
