@@ -74,6 +74,8 @@ mod kms_cards;
 #[cfg(test)]
 mod kms_consoles;
 #[cfg(test)]
+mod kms_devices;
+#[cfg(test)]
 mod kms_dmabuf;
 #[cfg(test)]
 mod kms_gone;
@@ -179,6 +181,8 @@ mod wayland_crosvm;
 mod wayland_direct;
 #[cfg(test)]
 mod wayland_dmabuf;
+#[cfg(test)]
+mod wayland_files;
 #[cfg(test)]
 mod wayland_flood;
 #[cfg(test)]

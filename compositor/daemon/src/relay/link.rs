@@ -17,9 +17,9 @@ use rustix::event::epoll::EventFlags;
 use smithay::reexports::wayland_server::backend::{Backend, ClientId};
 
 use super::{
-    CHUNK, Fault, Party,
+    CHUNK, Door, Fault, Party,
     bucket::{Share, Taken},
-    census::{Census, Limits},
+    census::Census,
     descriptors,
     effort::Effort,
     output::Output,
@@ -126,15 +126,17 @@ impl Link {
         &mut self,
         backend: &mut Backend<D>,
         state: &mut D,
-        (limits, now): (&Limits, Instant),
+        (door, now): (&mut Door, Instant),
         effort: &mut Effort,
     ) -> Result<Goes, Fault> {
         let mut buffer = [0; CHUNK];
+        let known = self.descriptors.len();
         let received = match socket::receive(&self.outer, &mut buffer, &mut self.descriptors) {
             Ok(received) => received,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Goes::On),
             Err(_) => return Ok(self.left()),
         };
+        self.check_files(known, door)?;
         if received.lost {
             return Err(Fault::DescriptorsLost);
         }
@@ -150,10 +152,31 @@ impl Link {
         self.share.take(taken, now);
         self.party.take(taken, now);
         if outcome == Ok(Goes::On)
-            && let Some(excess) =
-                self.census.note(requests, &backend.handle(), &self.client, limits, &self.quota)
+            && let Some(excess) = self.census.note(
+                requests,
+                &backend.handle(),
+                &self.client,
+                &door.limits,
+                &self.quota,
+            )
         {
             return Err(Fault::Objects(excess));
+        }
+        outcome
+    }
+
+    /// Looks at the files that came behind the first `known`, before anything is done with them. Those that
+    /// are not taken are closed elsewhere.
+    fn check_files(&mut self, known: usize, door: &mut Door) -> Result<(), Fault> {
+        let mut outcome = Ok(());
+        for file in self.descriptors.split_off(known.min(self.descriptors.len())) {
+            match door.files.check(&file) {
+                Ok(()) => self.descriptors.push_back(file),
+                Err(refused) => {
+                    door.closer.close(file, &self.party.group);
+                    outcome = Err(Fault::File(refused));
+                }
+            }
         }
         outcome
     }

@@ -7,12 +7,15 @@
 //! sends faster than its rate is not read for a while; one that does not read its events is not read
 //! either, and is ended when too much is unread.
 //!
-//! Only whole requests go on, each with the descriptors that it takes and no others.
+//! Only whole requests go on, each with the descriptors that it takes and no others, none of which is a file
+//! whose filesystem may never answer ([`files`]).
 
 mod bucket;
 mod census;
+mod closer;
 mod descriptors;
 mod effort;
+mod files;
 mod link;
 mod output;
 mod socket;
@@ -28,7 +31,7 @@ use std::{
     },
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -54,7 +57,9 @@ use crate::accounts::SocketAccount;
 use bucket::{Share, Taken};
 use census::Excess;
 pub(crate) use census::Limits;
+use closer::Closer;
 use effort::Effort;
+use files::{Files, Refused};
 use link::{Goes, Link};
 
 /// What is taken from a client in one turn, in bytes: one buffer of the usual libraries.
@@ -85,7 +90,7 @@ static WL_DISPLAY: Interface =
     Interface { name: "wl_display", version: 1, requests: &[], events: &[], c_ptr: None };
 
 /// Why a client is ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 enum Fault {
     #[error("a request of {0} bytes; it has at least 8 and at most {longest}", longest = wire::LONGEST)]
     Length(usize),
@@ -95,6 +100,8 @@ enum Fault {
     DescriptorsIdle,
     #[error("more file descriptors came at once than are taken")]
     DescriptorsLost,
+    #[error("{0}")]
+    File(Refused),
     #[error("there are too many {} objects; a client may have {}", .0.what, .0.most)]
     Objects(Excess),
     #[error("{0} bytes of events stay unread")]
@@ -108,12 +115,14 @@ pub(crate) struct Group {
     account: Option<Arc<SocketAccount>>,
     /// When the log was last told that they send too much.
     told: Mutex<Option<Instant>>,
+    /// Files of theirs that are not closed yet, as their filesystem does not answer.
+    held: AtomicUsize,
 }
 
 impl Default for Group {
     fn default() -> Self {
         let share = Mutex::new(Share::of_all(&Quota::default(), Instant::now()));
-        Self { share, account: None, told: Mutex::default() }
+        Self { share, account: None, told: Mutex::default(), held: AtomicUsize::new(0) }
     }
 }
 
@@ -127,6 +136,19 @@ impl Group {
     pub(crate) fn set_quota(&self, quota: &Quota) {
         *self.share.lock().unwrap_or_else(PoisonError::into_inner) =
             Share::of_all(quota, Instant::now());
+    }
+
+    /// Files that are not closed yet. Each counts as a client.
+    pub(crate) fn held(&self) -> usize {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    fn hold(&self) {
+        self.held.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn release(&self) {
+        self.held.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -217,10 +239,18 @@ impl Party {
     }
 }
 
+/// What every client's requests pass.
+#[derive(Debug)]
+struct Door {
+    limits: Limits,
+    files: Files,
+    closer: Closer,
+}
+
 /// All clients' links.
 #[derive(Debug)]
 pub(crate) struct Relay {
-    limits: Limits,
+    door: Door,
     links: BTreeMap<u64, Link>,
     /// Whose clients are served first.
     turns: Turns<Option<Name>>,
@@ -240,7 +270,7 @@ impl Relay {
     pub(crate) fn new(limits: Limits) -> io::Result<Self> {
         let make = || epoll::create(CreateFlags::CLOEXEC);
         Ok(Self {
-            limits,
+            door: Door { limits, files: Files::new(), closer: Closer::default() },
             links: BTreeMap::new(),
             turns: Turns::default(),
             serves: 0,
@@ -306,7 +336,7 @@ impl Relay {
             self.serves += 1;
             link.served = self.serves;
             let backend = display.backend();
-            let outcome = link.receive(backend, state, (&self.limits, now), &mut effort);
+            let outcome = link.receive(backend, state, (&mut self.door, now), &mut effort);
             settle(backend, link, |_| outcome);
             self.turns.spend(&who, start.elapsed());
         }

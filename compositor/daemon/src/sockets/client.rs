@@ -171,7 +171,9 @@ impl ClientState {
     /// Data of one more client of a socket; `None` when there are too many.
     pub(super) fn new(socket: &Arc<SocketInfo>) -> Option<Self> {
         let most = usize::try_from(socket.account.quota().clients).unwrap_or(usize::MAX);
-        let more = |count: usize| (count < most).then_some(count + 1);
+        // Files that cannot be closed count too.
+        let held = socket.group.held();
+        let more = |count: usize| (count + held < most).then_some(count + 1);
         if socket.clients.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_err() {
             socket.account.count(Counter::Refusals, 1);
             return None;

@@ -15,7 +15,7 @@ use std::{
 
 use porthole_core::account::Counter;
 use porthole_pixel::{Layout, Rect};
-use rustix::fs::SealFlags;
+use rustix::fs::{FileType, SealFlags};
 
 use super::{
     account::{Account, Charge, Kind, OverLimit},
@@ -50,6 +50,8 @@ enum Memory {
     Device(Exporter),
     /// It may be cut short.
     Other,
+    /// No file, such as a device, to read which may be to wait.
+    None,
 }
 
 #[derive(Debug)]
@@ -83,10 +85,14 @@ impl Pool {
         let sealed = || {
             rustix::fs::fcntl_get_seals(&fd).is_ok_and(|seals| seals.contains(SealFlags::SHRINK))
         };
+        let is_file = || {
+            rustix::fs::fstat(&fd).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_file())
+        };
         let memory = match kind {
             Some(DMA_BUF_MAGIC) => Memory::Device(Exporter::of(&fd)),
             Some(TMPFS_MAGIC) if sealed() => Memory::Sealed,
-            _ => Memory::Other,
+            _ if is_file() => Memory::Other,
+            _ => Memory::None,
         };
         let maps = Mutex::new(Maps { len, charge, read: None, write: None });
         Ok(Self { fd, memory, maps, told: Once::new() })
@@ -105,7 +111,7 @@ impl Pool {
     pub(crate) const fn exporter(&self) -> Option<&Exporter> {
         match &self.memory {
             Memory::Device(exporter) => Some(exporter),
-            Memory::Sealed | Memory::Other => None,
+            Memory::Sealed | Memory::Other | Memory::None => None,
         }
     }
 
@@ -131,7 +137,7 @@ impl Pool {
         match &self.memory {
             Memory::Sealed => true,
             Memory::Device(exporter) => exporter.is_steady(),
-            Memory::Other => false,
+            Memory::Other | Memory::None => false,
         }
     }
 
@@ -165,8 +171,10 @@ impl Pool {
 
     /// The mapping, or nothing for a pool that must be copied.
     pub(crate) fn mapping(&self, access: Access) -> io::Result<Option<Arc<Mapping>>> {
-        if matches!(self.memory, Memory::Other) {
-            return Ok(None);
+        match self.memory {
+            Memory::Sealed | Memory::Device(_) => {}
+            Memory::Other => return Ok(None),
+            Memory::None => return Err(io::Error::other("the pool is neither memory nor a file")),
         }
         let mut maps = self.maps.lock().unwrap_or_else(PoisonError::into_inner);
         let len = maps.len;
@@ -310,6 +318,17 @@ mod tests {
         assert!(sealed.mapping(Access::Read).unwrap().is_some());
         let open = pool(memfd(64, SealFlags::empty()), 64);
         assert!(open.mapping(Access::Read).unwrap().is_none());
+    }
+
+    #[test]
+    fn what_is_no_file_is_never_read() {
+        let (read, _write) = rustix::pipe::pipe().unwrap();
+        let device = std::fs::File::open("/dev/zero").unwrap();
+        for fd in [read, device.into()] {
+            let pool = pool(fd, 64);
+            let error = pool.mapping(Access::Read).unwrap_err().to_string();
+            assert!(error.contains("neither memory nor a file"), "{error}");
+        }
     }
 
     #[test]

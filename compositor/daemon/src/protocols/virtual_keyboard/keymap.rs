@@ -5,7 +5,7 @@ use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
 };
 
-use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+use rustix::fs::{FileType, MemfdFlags, SealFlags, fcntl_add_seals, fstat, memfd_create};
 
 /// A larger one is none; those that are compiled from all of a desktop's layouts have 64 KiB.
 const MAX_BYTES: u32 = 1 << 20;
@@ -23,6 +23,10 @@ impl DeviceKeymap {
     pub(super) fn read(file: &OwnedFd, size: u32) -> io::Result<Option<Self>> {
         if size > MAX_BYTES {
             return Err(io::Error::other("a keymap of more than a mebibyte"));
+        }
+        // To read a device may be to wait.
+        if !FileType::from_raw_mode(fstat(file)?.st_mode).is_file() {
+            return Err(io::Error::other("a keymap in something that is no file"));
         }
         let mut text = vec![0; size as usize];
         let mut filled = 0;

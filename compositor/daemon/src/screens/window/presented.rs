@@ -34,13 +34,20 @@ pub(super) struct Begun(Duration);
 impl Clock {
     /// Asks when the picture that is committed next is shown.
     pub(super) fn ask(&mut self, on: &WlSurface, handle: &QueueHandle<Client>, begun: Duration) {
-        if let Some(presentation) = &self.presentation
-            && self.is_ours
-            && self.asked < MOST_ASKED
+        if let Some(presentation) = self.presentation.clone()
+            && self.may_ask()
         {
-            self.asked += 1;
             presentation.feedback(on, handle, Begun(begun));
         }
+    }
+
+    /// Counts one more question, unless it owes too many answers, or answers by another clock.
+    const fn may_ask(&mut self) -> bool {
+        let may = self.is_ours && self.asked < MOST_ASKED;
+        if may {
+            self.asked += 1;
+        }
+        may
     }
 
     fn is_answered(&mut self, event: &wp_presentation_feedback::Event) {
@@ -114,6 +121,17 @@ impl Dispatch<WpPresentationFeedback, Begun> for Client {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_parent_owes_so_many_answers() {
+        let mut clock = Clock::default();
+        assert!(!clock.may_ask(), "its clock is not known");
+        clock.is_ours = true;
+        assert_eq!((0..100).filter(|_| clock.may_ask()).count(), 16);
+        clock.is_answered(&wp_presentation_feedback::Event::Discarded);
+        assert!(clock.may_ask());
+        assert!(!clock.may_ask());
+    }
 
     #[test]
     fn a_picture_is_late_that_missed_a_refresh_for_sure() {
