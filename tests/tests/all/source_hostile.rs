@@ -131,3 +131,46 @@ fn a_flood_hurts_nobody_else_and_a_server_over_tcp_is_reached() -> Result<()> {
     assert!(status.success(), "{}", source.failure("it ended badly"));
     flooding.join().map_err(|_| Failure::new("the flood has failed"))
 }
+
+/// A message of the extended clipboard.
+fn clipboard(flags: u32, data: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(data.len() + 4).unwrap().wrapping_neg();
+    [&[3, 0, 0, 0][..], &length.to_be_bytes(), &flags.to_be_bytes(), data].concat()
+}
+
+#[test]
+fn servers_that_lie_about_their_clipboard_are_left() -> Result<()> {
+    const CAPS: u32 = 1 << 24 | 1;
+    const REQUEST: u32 = 1 << 25 | 1;
+    const NOTIFY: u32 = 1 << 27 | 1;
+    const PROVIDE: u32 = 1 << 28 | 1;
+    let text = configuration("old").replace(
+        "[[guest]]\nname = \"old\"\n",
+        "[[guest]]\nname = \"old\"\nclipboard = \"both\"\n",
+    );
+    let service = Service::start_with(&text)?;
+    let capture = Capture::start(&service.socket("viewer")?, "main")?;
+    // Each at a place of its own, as above.
+    let begin = |name: &str| -> Result<(Server, Process)> {
+        let socket = service.folder().join(name);
+        let server = Server::start(&socket)?;
+        Ok((server, source(&service, "old", &unix(&socket), &["--clipboard", "both"])?))
+    };
+    let lies = [
+        (vec![3, 0, 0, 0, 0xff, 0xff, 0xff, 0xfd, 0, 0, 0], "cut text of"),
+        (clipboard(CAPS, &[]), "bad clipboard"),
+        ([clipboard(NOTIFY, &[]), clipboard(PROVIDE, b"no deflate")].concat(), "bad clipboard"),
+    ];
+    for (number, (lie, said)) in lies.into_iter().enumerate() {
+        let (server, mut source) = begin(&format!("liar-{number}"))?;
+        server.tell([hello(SIZE), lie].concat())?;
+        says(&mut source, said)?;
+        assert!(source.terminate()?.success(), "{}", source.failure("it ended badly"));
+    }
+    // One that asks and tells without end, and whose picture is shown all the same.
+    let flood = [clipboard(REQUEST, &[]), clipboard(NOTIFY, &[])].concat().repeat(10_000);
+    let (server, mut source) = begin("flood")?;
+    server.tell([hello(SIZE), clipboard(CAPS, &[0; 4]), flood, grey(SIZE, 0x77)].concat())?;
+    capture.expect("source-clipboard-flood", &expected(0x77), SHORT)?;
+    source.must_run()
+}
