@@ -85,14 +85,18 @@ impl Parent {
         self.folder.join(self.kind.socket())
     }
 
-    /// The command that writes a picture of the output, `seen.png` in the folder.
+    /// The command that writes a picture of the output, `seen.png` in the folder; with the pointer, where
+    /// that can be had.
     ///
     /// # Errors
     /// When it cannot be downloaded.
-    fn shot(&self) -> Result<Command> {
+    fn shot(&self, pointer: bool) -> Result<Command> {
         let mut command = match self.kind {
             Kind::Sway => {
                 let mut grim = roots::command(&roots::tools()?, "grim");
+                if pointer {
+                    grim.arg("-c");
+                }
                 grim.arg(self.folder.join("seen.png"));
                 grim
             }
@@ -108,7 +112,19 @@ impl Parent {
     /// # Errors
     /// When it cannot be taken.
     pub fn picture(&self, file: &Path) -> Result<()> {
-        text(&mut self.shot()?)?;
+        self.take(file, false)
+    }
+
+    /// The same with sway's pointer.
+    ///
+    /// # Errors
+    /// When it cannot be taken.
+    pub fn picture_with_pointer(&self, file: &Path) -> Result<()> {
+        self.take(file, true)
+    }
+
+    fn take(&self, file: &Path, pointer: bool) -> Result<()> {
+        text(&mut self.shot(pointer)?)?;
         let pictures = fs::read_dir(&self.folder).at("list", &self.folder)?;
         let mut pictures = pictures.flatten().map(|entry| entry.path());
         let is_new = |path: &PathBuf| {
@@ -140,7 +156,7 @@ impl Parent {
     /// # Errors
     /// When it cannot be started, or fails.
     pub fn run(&self, line: &str) -> Result<()> {
-        let shot = self.shot()?;
+        let shot = self.shot(false)?;
         let words = std::iter::once(shot.get_program()).chain(shot.get_args());
         let quoted: Vec<String> =
             words.map(|word| format!("'{}'", word.to_string_lossy())).collect();

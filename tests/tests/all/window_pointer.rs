@@ -1,18 +1,19 @@
 //! The port's pointer over a window: the parent's own, which moves without a picture of the port.
 
+use porthole_rig::parent::{Kind, Parent};
 use porthole_tests::{
-    Result, Service,
+    Failure, Picture, Result, Service,
     demo::statistics,
     program::{Buffer, Program},
-    wait::{SHORT, wait_until},
+    wait::{GUEST, SHORT, wait_until},
 };
 use serde_json::Value;
 use wayland_client::protocol::{wl_pointer::WlPointer, wl_shm::Format, wl_surface::WlSurface};
 use wayland_protocols_wlr::virtual_pointer::v1::client::zwlr_virtual_pointer_v1::ZwlrVirtualPointerV1;
 
 use crate::{
-    wayland_scene::{picture, service},
-    window::{child, of_parent, parent_shows, shown},
+    wayland_scene::{APP, picture, service},
+    window::{child, child_configuration, of_parent, parent_shows, shown},
 };
 
 const RED: u32 = 0xff_0000;
@@ -152,4 +153,59 @@ fn a_pointer_that_is_not_the_parents_is_in_the_windows_picture() -> Result<()> {
     stage.point((30, 14))?;
     parent_points(&stage.parent, Some((30, 14)))?;
     parent_shows(&stage.parent, of_parent)
+}
+
+#[test]
+#[ignore = "needs sway, which is downloaded"]
+fn sway_shows_a_ports_pointer_as_its_own() -> Result<()> {
+    const GREY: u32 = 0x40_5060;
+    let (width, height) = (160, 120);
+    let folder = tempfile::Builder::new().prefix("parent-").tempdir()?;
+    let sway = Parent::start(Kind::Sway, folder.path(), (width, height))?;
+    let service = Service::start_with(&child_configuration(&sway.socket(), ""))?;
+    let mut program = Program::connect(&service.socket("viewer")?)?;
+    let toplevel = program.toplevel(APP)?;
+    let size = format!("toplevel {width}x{height}");
+    program.wait_for("the window's size", 0, |line| line == size)?;
+    let buffer = program.buffer((width, height), Format::Xrgb8888, true)?;
+    buffer.paint(|_, _| GREY)?;
+    crate::wayland_scene::show(&mut program, &toplevel, &buffer)?;
+    let mut hands = Program::connect(&sway.socket())?;
+    let output = hands.output("HEADLESS-1")?;
+    let device = hands.virtual_pointer(&output)?;
+    device.motion_absolute(0, 80, 60, width, height);
+    device.frame();
+    hands.roundtrip()?;
+    let pointer = program.relative_pointer("main")?;
+    program.wait_for("the pointer", 0, |line| line.starts_with("pointer enter 80.0 60.0"))?;
+    let (surface, red) = (program.surface(), program.buffer((4, 4), Format::Argb8888, true)?);
+    red.paint(|_, _| 0xff00_0000 | RED)?;
+    pointer.set_cursor(program.pointer_serial()?, Some(&surface), 1, 1);
+    surface.attach(Some(&red.object), 0, 0);
+    surface.commit();
+    program.roundtrip()?;
+    // Wherever it goes. The headless output has no plane for it: it is in all pictures of that.
+    for at in [(80, 60), (20, 90)] {
+        device.motion_absolute(0, at.0, at.1, width, height);
+        device.frame();
+        hands.roundtrip()?;
+        let file = folder.path().join("with.file.png");
+        let mut wrong = String::new();
+        let shown = wait_until("the pointer in sway's picture", GUEST, || {
+            sway.picture_with_pointer(&file)?;
+            let picture = Picture::read(&file)?;
+            let all = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
+            let bad = all.filter(|(x, y)| {
+                let want = if dot(at)(*x, *y) { RED } else { GREY };
+                let [_, red, green, blue] = want.to_be_bytes();
+                picture.pixel(*x, *y) != Some([red, green, blue])
+            });
+            let bad: Vec<_> = bad.collect();
+            wrong = format!("{} pixels, first {:?}", bad.len(), bad.first());
+            Ok(bad.is_empty().then_some(()))
+        });
+        let log = || format!("{}\n{}", service.process.log(), sway.log());
+        shown.map_err(|error| Failure::new(format!("{error}: {wrong}\n{}", log())))?;
+    }
+    Ok(())
 }
