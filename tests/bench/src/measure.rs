@@ -38,7 +38,7 @@ pub(crate) struct Bench {
     /// What a guest is to measure on its screen.
     pub(crate) on_screens: Vec<String>,
     /// What was measured on a guest's screen: rows as JSON.
-    pub(crate) kms: RefCell<Option<Vec<Value>>>,
+    pub(crate) kms: RefCell<Vec<Value>>,
     /// How long pictures of a scene took until they were shown.
     pub(crate) delays: RefCell<BTreeMap<&'static str, Delays>>,
 }
