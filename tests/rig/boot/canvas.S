@@ -335,8 +335,9 @@ sheets:                             # of what the colours at edx, ebp words a li
     imul $MARK * 4, %eax, %edi
     add screen, %edi
     mov %ecx, %esi
-1:  lea (%ebx, %esi), %eax          # each line of another value than the last frame's
-    imul $0x9e3779b1, %eax, %eax
+1:  imul $0x9e3779b1, %esi, %eax    # each line of another value than any of the last frame's: nothing only moves
+    imul $0x85ebca6b, %ebx, %edx
+    xor %edx, %eax
     mov %ebp, %ecx
     rep stosl
     dec %esi
