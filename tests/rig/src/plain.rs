@@ -172,7 +172,7 @@ impl Qemu {
         }
         command.args(&machine.boot);
         if let Some(line) = &machine.line {
-            command.args(["-append", &format!("{line}{}", accelerator.kernel())]);
+            command.args(["-append", &format!("{line}{}", self.kernel_words())]);
         }
         command
     }

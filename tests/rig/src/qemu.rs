@@ -23,6 +23,8 @@ const EMULATES_VHOST_USER: u32 = 9;
 pub struct Qemu {
     root: Option<PathBuf>,
     accelerator: Accelerator,
+    /// Kernels choose their clock themselves.
+    own_clock: bool,
 }
 
 /// What a guest's machine has beside kernel and memory.
@@ -89,7 +91,7 @@ impl Qemu {
                 "there is no QEMU: run `cargo xtask test`, it installs one",
             ));
         }
-        Ok(Qemu { root: None, accelerator: accelerator::probe()? })
+        Ok(Qemu { root: None, accelerator: accelerator::probe()?, own_clock: false })
     }
 
     /// A QEMU with vhost-user devices that work here: the installed one if it can, else trixie's.
@@ -114,7 +116,11 @@ impl Qemu {
     /// # Errors
     /// When it cannot be downloaded.
     pub fn of_release(release: &str) -> Result<Qemu> {
-        Ok(Qemu { root: Some(roots::qemu(release)?), accelerator: accelerator::probe()? })
+        Ok(Qemu {
+            root: Some(roots::qemu(release)?),
+            accelerator: accelerator::probe()?,
+            own_clock: false,
+        })
     }
 
     /// How guests are executed.
@@ -151,10 +157,23 @@ impl Qemu {
         Ok(list.contains(&format!("name \"{name}\"")))
     }
 
+    /// For guests that are stopped for long, on a machine that does nothing else: the clock that emulated guests
+    /// are told to take has 32 bits, and stands still for up to 43 s after a stop of more than half of that.
+    #[must_use]
+    pub const fn for_long_stops(mut self) -> Self {
+        self.own_clock = true;
+        self
+    }
+
+    /// What a guest's kernel is told beside its own command line.
+    pub(crate) const fn kernel_words(&self) -> &'static str {
+        if self.own_clock { "" } else { self.accelerator.kernel() }
+    }
+
     /// The command that runs a guest until it powers off.
     #[must_use]
     pub fn boot(&self, image: &Image, machine: &Machine) -> Command {
-        let mut line = format!("{KERNEL_LINE}{}", self.accelerator.kernel());
+        let mut line = format!("{KERNEL_LINE}{}", self.kernel_words());
         if let Some(draw) = &machine.draw {
             line.push_str(" porthole.draw=");
             line.push_str(draw);

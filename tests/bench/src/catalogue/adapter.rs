@@ -76,7 +76,8 @@ const fn late(id: &'static str, what: &'static str, canvas: Canvas, metric: Metr
 }
 
 const fn rate(id: &'static str, what: &'static str, canvas: Canvas) -> Benchmark {
-    let (goal, measure) = (Goal::AtLeastOfPeer(1.0), work(canvas, Metric::Rate));
+    // As for a guest's own rate: of equal ones either may be a hundredth of a frame ahead.
+    let (goal, measure) = (Goal::AtLeastOfPeer(0.96), work(canvas, Metric::Rate));
     Benchmark { id, unit: "frames/s", what, goal, pick: Pick::Median, measure }
 }
 

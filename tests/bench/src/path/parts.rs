@@ -174,7 +174,7 @@ impl Guest {
         machine.options.push("isa-debugcon,iobase=0xe9,chardev=stamps".into());
         // Threads have names, by which the guest's processor is told from the rest.
         machine.options.extend(["-name".into(), format!("{name},debug-threads=on")]);
-        let command = Qemu::for_vhost_user()?.boot(&Image::prepare()?, &machine);
+        let command = Qemu::for_vhost_user()?.for_long_stops().boot(&Image::prepare()?, &machine);
         let mut qemu = Program::start("qemu", folder, command)?;
         let line = Line::connect(&machine.control, &mut qemu)?;
         Ok(Self { qemu, line, stamps })
@@ -197,7 +197,7 @@ impl Guest {
             "guest,debug-threads=on".to_owned(),
         ]);
         machine.devices.push("isa-debugcon,iobase=0xe9,chardev=stamps".to_owned());
-        let command = qemu.plain(&machine);
+        let command = qemu.clone().for_long_stops().plain(&machine);
         let command = match display {
             Some(display) => window::on(display, &command),
             None => command,
