@@ -235,5 +235,12 @@ fn seats_that_come_and_go_without_end_are_denied_for_a_while() -> Result<()> {
         assert_eq!(seats, 256);
     }
     assert!(seats >= 256, "only {seats}");
+    // What the log leaves out of that is this socket's, and nobody else's.
+    let log = service.process.log();
+    let lines: Vec<_> = log.lines().filter(|line| line.contains("seat 'main/viewer-")).collect();
+    assert!(
+        !lines.is_empty() && lines.iter().all(|line| line.contains("socket=\"viewer\"")),
+        "{log}"
+    );
     Ok(())
 }

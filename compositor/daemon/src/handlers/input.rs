@@ -178,13 +178,13 @@ impl VirtualTouchHandler for State {
 
 impl TransientSeatHandler for State {
     fn create_transient_seat(&mut self, client: &Client) -> Option<(SeatId, GlobalId)> {
-        let socket = socket_of(client)?.name.to_string();
+        let socket = socket_of(client)?.name.clone();
         let port = self.only_port(client);
         let name = match port.and_then(|port| self.ports.get(port)) {
             Some(port) => format!("{}/{socket}", port.name),
-            None => socket,
+            None => socket.to_string(),
         };
-        let made = self.seats.add_transient(&self.display, (&name, client.id()), None)?;
+        let made = self.seats.add_transient(&self.display, &name, (&socket, client.id()))?;
         if let Some(port) = port {
             self.join_port(made.0, port);
         }

@@ -84,6 +84,8 @@ pub(crate) struct OneSeat {
     focus: KeyboardFocus,
     /// The guest that alone hears of it.
     only: Option<Name>,
+    /// The socket of the client whose it is.
+    socket: Option<Name>,
     keymap: Keymap,
     /// The layout of the keyboard that was used last, for programs.
     layout: Option<Keymap>,
@@ -205,6 +207,7 @@ impl Seats {
             device: None,
             focus: KeyboardFocus::default(),
             only: None,
+            socket: None,
             keymap: Keymap::default(),
             layout: None,
             lent: None,
@@ -231,26 +234,31 @@ impl Seats {
         }
     }
 
-    /// Makes a seat for a client, unless there are too many. Its name is the first of `base` with a
-    /// number that no seat has.
+    /// Makes a seat for a client of a socket, unless there are too many. Its name is the first of `base` with
+    /// a number that no seat has.
     pub(crate) fn add_transient(
         &mut self,
         display: &DisplayHandle,
-        (base, owner): (&str, ClientId),
-        port: Option<PortId>,
+        base: &str,
+        (socket, owner): (&Name, ClientId),
     ) -> Option<(SeatId, GlobalId)> {
         let is_transient = |s: &&OneSeat| matches!(s.owner, Owner::Client(_));
         let transient = self.by_id.values().filter(is_transient).count();
         if transient >= MAX_TRANSIENT || self.lingering >= MAX_LINGERING {
             let gone = self.lingering;
-            tracing::warn!("a seat '{base}-N' is denied: {transient} are there, {gone} just went");
+            tracing::warn!(
+                socket = socket.as_str(),
+                "a seat '{base}-N' is denied: {transient} are there, {gone} just went"
+            );
             return None;
         }
         let names = (1..).map(|n: u32| format!("{base}-{n}"));
         let name = names.into_iter().find(|n| self.by_id.values().all(|s| s.seat.name() != n))?;
-        let id = self.open(display, &name, Owner::Client(owner), port).ok()?;
-        tracing::info!("seat '{name}' is there");
-        Some((id, self.get(id)?.global.id.clone()))
+        let id = self.open(display, &name, Owner::Client(owner), None).ok()?;
+        tracing::info!(socket = socket.as_str(), "seat '{name}' is there");
+        let seat = self.get_mut(id)?;
+        seat.socket = Some(socket.clone());
+        Some((id, seat.global.id.clone()))
     }
 
     /// Makes a seat for devices of the machine, with a keyboard and a pointer; if `only` is given, one
@@ -333,7 +341,8 @@ impl State {
             Ok(_) => self.seats.lingering += 1,
             Err(_) => self.display.remove_global::<Self>(gone.global.id.clone()),
         }
-        tracing::info!("seat '{}' is gone", gone.seat.name());
+        let socket = gone.socket.as_ref().map(Name::as_str);
+        tracing::info!(socket, "seat '{}' is gone", gone.seat.name());
         self.seats.parked.insert(gone.seat.name().to_owned(), (gone.seat, gone.global));
     }
 
