@@ -66,7 +66,7 @@ pub struct Cli {
     pub max_memory: u32,
 
     /// Which way copied text goes, where the compositor lets this guest: in (to the guest), out or both
-    #[arg(long, value_name = "WAY", default_value = "off", value_parser = ["off", "in", "out", "both"])]
+    #[arg(long, value_name = "WAY", default_value = "off", value_parser = Ways::WORDS)]
     pub clipboard: String,
 
     /// Where the guest is shown, and how the program runs.
@@ -77,8 +77,7 @@ pub struct Cli {
 impl Cli {
     /// Which way copied text goes.
     pub(crate) fn ways(&self) -> Ways {
-        let both = self.clipboard == "both";
-        Ways { into: both || self.clipboard == "in", out: both || self.clipboard == "out" }
+        Ways::named(&self.clipboard)
     }
 }
 

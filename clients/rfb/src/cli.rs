@@ -63,7 +63,7 @@ pub struct Cli {
     pub view_only: bool,
 
     /// Which way copied text goes, where the compositor lets this guest: in (to the server), out or both
-    #[arg(long, value_name = "WAY", default_value = "off", value_parser = ["off", "in", "out", "both"])]
+    #[arg(long, value_name = "WAY", default_value = "off", value_parser = Ways::WORDS)]
     pub clipboard: String,
 
     /// End when the server ends the connection, instead of waiting for it to come back
@@ -78,8 +78,8 @@ pub struct Cli {
 impl Cli {
     /// Which way copied text goes. Who only looks gives the server nothing.
     pub(crate) fn ways(&self) -> Ways {
-        let is = |way: &str| self.clipboard == way || self.clipboard == "both";
-        Ways { into: is("in") && !self.view_only, out: is("out") }
+        let ways = Ways::named(&self.clipboard);
+        Ways { into: ways.into && !self.view_only, ..ways }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{CommandFactory, Parser};
+use porthole_client::present::Ways;
 use porthole_rfb::ClipboardWays;
 
 use crate::address::Address;
@@ -59,7 +60,7 @@ pub struct Cli {
 
     /// Which way copied text goes, where the socket may read and set it (clipboard:PORT): in (from viewers to
     /// the port), out or both
-    #[arg(long, value_name = "WAY", default_value = "off", value_parser = ["off", "in", "out", "both"])]
+    #[arg(long, value_name = "WAY", default_value = "off", value_parser = Ways::WORDS)]
     pub clipboard: String,
 
     /// Keep all rights of this user, instead of giving up those that are not needed before viewers are
@@ -78,10 +79,14 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// Which way copied text goes, seen from here: what the port has is given to viewers.
+    /// Which way copied text goes, seen from here: what the port has is given to viewers. Those who only look
+    /// have no clipboard.
     pub(crate) fn clipboard_ways(&self) -> ClipboardWays {
-        let is = |way: &str| self.clipboard == way || self.clipboard == "both";
-        ClipboardWays { give: is("out"), take: is("in") }
+        if self.view_only {
+            return ClipboardWays::default();
+        }
+        let Ways { into, out } = Ways::named(&self.clipboard);
+        ClipboardWays { give: out, take: into }
     }
 }
 

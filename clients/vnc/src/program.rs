@@ -1,7 +1,6 @@
 //! From the command line to the event loop.
 
 use porthole_client::capture::Pointers;
-use porthole_rfb::ClipboardWays;
 
 use crate::{
     cli::Cli,
@@ -37,7 +36,7 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         password,
         max_viewers: usize::from(cli.max_viewers),
         view_only: cli.view_only,
-        clipboard: if cli.view_only { ClipboardWays::default() } else { cli.clipboard_ways() },
+        clipboard: cli.clipboard_ways(),
         niceness,
         patience: cli.wait,
     };

@@ -34,6 +34,16 @@ pub struct Ways {
 }
 
 impl Ways {
+    /// What command lines call them.
+    pub const WORDS: [&'static str; 4] = ["off", "in", "out", "both"];
+
+    /// What one of [`Ways::WORDS`] means; any other word is neither way.
+    #[must_use]
+    pub fn named(word: &str) -> Self {
+        let both = word == "both";
+        Self { into: both || word == "in", out: both || word == "out" }
+    }
+
     /// Whether text goes at all.
     #[must_use]
     pub const fn any(self) -> bool {
