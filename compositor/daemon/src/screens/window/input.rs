@@ -187,11 +187,8 @@ impl Client {
         if let Some(device) = clipboard {
             self.forget_clipboard(OfSeat(name), &device);
         }
-        let (gone, kept) =
-            std::mem::take(&mut self.devices.seats).into_iter().partition(|seat| seat.name == name);
-        self.devices.seats = kept;
-        let gone: Vec<ParentSeat> = gone;
-        gone.into_iter().for_each(ParentSeat::release);
+        let gone = self.devices.seats.extract_if(.., |seat| seat.name == name);
+        gone.for_each(ParentSeat::release);
     }
 
     /// Lets go of all that is held.
