@@ -92,17 +92,25 @@ pub(crate) struct Clipboard {
     own: Option<Arc<str>>,
     /// A message with that text, once somebody has asked for it.
     packed: Option<Vec<u8>>,
-    /// A text was asked for; true when there is a newer one meanwhile.
-    asked: Option<bool>,
+    question: Question,
     due: Due,
 }
 
-/// What is to be said.
+/// How far it is with asking for the other side's text.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum Question {
+    #[default]
+    None,
+    /// It is to be said. Until then nothing can be an answer to it.
+    Due,
+    /// It was said; whether the other side has a newer text meanwhile.
+    Said { newer: bool },
+}
+
+/// What else is to be said.
 #[derive(Clone, Copy, Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is one message")]
 struct Due {
     abilities: bool,
-    question: bool,
     text: bool,
     news: bool,
 }
@@ -157,36 +165,31 @@ impl Clipboard {
             self.due.news |= self.ways.give;
         } else if flags & NOTIFY != 0 && self.ways.take {
             return Ok(self.told(text));
-        } else if flags & PROVIDE != 0 && self.asked.is_some() {
+        } else if flags & PROVIDE != 0 {
+            // What nobody asked for is not even inflated: a peer that does not wait for the question
+            // would have a small message cost two texts, as often as it likes.
+            let Question::Said { newer } = self.question else { return Ok(None) };
             let unpacked =
                 if text { Some(unpack(message.get(4..).unwrap_or_default())?) } else { None };
-            return Ok(self.answered(unpacked));
+            return Ok(self.answered(newer, unpacked));
         }
         Ok(None)
     }
 
     /// The other side has something else, and a text among it or not.
     fn told(&mut self, text: bool) -> Option<Heard> {
-        match (&mut self.asked, text) {
-            (Some(newer), true) => *newer = true,
-            (asked, true) => {
-                *asked = Some(false);
-                self.due.question = true;
-            }
-            (asked, false) => {
-                // Whatever still comes is older.
-                *asked = None;
-                self.due.question = false;
-                return Some(Heard::Copied(None));
-            }
-        }
-        None
+        self.question = match (self.question, text) {
+            // Whatever still comes is older.
+            (_, false) => Question::None,
+            (Question::None | Question::Due, true) => Question::Due,
+            (Question::Said { .. }, true) => Question::Said { newer: true },
+        };
+        (!text).then_some(Heard::Copied(None))
     }
 
-    fn answered(&mut self, text: Option<Unpacked>) -> Option<Heard> {
-        let newer = self.asked == Some(true);
-        self.asked = newer.then_some(false);
-        self.due.question |= newer;
+    /// The question that was said is answered. Where there is a newer text, that is asked for instead.
+    fn answered(&mut self, newer: bool, text: Option<Unpacked>) -> Option<Heard> {
+        self.question = if newer { Question::Due } else { Question::None };
         if newer {
             return None;
         }
@@ -198,8 +201,8 @@ impl Clipboard {
 
     /// A message was skipped, which may have been an answer.
     pub(crate) fn skipped(&mut self) -> Option<Heard> {
-        self.asked?;
-        self.answered(Some(Unpacked::Left(packed::TOO_LONG)))
+        let Question::Said { newer } = self.question else { return None };
+        self.answered(newer, Some(Unpacked::Left(packed::TOO_LONG)))
     }
 
     /// Says one thing that is to be said, as a message of this type; false if there is none.
@@ -217,7 +220,8 @@ impl Clipboard {
             let give = if self.ways.give { REQUEST | PEEK } else { 0 };
             // Nothing is to come that was not asked for: that is the size.
             extended(kind, CAPS | take | give | TEXT, &[0; 4], output);
-        } else if std::mem::take(&mut due.question) {
+        } else if self.question == Question::Due {
+            self.question = Question::Said { newer: false };
             extended(kind, REQUEST | TEXT, &[], output);
         } else if std::mem::take(&mut due.text)
             && let Some(own) = &self.own

@@ -158,6 +158,9 @@ fn cve_2022_3165_2023_3255_2023_6683_clipboards_that_lie() {
     for data in [&b""[..], b"x", &[0x78, 0x9c], &[0x78, 0x9c, 0, 0, 0, 0xff, 0xff]] {
         let mut server = sharing();
         server.feed(&[clipboard(NOTIFY, &[]), clipboard(PROVIDE, data)].concat());
+        assert_eq!(server.next_event(), Ok(None), "nobody has asked for {data:?} yet");
+        assert!(server.tell_clipboard());
+        server.feed(&clipboard(PROVIDE, data));
         assert!(matches!(server.next_event(), Err(ProtocolError::Clipboard(_))), "{data:?}");
     }
     // A request when there is nothing: a null pointer elsewhere.

@@ -1,9 +1,9 @@
 //! VNC servers that lie, flood and hang up, to the running program: it goes on, says once what they did,
 //! and shows the next good one.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
@@ -28,21 +28,32 @@ fn update(place: [u16; 4], encoding: i32, body: &[u8]) -> Vec<u8> {
     [&[0, 0, 0, 1][..], &place, &encoding.to_be_bytes(), body].concat()
 }
 
+/// What a connection gets, and what more when it has asked something: its bytes, and the answer.
+struct Told {
+    first: Vec<u8>,
+    answer: Option<(Vec<u8>, Vec<u8>)>,
+}
+
 /// A server for one connection after another: each gets what is told next, and is closed when the next is
 /// told.
-struct Server(Sender<Vec<u8>>);
+struct Server(Sender<Told>);
 
 impl Server {
     fn start(socket: &Path) -> Result<Self> {
         let listener = UnixListener::bind(socket)?;
-        let (tell, told) = mpsc::channel::<Vec<u8>>();
+        let (tell, told) = mpsc::channel::<Told>();
         thread::spawn(move || {
             let mut last = None;
-            for bytes in told {
+            for Told { first, answer } in told {
                 drop(last.take());
                 let Ok((mut stream, _)) = listener.accept() else { return };
                 // Who has heard enough of it hangs up.
-                let _ = stream.write_all(&bytes);
+                let _ = stream.write_all(&first);
+                if let Some((question, answer)) = answer
+                    && asked(&mut stream, &question)
+                {
+                    let _ = stream.write_all(&answer);
+                }
                 last = Some(stream);
             }
         });
@@ -50,8 +61,32 @@ impl Server {
     }
 
     fn tell(&self, bytes: Vec<u8>) -> Result<()> {
-        self.0.send(bytes).map_err(|_| Failure::new("the server is gone"))
+        self.send(Told { first: bytes, answer: None })
     }
+
+    /// Tells something, and something more to who asks this.
+    fn tell_and_answer(&self, first: Vec<u8>, question: Vec<u8>, answer: Vec<u8>) -> Result<()> {
+        self.send(Told { first, answer: Some((question, answer)) })
+    }
+
+    fn send(&self, told: Told) -> Result<()> {
+        self.0.send(told).map_err(|_| Failure::new("the server is gone"))
+    }
+}
+
+/// Reads until these bytes have come; false if they do not.
+fn asked(stream: &mut UnixStream, question: &[u8]) -> bool {
+    let (mut heard, mut piece) = (Vec::new(), [0; 4096]);
+    if stream.set_read_timeout(Some(SHORT)).is_err() {
+        return false;
+    }
+    while !heard.windows(question.len()).any(|bytes| bytes == question) {
+        match stream.read(&mut piece) {
+            Ok(count) if count > 0 => heard.extend_from_slice(&piece[..count]),
+            _ => return false,
+        }
+    }
+    true
 }
 
 /// Waits until the program's log holds a text.
@@ -132,14 +167,16 @@ fn a_flood_hurts_nobody_else_and_a_server_over_tcp_is_reached() -> Result<()> {
     flooding.join().map_err(|_| Failure::new("the flood has failed"))
 }
 
-/// A message of the extended clipboard.
-fn clipboard(flags: u32, data: &[u8]) -> Vec<u8> {
+/// A message of the extended clipboard; those of both sides differ in their number.
+fn clipboard(kind: u8, flags: u32, data: &[u8]) -> Vec<u8> {
     let length = u32::try_from(data.len() + 4).unwrap().wrapping_neg();
-    [&[3, 0, 0, 0][..], &length.to_be_bytes(), &flags.to_be_bytes(), data].concat()
+    [&[kind, 0, 0, 0][..], &length.to_be_bytes(), &flags.to_be_bytes(), data].concat()
 }
 
 #[test]
 fn servers_that_lie_about_their_clipboard_are_left() -> Result<()> {
+    const SERVER: u8 = 3;
+    const CLIENT: u8 = 6;
     const CAPS: u32 = 1 << 24 | 1;
     const REQUEST: u32 = 1 << 25 | 1;
     const NOTIFY: u32 = 1 << 27 | 1;
@@ -158,8 +195,7 @@ fn servers_that_lie_about_their_clipboard_are_left() -> Result<()> {
     };
     let lies = [
         (vec![3, 0, 0, 0, 0xff, 0xff, 0xff, 0xfd, 0, 0, 0], "cut text of"),
-        (clipboard(CAPS, &[]), "bad clipboard"),
-        ([clipboard(NOTIFY, &[]), clipboard(PROVIDE, b"no deflate")].concat(), "bad clipboard"),
+        (clipboard(SERVER, CAPS, &[]), "bad clipboard"),
     ];
     for (number, (lie, said)) in lies.into_iter().enumerate() {
         let (server, mut source) = begin(&format!("liar-{number}"))?;
@@ -167,10 +203,19 @@ fn servers_that_lie_about_their_clipboard_are_left() -> Result<()> {
         says(&mut source, said)?;
         assert!(source.terminate()?.success(), "{}", source.failure("it ended badly"));
     }
+    // An answer is looked at once it was asked for.
+    let offer = [hello(SIZE), clipboard(SERVER, CAPS, &[0; 4]), clipboard(SERVER, NOTIFY, &[])];
+    let (server, mut source) = begin("liar-asked")?;
+    let lie = clipboard(SERVER, PROVIDE, b"no deflate");
+    server.tell_and_answer(offer.concat(), clipboard(CLIENT, REQUEST, &[]), lie)?;
+    says(&mut source, "bad clipboard")?;
+    assert!(source.terminate()?.success(), "{}", source.failure("it ended badly"));
     // One that asks and tells without end, and whose picture is shown all the same.
-    let flood = [clipboard(REQUEST, &[]), clipboard(NOTIFY, &[])].concat().repeat(10_000);
+    let flood = [clipboard(SERVER, REQUEST, &[]), clipboard(SERVER, NOTIFY, &[])].concat();
+    let flood = flood.repeat(10_000);
     let (server, mut source) = begin("flood")?;
-    server.tell([hello(SIZE), clipboard(CAPS, &[0; 4]), flood, grey(SIZE, 0x77)].concat())?;
+    server
+        .tell([hello(SIZE), clipboard(SERVER, CAPS, &[0; 4]), flood, grey(SIZE, 0x77)].concat())?;
     capture.expect("source-clipboard-flood", &expected(0x77), SHORT)?;
     source.must_run()
 }

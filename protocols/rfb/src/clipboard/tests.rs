@@ -142,6 +142,7 @@ fn questions_without_end_are_answered_once_and_packed_once() {
     }
     assert!(said(&mut server).is_some() && said(&mut server).is_none());
     // The answer is older than the last one that it told of.
+    assert_eq!(server.heard(&message(NOTIFY | TEXT, &[])), Ok(None));
     let old = pack("old");
     assert_eq!(server.heard(&message(PROVIDE | TEXT, &old)), Ok(None));
     assert!(said(&mut server).is_some());
@@ -150,6 +151,30 @@ fn questions_without_end_are_answered_once_and_packed_once() {
     // Nobody asked.
     assert_eq!(server.heard(&message(PROVIDE | TEXT, &new)), Ok(None));
     assert_eq!(server.heard(&message(PROVIDE | TEXT, b"no deflate")), Ok(None));
+}
+
+#[test]
+fn answers_that_come_before_the_question_are_not_looked_at() {
+    let (mut server, _) = pair();
+    let pipelined = |server: &mut Clipboard| {
+        assert_eq!(server.heard(&message(NOTIFY | TEXT, &[])), Ok(None));
+        // It would be told if it were inflated.
+        assert_eq!(server.heard(&message(PROVIDE | TEXT, b"no deflate")), Ok(None));
+        assert_eq!(server.heard(&message(PROVIDE | TEXT, &pack("early"))), Ok(None));
+        assert_eq!(server.skipped(), None);
+    };
+    for _ in 0..3 {
+        pipelined(&mut server);
+    }
+    // What it has is asked for all the same, once.
+    assert!(said(&mut server).is_some() && said(&mut server).is_none());
+    assert_eq!(server.heard(&message(NOTIFY | TEXT, &[])), Ok(None));
+    assert_eq!(server.heard(&message(PROVIDE | TEXT, &pack("old"))), Ok(None));
+    // The next question is due, but not said.
+    pipelined(&mut server);
+    assert!(said(&mut server).is_some() && said(&mut server).is_none());
+    let new = message(PROVIDE | TEXT, &pack("new"));
+    assert_eq!(server.heard(&new), Ok(Some(copied("new"))));
 }
 
 #[test]
@@ -200,7 +225,7 @@ fn messages_that_contradict_themselves_are_told() {
     // An answer without a text is one all the same.
     let mut server = asking();
     assert_eq!(server.heard(&message(PROVIDE | 2, b"whatever")), Ok(None));
-    assert_eq!(server.asked, None);
+    assert_eq!(server.question, Question::None);
 }
 
 #[test]
