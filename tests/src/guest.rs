@@ -239,12 +239,15 @@ impl Guest {
     /// When one of them does not end, or ends with a failure.
     pub fn power_off(mut self) -> Result<()> {
         self.order(&Order::PowerOff)?;
-        for process in [&mut self.qemu, &mut self.device] {
-            let status = process.wait_end(SHORT)?;
-            if !status.success() {
-                return Err(process.failure(&format!("it ended badly ({status})")));
-            }
-        }
-        Ok(())
+        let ended = ends_well(&mut self.qemu).and_then(|()| ends_well(&mut self.device));
+        ended.map_err(|error| self.explain(&error))
+    }
+}
+
+fn ends_well(process: &mut Process) -> Result<()> {
+    let status = process.wait_end(SHORT)?;
+    match status.success() {
+        true => Ok(()),
+        false => Err(process.failure(&format!("it ended badly ({status})"))),
     }
 }
