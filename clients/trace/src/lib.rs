@@ -15,14 +15,16 @@
 mod disk;
 mod event;
 mod format;
+mod pool;
 mod reader;
 mod tracer;
 mod writer;
 
 pub use event::{Event, Input, Rect, Size, Word};
 pub use format::{DeviceInfo, MAGIC, MAX_CHUNK, PIECE, Start, VERSION};
+pub use pool::Limits;
 pub use reader::{Ending, ReadError, Reader};
-pub use tracer::{Limits, Tap, Tracer};
+pub use tracer::{Tap, Tracer};
 
 #[cfg(test)]
 mod tests;

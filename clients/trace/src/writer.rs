@@ -2,41 +2,23 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use crate::disk::Sink;
 use crate::event::Event;
 use crate::format::{Record, append, begin_chunk, finish_chunk};
-use crate::tracer::Pool;
+use crate::pool::{Job, Pool};
 
 /// Room that the last chunk takes, which says that the limit was reached.
 const LAST: u64 = 64;
-
-/// What the two threads both know.
-#[derive(Debug, Default)]
-pub(crate) struct Shared {
-    /// Bytes on their way to the disk.
-    pub(crate) queued: AtomicUsize,
-    /// Nothing more will be written.
-    pub(crate) full: AtomicBool,
-}
 
 /// How long records wait until they are written, so that those of many turns are written at once.
 const SOON: Duration = Duration::from_millis(20);
 
 /// Bytes in front of the disk with which it is too slow.
 const BEHIND: usize = 16 << 20;
-
-/// What the writer is told.
-#[derive(Debug)]
-pub(crate) enum Job {
-    /// To write this.
-    Chunk(Vec<u8>),
-    /// That there is something to be written soon.
-    Soon,
-}
 
 /// Writes chunks until there are no more, or no more may be written.
 pub(crate) struct Writer<W> {
