@@ -2,19 +2,6 @@
 
 use crate::rings::Rings;
 
-/// What is fixed about a device from its start.
-#[derive(Clone, Copy, Debug)]
-pub struct Shape {
-    /// A name for log lines.
-    pub name: &'static str,
-    /// The device's own feature bits; the transport adds those of
-    /// [`porthole_vhost_user::features::TRANSPORT`].
-    pub features: u64,
-    /// One entry a queue: how many bytes of a chain's readable part are gathered at
-    /// most. What is longer is cut and marked.
-    pub queues: &'static [usize],
-}
-
 /// A virtio device. All calls come from [`crate::Server::turn`], on one thread.
 pub trait Device {
     /// Config space from `offset`; bytes that are missing up to `len` read as zero.

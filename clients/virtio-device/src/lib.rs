@@ -25,11 +25,11 @@ mod watch;
 
 pub use address::{Address, AddressError};
 pub use chain::{Buffer, Chain};
-pub use device::{Device, Shape};
+pub use device::Device;
 pub use endpoint::{Claim, Endpoint, EndpointError, State, accept};
 pub use memory::{GuestRam, MAX_SLOTS, MemoryError, OutsideRam, Region};
 pub use patience::Patience;
 pub use receiver::{ReceiveError, Received, Receiver};
 pub use ring::{MAX_SIZE, Ring};
-pub use rings::Rings;
+pub use rings::{Rings, Shape};
 pub use watch::{Watch, is_event};

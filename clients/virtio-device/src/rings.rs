@@ -3,9 +3,21 @@
 use std::time::Instant;
 
 use crate::chain::{Buffer, Chain};
-use crate::device::Shape;
 use crate::memory::GuestRam;
 use crate::ring::{Broken, Popped, Ring};
+
+/// What is fixed about a device from its start.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// A name for log lines.
+    pub name: &'static str,
+    /// The device's own feature bits; the transport adds those of
+    /// [`porthole_vhost_user::features::TRANSPORT`].
+    pub features: u64,
+    /// One entry a queue: how many bytes of a chain's readable part are gathered at
+    /// most. What is longer is cut and marked.
+    pub queues: &'static [usize],
+}
 
 /// The queues of a device, as it sees them. Queues that do not run are simply empty.
 #[derive(Debug)]
