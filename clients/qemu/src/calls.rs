@@ -1,9 +1,9 @@
 //! The objects of QEMU's display and what can be asked of them.
 
+use porthole_client::texts::TYPES;
 use porthole_dbus::{Call, Message, Value, Writer};
 use porthole_pixel::Size;
 
-use crate::clipboard;
 use crate::connection::Output;
 
 /// The name that QEMU has on a bus.
@@ -14,6 +14,13 @@ pub(crate) const MOUSE: &str = "org.qemu.Display1.Mouse";
 pub(crate) const KEYBOARD: &str = "org.qemu.Display1.Keyboard";
 const TOUCH: &str = "org.qemu.Display1.MultiTouch";
 pub(crate) const CONSOLE: &str = "org.qemu.Display1.Console";
+/// Where QEMU has its clipboard, and calls ours.
+pub(crate) const CLIPBOARD_PATH: &str = "/org/qemu/Display1/Clipboard";
+pub(crate) const CLIPBOARD: &str = "org.qemu.Display1.Clipboard";
+/// What was copied, not what is merely marked.
+pub(crate) const SELECTION: u32 = 0;
+/// The one type of copied things that QEMU knows.
+pub(crate) const TEXT: &str = TYPES[0];
 
 /// Calls to QEMU's display, on a bus or not.
 #[derive(Debug)]
@@ -106,7 +113,7 @@ impl Calls<'_> {
 
 impl Calls<'_> {
     fn clipboard(&mut self, member: &str, body: &Writer) -> u32 {
-        self.call(clipboard::PATH, (clipboard::CLIPBOARD, member), body)
+        self.call(CLIPBOARD_PATH, (CLIPBOARD, member), body)
     }
 
     /// Asks to be told of the guest's clipboard.
@@ -121,18 +128,18 @@ impl Calls<'_> {
 
     /// There is a text for the guest.
     pub(crate) fn clipboard_grab(&mut self, serial: u32) -> u32 {
-        let body = Writer::new().u32(clipboard::SELECTION).u32(serial).texts(&[clipboard::TEXT]);
+        let body = Writer::new().u32(SELECTION).u32(serial).texts(&[TEXT]);
         self.clipboard("Grab", &body)
     }
 
     /// There is none any more.
     pub(crate) fn clipboard_release(&mut self) -> u32 {
-        self.clipboard("Release", &Writer::new().u32(clipboard::SELECTION))
+        self.clipboard("Release", &Writer::new().u32(SELECTION))
     }
 
     /// Asks for the text that the guest has copied.
     pub(crate) fn clipboard_request(&mut self) -> u32 {
-        let body = Writer::new().u32(clipboard::SELECTION).texts(&[clipboard::TEXT]);
+        let body = Writer::new().u32(SELECTION).texts(&[TEXT]);
         self.clipboard("Request", &body)
     }
 }

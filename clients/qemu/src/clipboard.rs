@@ -6,19 +6,11 @@
 use std::sync::Arc;
 
 use porthole_client::present::Ways;
-use porthole_client::texts::{MAX_TEXT, TYPES, text};
+use porthole_client::texts::{MAX_TEXT, text};
 use porthole_dbus::{Malformed, Message, Writer};
 
-use crate::calls::{Calls, PROPERTIES, cut};
+use crate::calls::{CLIPBOARD, CLIPBOARD_PATH, Calls, PROPERTIES, SELECTION, TEXT, cut};
 use crate::connection::Output;
-
-/// Where QEMU has its clipboard, and calls ours.
-pub(crate) const PATH: &str = "/org/qemu/Display1/Clipboard";
-pub(crate) const CLIPBOARD: &str = "org.qemu.Display1.Clipboard";
-/// What was copied, not what is merely marked.
-pub(crate) const SELECTION: u32 = 0;
-/// The one type that QEMU knows.
-pub(crate) const TEXT: &str = TYPES[0];
 
 /// A call about the clipboard whose answer is waited for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -106,7 +98,7 @@ impl Clipboard {
         output: &mut Output,
         destination: Option<&str>,
     ) -> Option<Option<u32>> {
-        if !self.is_wanted() || message.path != PATH {
+        if !self.is_wanted() || message.path != CLIPBOARD_PATH {
             return None;
         }
         let (answer, asks) = match self.call(message) {
@@ -222,8 +214,13 @@ mod tests {
 
     /// What QEMU hears of a call of its own, and whether we ask it something then.
     fn called(clipboard: &mut Clipboard, member: &str, body: &Writer) -> (String, bool) {
-        let call =
-            Call { destination: None, path: PATH, interface: CLIPBOARD, member, descriptors: 0 };
+        let call = Call {
+            destination: None,
+            path: CLIPBOARD_PATH,
+            interface: CLIPBOARD,
+            member,
+            descriptors: 0,
+        };
         let mut inbox = Inbox::new(1 << 21);
         inbox.put(&call.bytes(7, body)).unwrap();
         let mut output = Output::default();
