@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 use porthole_program::Connector;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 
-use crate::arrival;
+use crate::inotify;
 
 /// Asks for a connection.
 pub const CONNECT: u8 = b'c';
@@ -48,7 +48,7 @@ pub fn send(agent: impl Fn(u8) -> io::Result<OwnedFd> + Send + Sync + 'static) {
 pub fn errand(path: &Path, what: u8) -> io::Result<OwnedFd> {
     match what {
         CONNECT => connect_here(path),
-        WATCH => arrival::watch_here(path),
+        WATCH => inotify::watch(path),
         _ => Err(io::ErrorKind::InvalidInput.into()),
     }
 }
@@ -62,11 +62,11 @@ pub(crate) fn connect(path: &Path) -> io::Result<UnixStream> {
     connected.map(UnixStream::from)
 }
 
-/// Hears of the socket when it comes; see [`arrival::watch`].
+/// Hears of the socket when it comes; see [`crate::arrival::watch`].
 pub(crate) fn watch(path: &Path) -> io::Result<OwnedFd> {
     match AGENT.get() {
         Some(agent) => agent(WATCH),
-        None => arrival::watch_here(path),
+        None => inotify::watch(path),
     }
 }
 

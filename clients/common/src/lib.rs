@@ -4,6 +4,7 @@ pub mod arrival;
 pub mod capture;
 pub mod connection;
 pub mod errand;
+mod inotify;
 mod lamps;
 pub mod present;
 pub mod program;
