@@ -12,7 +12,8 @@
 //!
 //! A port with a screen shows a picture when the screen begins to show it ("flip"), not when it is
 //! drawn: its ticks are a little before the screen's next one can begin, so that what came until then
-//! is in it. See [`Redraw::flipped`].
+//! is in it. See [`Redraw::flipped`]. A frame that turns out to change nothing leaves these ticks where
+//! they are: the next one would miss its flip otherwise.
 //!
 //! Times are durations since any fixed moment, the same for every call (the daemon uses the
 //! monotonic clock).
@@ -29,8 +30,13 @@ use std::time::Duration;
 
 use crate::refresh::Refresh;
 
+mod lead;
+mod screen;
 #[cfg(test)]
 mod tests;
+
+use lead::Lead;
+use screen::Meant;
 
 /// A port puts its ticks off once in so many frames at most, by this part of its period: even where
 /// that never helps, it costs less than a frame of a hundred.
@@ -87,10 +93,12 @@ pub struct Redraw {
     since_shift: u32,
     /// Frames for which it still counts as strained.
     strain: u32,
-    /// The ticks follow a screen.
-    synced: bool,
-    /// The last drawing began at a tick, not because the port was idle.
-    ticked: bool,
+    /// A flip of the screen whose clock the ticks follow.
+    beat: Option<Duration>,
+    /// How long before a screen's flip a frame begins.
+    lead: Lead,
+    /// What the frame that is drawn was meant for.
+    meant: Meant,
     /// Frames that a screen showed later than they were meant for.
     late: u64,
 }
@@ -106,8 +114,9 @@ impl Redraw {
             last: None,
             since_shift: SHIFT_EVERY,
             strain: 0,
-            synced: false,
-            ticked: false,
+            beat: None,
+            lead: Lead::new(),
+            meant: Meant::NOTHING,
             late: 0,
         }
     }
@@ -148,7 +157,7 @@ impl Redraw {
     pub fn missed(&mut self, now: Duration) -> Action {
         let State::Scheduled { at, draw: true } = self.state else { return Action::None };
         // A screen's ticks cannot be put off: the frame would come a whole period later.
-        if self.synced || self.since_shift < SHIFT_EVERY {
+        if self.beat.is_some() || self.since_shift < SHIFT_EVERY {
             return Action::None;
         }
         self.since_shift = 0;
@@ -191,9 +200,8 @@ impl Redraw {
                     if began == now && at != now {
                         self.strain = STRAINED_FOR;
                     }
-                    let action = self.draw(began);
-                    self.ticked = true;
-                    action
+                    let in_step = self.beat.is_some() && self.earliest() == Some(at);
+                    self.draw(began, Meant { at, lead: self.lead(), in_step })
                 } else {
                     self.state = State::Idle;
                     Action::Tick
@@ -208,9 +216,34 @@ impl Redraw {
     /// `now` is the time of this call; a frame is paced by when its drawing began, so that drawing
     /// takes nothing off the refresh rate.
     pub fn drawn(&mut self, now: Duration) -> Action {
+        let State::Drawing { .. } = self.state else { return Action::None };
+        let behind = self.earliest().is_some_and(|next| now > next);
+        self.keep_step();
+        self.over(behind, now)
+    }
+
+    fn draw_or_wait(&mut self, now: Duration) -> Action {
+        match self.earliest() {
+            Some(at) if now < at => {
+                self.state = State::Scheduled { at, draw: true };
+                Action::ArmTimer(at)
+            }
+            _ => self.draw(now, Meant { at: now, lead: self.lead(), in_step: false }),
+        }
+    }
+
+    const fn draw(&mut self, began: Duration, meant: Meant) -> Action {
+        self.last = Some(began);
+        self.since_shift = self.since_shift.saturating_add(1);
+        self.state = State::Drawing { again: false, tick: false };
+        self.meant = meant;
+        Action::Draw
+    }
+
+    /// A frame is done with; the next one may be due already.
+    fn over(&mut self, behind: bool, now: Duration) -> Action {
         let State::Drawing { again, tick } = self.state else { return Action::None };
         self.state = State::Idle;
-        let behind = self.earliest().is_some_and(|next| now > next);
         self.strain = if behind { STRAINED_FOR } else { self.strain.saturating_sub(1) };
         if again {
             // Through the timer even when the time is over: a port that cannot keep up gives the
@@ -225,61 +258,6 @@ impl Redraw {
         }
     }
 
-    /// As [`Redraw::drawn`], for a screen that says when it shows a frame and has no clock of its own. One
-    /// that it shows after the port's next tick is late.
-    pub fn shown(&mut self, flip: Duration, now: Duration) -> Action {
-        let State::Drawing { .. } = self.state else { return Action::None };
-        self.late += u64::from(self.earliest().is_some_and(|next| flip > next));
-        self.drawn(now)
-    }
-
-    /// As [`Redraw::drawn`], for a screen that began to show the frame at `flip`. The next drawing begins
-    /// `lead` before the screen's next flip: as long as it takes to draw and to hand over.
-    pub fn flipped(&mut self, flip: Duration, lead: Duration, now: Duration) -> Action {
-        let State::Drawing { .. } = self.state else { return Action::None };
-        let lead = lead.min(self.period);
-        // One that began at a tick was meant for the flip after it; any other one, for that or the next.
-        let patience = if self.ticked { self.period / 2 } else { self.period };
-        let late = self.last.is_some_and(|began| flip > began + lead + patience);
-        self.synced = true;
-        self.last = Some(flip.saturating_sub(lead));
-        let action = self.drawn(now);
-        if late {
-            self.late += 1;
-            self.strain = STRAINED_FOR;
-        }
-        action
-    }
-
-    /// The ticks follow no screen from now on.
-    pub const fn unsync(&mut self) {
-        self.synced = false;
-    }
-
-    /// How many frames a screen showed later than they were meant for.
-    #[must_use]
-    pub const fn late(&self) -> u64 {
-        self.late
-    }
-
-    fn draw_or_wait(&mut self, now: Duration) -> Action {
-        match self.earliest() {
-            Some(at) if now < at => {
-                self.state = State::Scheduled { at, draw: true };
-                Action::ArmTimer(at)
-            }
-            _ => self.draw(now),
-        }
-    }
-
-    const fn draw(&mut self, began: Duration) -> Action {
-        self.last = Some(began);
-        self.since_shift = self.since_shift.saturating_add(1);
-        self.state = State::Drawing { again: false, tick: false };
-        self.ticked = false;
-        Action::Draw
-    }
-
     /// The earliest time for the next frame; `None` before the first.
     fn earliest(&self) -> Option<Duration> {
         self.last.map(|last| last.saturating_add(self.period))
@@ -290,8 +268,11 @@ impl Redraw {
         let Some(last) = self.last else { return now.saturating_add(self.period) };
         let period = self.period.as_nanos().max(1);
         let into = now.saturating_sub(last).as_nanos() % period;
-        // Less than one period, which is at most a second.
-        let wait = u64::try_from(period - into).unwrap_or(u64::MAX);
-        now.saturating_add(Duration::from_nanos(wait))
+        now.saturating_add(nanoseconds(period - into))
     }
+}
+
+/// Of a time that is less than a period, which is at most a second.
+fn nanoseconds(count: u128) -> Duration {
+    Duration::from_nanos(u64::try_from(count).unwrap_or(u64::MAX))
 }

@@ -1,5 +1,7 @@
 use super::*;
 
+mod random;
+
 #[derive(Clone, Copy, Debug)]
 enum In {
     Damage,
@@ -263,7 +265,9 @@ fn a_port_that_was_behind_is_strained_for_some_frames() {
 fn on_screen() -> Redraw {
     let mut redraw = Redraw::new(Refresh::from_hz(100.0).unwrap());
     assert_eq!(redraw.damage(ms(3)), Draw);
-    assert_eq!(redraw.flipped(ms(10), ms(2), ms(10)), Nothing);
+    redraw.handed(Duration::from_micros(800));
+    assert_eq!(redraw.lead(), ms(2), "a quarter and a millisecond more than it took");
+    assert_eq!(redraw.flipped(ms(10), ms(10)), Nothing);
     redraw
 }
 
@@ -275,7 +279,7 @@ fn a_screens_next_frame_is_drawn_a_little_before_its_next_flip() {
     assert_eq!(redraw.missed(ms(16)), Nothing, "ticks of a screen are not put off");
     assert_eq!(redraw.timer(ms(18)), Draw);
     assert_eq!(redraw.damage(ms(19)), Nothing);
-    assert_eq!(redraw.flipped(ms(20), ms(2), ms(21)), ArmTimer(ms(28)));
+    assert_eq!(redraw.flipped(ms(20), ms(21)), ArmTimer(ms(28)));
     assert_eq!((redraw.late(), redraw.is_strained()), (0, false));
 }
 
@@ -283,7 +287,7 @@ fn a_screens_next_frame_is_drawn_a_little_before_its_next_flip() {
 fn a_screen_that_was_idle_draws_at_once_and_in_step() {
     let mut redraw = on_screen();
     assert_eq!(redraw.damage(ms(503)), Draw);
-    assert_eq!(redraw.flipped(ms(510), ms(2), ms(510)), Nothing);
+    assert_eq!(redraw.flipped(ms(510), ms(510)), Nothing);
     assert_eq!(redraw.damage(ms(511)), ArmTimer(ms(518)));
     assert_eq!(redraw.late(), 0);
 }
@@ -293,10 +297,10 @@ fn frames_that_miss_their_flip_are_counted() {
     let mut redraw = on_screen();
     assert_eq!(redraw.damage(ms(11)), ArmTimer(ms(18)));
     assert_eq!(redraw.timer(ms(18)), Draw);
-    assert_eq!(redraw.flipped(ms(30), ms(2), ms(30)), Nothing);
+    assert_eq!(redraw.flipped(ms(30), ms(30)), Nothing);
     assert_eq!((redraw.late(), redraw.is_strained()), (1, true));
     redraw.unsync();
-    assert_eq!(redraw.flipped(ms(40), ms(2), ms(40)), Nothing, "a stray flip changes nothing");
+    assert_eq!(redraw.flipped(ms(40), ms(40)), Nothing, "a stray flip changes nothing");
     assert_eq!(redraw.late(), 1);
 }
 
@@ -314,4 +318,73 @@ fn a_screen_without_a_clock_is_late_after_the_next_tick() {
     assert_eq!((redraw.late(), redraw.is_strained()), (1, true));
     assert_eq!(redraw.shown(ms(99), ms(99)), Nothing, "a stray one changes nothing");
     assert_eq!(redraw.late(), 1);
+}
+
+#[test]
+fn a_frame_that_takes_longer_than_any_before_is_late_all_the_same() {
+    let mut redraw = on_screen();
+    assert_eq!(redraw.damage(ms(11)), ArmTimer(ms(18)));
+    assert_eq!(redraw.timer(ms(18)), Draw);
+    // What is known of frames now says nothing of what this one was meant for.
+    redraw.handed(ms(7));
+    assert_eq!(redraw.lead(), Duration::from_micros(7500), "never more than three quarters");
+    assert_eq!(redraw.flipped(ms(30), ms(30)), Nothing);
+    assert_eq!(redraw.late(), 1);
+}
+
+#[test]
+fn a_frame_that_begins_a_refresh_late_is_late() {
+    let mut redraw = on_screen();
+    assert_eq!(redraw.damage(ms(11)), ArmTimer(ms(18)));
+    assert_eq!(redraw.timer(ms(29)), Draw, "the flip at 20 is over");
+    assert_eq!(redraw.flipped(ms(40), ms(40)), Nothing);
+    assert_eq!(redraw.late(), 1);
+    // On a screen without a clock too.
+    let mut redraw = run(&[(0, Damage, Draw), (1, Drawn, Nothing), (2, Damage, ArmTimer(ms(10)))]);
+    assert_eq!(redraw.timer(ms(22)), Draw);
+    assert_eq!(redraw.shown(ms(23), ms(23)), Nothing);
+    assert_eq!(redraw.late(), 1);
+}
+
+#[test]
+fn a_frame_begun_as_soon_as_it_could_be_is_meant_for_the_next_flip() {
+    let mut redraw = on_screen();
+    assert_eq!(redraw.damage(ms(503)), Draw);
+    assert_eq!(redraw.damage(ms(504)), Nothing);
+    // Heard of late: the tick at 518 is over.
+    assert_eq!(redraw.flipped(ms(510), ms(519)), ArmTimer(ms(519)));
+    assert_eq!(redraw.timer(ms(519)), Draw);
+    assert_eq!(redraw.flipped(ms(530), ms(530)), Nothing);
+    assert_eq!(redraw.late(), 0);
+}
+
+#[test]
+fn a_frame_that_changes_nothing_leaves_the_ticks_where_they_are() {
+    let mut redraw = on_screen();
+    assert_eq!(redraw.damage(ms(19)), Draw);
+    assert_eq!(redraw.drawn(ms(19)), Nothing);
+    // At 29 it would miss the flip at 30.
+    assert_eq!(redraw.damage(ms(20)), ArmTimer(ms(28)));
+    assert_eq!(redraw.timer(ms(28)), Draw);
+    assert_eq!(redraw.flipped(ms(30), ms(30)), Nothing);
+    assert_eq!(redraw.late(), 0);
+}
+
+#[test]
+fn times_that_cannot_be_are_not_believed() {
+    for strange in
+        [Duration::ZERO, ms(502), ms(521), Duration::from_secs(1_800_000_000), Duration::MAX]
+    {
+        let mut redraw = on_screen();
+        assert_eq!(redraw.damage(ms(503)), Draw);
+        assert_eq!(redraw.believable(strange, ms(510)), ms(510));
+        assert_eq!(redraw.flipped(strange, ms(510)), Nothing);
+        assert_eq!(redraw.damage(ms(511)), ArmTimer(ms(518)), "{strange:?}");
+        assert_eq!(redraw.late(), 0);
+    }
+    // The middle of a screen's first line may be a little ahead.
+    let mut redraw = on_screen();
+    assert_eq!(redraw.damage(ms(503)), Draw);
+    assert_eq!(redraw.flipped(ms(511), ms(510)), Nothing);
+    assert_eq!(redraw.damage(ms(512)), ArmTimer(ms(519)));
 }

@@ -92,7 +92,10 @@ impl State {
     fn redraw_action(&mut self, id: PortId, action: Action) {
         match action {
             Action::None => {}
-            Action::Draw => self.draw_port(id),
+            Action::Draw => {
+                self.disarm_port_timer(id);
+                self.draw_port(id);
+            }
             Action::ArmTimer(at) => self.arm_port_timer(id, at),
             Action::Tick => self.tick_port(id),
         }
@@ -100,10 +103,7 @@ impl State {
 
     fn arm_port_timer(&mut self, id: PortId, at: Duration) {
         let wait = at.saturating_sub(clock::now());
-        let Some(port) = self.ports.get_mut(id) else { return };
-        if let Some(token) = port.timer.take() {
-            self.handle.remove(token);
-        }
+        self.disarm_port_timer(id);
         let timer = self.handle.insert_source(Timer::from_duration(wait), move |_, (), state| {
             if let Some(port) = state.ports.get_mut(id) {
                 port.timer = None;
@@ -119,6 +119,13 @@ impl State {
                 }
             }
             Err(error) => tracing::error!("no timer for port {id:?}: {error}"),
+        }
+    }
+
+    /// Nobody wakes up for what is drawn at once.
+    fn disarm_port_timer(&mut self, id: PortId) {
+        if let Some(token) = self.ports.get_mut(id).and_then(|port| port.timer.take()) {
+            self.handle.remove(token);
         }
     }
 
@@ -365,9 +372,7 @@ impl State {
         present(port, waiting, shown);
         let (frame, now, late) = (port.shown(shown.at()), clock::now(), port.redraw.late());
         let action = match shown {
-            Shown::Flipped { at, sequence, .. } if sequence > 0 => {
-                port.redraw.flipped(at, port.lead, now)
-            }
+            Shown::Flipped { at, sequence, .. } if sequence > 0 => port.redraw.flipped(at, now),
             Shown::Flipped { at, .. } => port.redraw.shown(at, now),
             Shown::Drawn(_) => port.redraw.drawn(now),
         };

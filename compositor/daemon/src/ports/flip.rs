@@ -18,8 +18,6 @@ use crate::{
     surfaces::Waiting,
 };
 
-/// What handing over and waking up may take besides drawing.
-const SLACK: Duration = Duration::from_millis(1);
 /// Rectangles of moved pointers that are kept apart for the next frame.
 const MOST_TOUCHED: usize = 8;
 
@@ -133,11 +131,7 @@ impl State {
         };
         // A pointer alone says nothing of how long frames take.
         if !port.pointer_only {
-            let took = clock::now().saturating_sub(port.planned);
-            // What takes long once may do so again; it is forgotten slowly.
-            port.lead = (took + took / 4 + SLACK)
-                .max(port.lead - port.lead / 32)
-                .min(port.redraw.period() * 3 / 4);
+            port.redraw.handed(clock::now().saturating_sub(port.planned));
         }
         let timer = Timer::from_duration(port.screen.patience());
         let timer = self.handle.insert_source(timer, move |_, (), state| {
@@ -166,6 +160,8 @@ impl State {
         if port.screen.shown() && !port.painted.is_empty() {
             self.damage_port(id);
         }
+        let Some(port) = self.ports.get(id) else { return };
+        let at = port.redraw.believable(at, clock::now());
         self.end_flip(id, Shown::Flipped { at, sequence, anew });
     }
 

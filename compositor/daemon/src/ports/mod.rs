@@ -67,8 +67,6 @@ pub(crate) struct Port {
     pointer_only: bool,
     /// The frame that is drawn goes to the screen.
     for_screen: bool,
-    /// How long before a screen's next flip a frame is begun.
-    lead: Duration,
     /// Shown until every layer of the port has shown a frame.
     splash: Option<Arc<Pixels>>,
     /// What takes input in the last planned frame.
@@ -175,7 +173,6 @@ impl Ports {
                 painted: Vec::new(),
                 pointer_only: false,
                 for_screen: false,
-                lead: Duration::ZERO,
                 splash,
                 input: Vec::new(),
                 in_flight: None,
