@@ -106,6 +106,8 @@ fn the_scene_of_an_initramfs_is_shown_without_a_gap_by_the_real_system_at_night(
         Ok(std::fs::read_to_string(file).is_ok_and(|text| text.contains("deleted")).then_some(()))
     })?;
     guest.shows("kms-early-switched", 0, &early)?;
+    // The real system's udev has the kernel tell of every device once more.
+    guest.sh("echo change >/sys/class/drm/card0/uevent")?;
     guest.sh("echo >/run/go")?;
     // Programs of the first stage end with it, and the splash takes their place.
     guest.only_shows("kms-early-frame", &[&early], ("INFO ready", 2))?;
@@ -114,6 +116,7 @@ fn the_scene_of_an_initramfs_is_shown_without_a_gap_by_the_real_system_at_night(
     let log = guest.log();
     assert!(log.contains("another run takes over") && log.contains("going on as before"), "{log}");
     assert_eq!(log.matches("a screen is taken over as it is").count(), 2, "{log}");
+    assert!(!log.contains("has no screen any more"), "{log}");
     // Libraries of an initial file system say what they miss.
     assert!(!log.contains("Z ERROR") && !log.contains("sets the mode once more"), "{log}");
     Ok(())

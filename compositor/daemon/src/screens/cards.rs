@@ -188,7 +188,7 @@ impl Cards {
     pub(crate) fn find(&mut self, connector: &Connector, probe: bool) -> Result<Found, DrmError> {
         let mut known = Vec::new();
         let mut failure = None;
-        let paths = connector.card.clone().map_or_else(Card::paths, |path| vec![path]);
+        let paths = connector.card.clone().map_or_else(|| self.paths(), |path| vec![path]);
         let (open, closed): (Vec<_>, Vec<_>) =
             paths.into_iter().partition(|path| self.open.iter().any(|card| card.path() == *path));
         for path in open.into_iter().chain(closed) {
@@ -213,6 +213,15 @@ impl Cards {
             None if known.is_empty() => DrmError::NoCard,
             None => DrmError::NoConnector { name: connector.name.clone(), known: known.join(", ") },
         })
+    }
+
+    /// All cards' device files. Those of cards that are open need not be there any more: when an initramfs
+    /// goes, the device files go elsewhere, and the cards stay.
+    fn paths(&self) -> Vec<PathBuf> {
+        let mut paths = Card::paths();
+        let open = self.open.iter().map(|card| card.path().to_owned());
+        paths.extend(open.filter(|path| !paths.contains(path)).collect::<Vec<_>>());
+        paths
     }
 
     /// The connectors that have a screen, with their cards' device files. Cards without any are closed.
