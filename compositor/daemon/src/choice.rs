@@ -85,6 +85,14 @@ impl Source {
         }
     }
 
+    /// The file that counts.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        match self.now() {
+            Now::File(file) => Some(file),
+            Now::Made(_) => None,
+        }
+    }
+
     /// What was chosen, and why, where nobody has written anything.
     pub(crate) fn why(&self) -> Option<&str> {
         match self {
@@ -113,7 +121,7 @@ fn screens(cli: &Cli, cards: &mut Cards) -> Result<Vec<(PathBuf, String)>, DrmEr
     let found = cards.connected();
     let refused = matches!(&found, Err(DrmError::Open { source, .. }) if source.kind() == ErrorKind::PermissionDenied);
     // One that is begun takes the console, which who only asks does not want.
-    if !refused || cli.print_config {
+    if !refused || cli.print_config || cli.print_needs {
         return found;
     }
     let session = Session::begin(Some(&Seat::default()));

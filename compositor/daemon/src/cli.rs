@@ -50,6 +50,16 @@ pub(crate) struct Cli {
     #[arg(long)]
     pub(crate) early: bool,
 
+    /// With --early, started by root: be the user of the real root file system's service, so that what is made
+    /// is its own, and keep of root's rights those to open devices and to give sockets away.
+    #[arg(long, value_name = "USER", requires = "early")]
+    pub(crate) user: Option<String>,
+
+    /// Only print what the configuration needs of the machine, for who makes an initramfs: lines of `file`,
+    /// `program`, `user` or `group`, each with a path or a name.
+    #[arg(long)]
+    pub(crate) print_needs: bool,
+
     /// Only check the configuration: prints what is wrong with it, each with file, line and remedy.
     #[arg(long)]
     pub(crate) check: bool,

@@ -17,7 +17,7 @@ use porthole_core::config::{Config, Connector, PortKind};
 use porthole_program::beside_free;
 use porthole_program::sandbox::{Calls, Sandbox, warn_of_no_sandbox};
 
-use crate::{choice::Source, cli::Cli, programs::starter, screens::drm::backlight_switch};
+use crate::{choice::Source, cli::Cli, early, programs::starter, screens::drm::backlight_switch};
 
 /// Where cards are.
 const CARDS: &str = "/dev/dri";
@@ -47,6 +47,9 @@ pub(crate) fn confine(
         beside_free(c"starter", &kept, |service| starter::work(service, source, config))
     };
     let starter = wanted.then(start).transpose()?;
+    if cli.user.is_some() {
+        early::give_up_the_rest();
+    }
     if cli.no_sandbox {
         warn_of_no_sandbox();
         return Ok(starter);

@@ -16,11 +16,13 @@ mod cursor;
 mod cursor_theme;
 mod desktop;
 mod drag;
+mod early;
 mod handlers;
 mod layers;
 mod library;
 mod limits;
 mod machine;
+mod needs;
 mod pictures;
 mod popups;
 mod ports;
@@ -58,7 +60,11 @@ fn main() -> ExitCode {
     // Usage errors end the program here, with status 2.
     let cli = cli::Cli::parse();
     porthole_program::run("porthole", &cli.log, || {
-        if cli.check || cli.print_config { check(&cli) } else { service::run(&cli) }
+        if cli.check || cli.print_config || cli.print_needs {
+            check(&cli)
+        } else {
+            service::run(&cli)
+        }
     })
 }
 
@@ -71,6 +77,10 @@ fn check(cli: &cli::Cli) -> Result<(), ServiceError> {
             tracing::info!("{why}");
         }
         return write!(std::io::stdout(), "{text}").map_err(ServiceError::Output);
+    }
+    if cli.print_needs {
+        let list = needs::list(source.file(), &config);
+        return write!(std::io::stdout(), "{list}").map_err(ServiceError::Output);
     }
     reload::splash(&config)?;
     let files = pictures::Files::load(&config).map_err(ApplyError::from)?;

@@ -27,7 +27,7 @@ use crate::{
     choice::Source,
     cli::Cli,
     confine::confine,
-    cursor,
+    cursor, early,
     handlers::{machine::Machine, parents::Parents, wfd::Control},
     layers::Layers,
     pictures::{Files, Pictures},
@@ -57,6 +57,8 @@ pub(crate) enum ServiceError {
     Display(String),
     #[error("--ready-fd cannot be used: {0}")]
     ReadyFd(#[from] InheritError),
+    #[error("{0}")]
+    User(#[from] early::UserError),
     #[error("{0}")]
     Handed(#[from] HandedError),
     #[error("standard output cannot be written: {0}")]
@@ -167,7 +169,11 @@ fn end(mut state: State) {
 }
 
 /// What the service manager kept, and what the run before this one has.
-fn handed(cli: &Cli, runtime: &Path) -> Result<HandedOver, HandedError> {
+fn handed(cli: &Cli, runtime: &Path) -> Result<HandedOver, ServiceError> {
+    // Before anything is opened or made.
+    if let Some(user) = &cli.user {
+        early::become_user(user)?;
+    }
     let mut handed = HandedOver::take()?;
     if cli.early && is_ended_with_initramfs() {
         tracing::warn!(

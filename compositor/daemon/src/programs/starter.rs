@@ -28,7 +28,7 @@ use rustix::{
     process::{Pid, PidfdFlags, Resource, Rlimit, Signal, kill_process_group, pidfd_open},
 };
 
-use crate::choice::Source;
+use crate::{choice::Source, early};
 
 const START: u8 = b'+';
 const STOP: u8 = b'-';
@@ -107,6 +107,7 @@ pub(crate) fn work(service: &OwnedFd, source: &Source, config: &Config) {
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     let _ = rustix::process::setrlimit(Resource::Core, none);
     let _ = rustix::process::setpgid(None, None);
+    early::be_root_again();
     serve(service, source, config);
 }
 

@@ -24,7 +24,7 @@ use porthole_core::{
     owner::Owner,
     rights::SocketRights,
 };
-use rustix::fs::{FlockOperation, OFlags};
+use rustix::fs::{FlockOperation, Gid, OFlags, Uid};
 use smithay::reexports::{
     calloop::{Interest, LoopHandle, Mode, PostAction, RegistrationToken, generic::Generic},
     wayland_server::{DisplayHandle, backend::DisconnectReason},
@@ -111,6 +111,14 @@ struct Wanted<'a> {
 /// Looks up the owners that a configuration names, and says which is missing.
 pub(crate) fn check_owners(config: &Config) -> Result<(), SocketError> {
     wanted(config).map(drop)
+}
+
+/// The numbers of an owner on this machine.
+///
+/// # Errors
+/// Says what is missing.
+pub(crate) fn account(owner: &Owner) -> Result<(Uid, Gid), String> {
+    Access::resolve(Some(owner), 0).map(|access| (access.uid, access.gid))
 }
 
 fn wanted(config: &Config) -> Result<Vec<Wanted<'_>>, SocketError> {
