@@ -1,5 +1,7 @@
 //! A guest with a graphics card in which the service itself runs, judged by QEMU.
 
+mod listener;
+mod pen;
 mod plug;
 mod pointer;
 
@@ -13,6 +15,8 @@ use porthole_guest::commands::Command as Order;
 use porthole_rig::kms::{self, CARD, Card, SHARED};
 use porthole_rig::{Image, Qemu, vkms};
 use tempfile::TempDir;
+
+pub use self::pen::{Pen, PenDoes};
 
 use crate::failure::{Failure, OrFail, Result};
 use crate::line::Line;
@@ -249,44 +253,6 @@ impl KmsGuest {
         shown.map_err(|error| {
             let said = fs::read_to_string(&out).unwrap_or_default();
             self.explain(&Failure::new(format!("{error}; it said {said}")))
-        })
-    }
-
-    /// Starts a program on a socket that shows a pattern and tells what it hears; `name` is its log's.
-    ///
-    /// # Errors
-    /// When it does not show anything in time.
-    pub fn listener(&mut self, name: &str, socket: &str, app_id: &str) -> Result<()> {
-        let (program, out) = (built("porthole-pattern")?, self.folder().join(name));
-        self.sh(&format!(
-            "({} {RUNTIME}/{socket}/wayland-0 320 240 noise 0 --listen --app-id {app_id} \
-             >{SHARED}/{name} 2>&1 </dev/null &)",
-            program.display()
-        ))?;
-        let shown = wait_until("a listener", GUEST, || {
-            Ok(fs::read_to_string(&out).is_ok_and(|text| text.contains("shown")).then_some(()))
-        });
-        shown.map_err(|error| self.explain(&error))
-    }
-
-    /// What a listener has heard so far, a line for each event.
-    #[must_use]
-    pub fn heard(&self, name: &str) -> Vec<String> {
-        let text = fs::read_to_string(self.folder().join(name)).unwrap_or_default();
-        text.lines().skip_while(|line| *line != "shown").skip(1).map(str::to_owned).collect()
-    }
-
-    /// Waits until a listener has heard a line.
-    ///
-    /// # Errors
-    /// When it has not in time.
-    pub fn hears(&self, name: &str, line: &str) -> Result<()> {
-        let heard = wait_until(line, GUEST, || {
-            Ok(self.heard(name).iter().any(|heard| heard == line).then_some(()))
-        });
-        heard.map_err(|error| {
-            let heard = self.heard(name).join(", ");
-            self.explain(&Failure::new(format!("{error}; '{name}' heard {heard}")))
         })
     }
 

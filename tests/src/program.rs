@@ -14,6 +14,7 @@ mod looks;
 mod memory;
 mod outputs;
 mod pacing;
+mod pens;
 mod processes;
 mod safety;
 mod sandbox;

@@ -7,7 +7,7 @@
 //! [`config`] (what the file says) is built into a [`model`] (OpenWF Display objects, changed only
 //! by an all-or-nothing commit); the daemon lists a port's surfaces as a [`scene`]; a [`plan`] says
 //! which pixels of the next frame to paint from which surface; [`redraw`] says when. [`input`]
-//! decides who gets a key or a pointer, [`devices`] what becomes of the machine's own, [`owner`] who may connect to a socket, and [`rights`] what
+//! decides who gets a key or a pointer, [`pen`] who hears of a pen, [`devices`] what becomes of the machine's own, [`owner`] who may connect to a socket, and [`rights`] what
 //! its clients may ask for. [`budget`] says how much each may have, [`share`] who is served first,
 //! and [`account`] what each has used.
 
@@ -23,6 +23,7 @@ pub mod input;
 pub mod model;
 pub mod name;
 pub mod owner;
+pub mod pen;
 pub mod plan;
 pub mod redraw;
 pub mod refresh;

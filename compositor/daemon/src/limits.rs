@@ -29,6 +29,8 @@ pub(crate) const OBJECTS: Limits = Limits {
         ("wl_keyboard", 256),
         ("wl_pointer", 256),
         ("wl_touch", 256),
+        // Each is told of all pens of its seat.
+        ("zwp_tablet_seat_v2", 64),
         // Each keeps the damage of a port, and a round of copies goes to each.
         ("ext_image_copy_capture_session_v1", 64),
         ("ext_image_copy_capture_cursor_session_v1", 64),

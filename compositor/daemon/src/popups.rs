@@ -47,6 +47,9 @@ impl State {
     /// A popup wants a seat. It gets it if its client has the seat's attention, and if it hangs on
     /// the popup that has the seat now.
     pub(crate) fn grab_popup(&mut self, popup: PopupSurface, seat: Seat<Self>) {
+        let id = self.seats.id_of(&seat);
+        let pens = id.and_then(|id| self.seats.get(id)).into_iter();
+        let pens: Vec<WlSurface> = pens.flat_map(|seat| seat.pen_surfaces().cloned()).collect();
         let attention = [
             seat.get_pointer().and_then(|p| p.current_focus()),
             seat.get_keyboard().and_then(|k| k.current_focus()),
@@ -57,7 +60,7 @@ impl State {
         let nested = grabs.of(&seat).next_back().is_none_or(|top| {
             popup.get_parent_surface().is_some_and(|parent| parent == *top.wl_surface())
         });
-        if !nested || !attention.iter().flatten().any(of_client) {
+        if !nested || !attention.iter().flatten().chain(&pens).any(of_client) {
             popup.send_popup_done();
             return;
         }

@@ -179,6 +179,7 @@ impl State {
             }
             if !stays && before.is_some() {
                 self.cancel_fingers_on(surface);
+                self.pens_lose(surface);
             }
             if let Some(pipeline) = now {
                 let listed = listed.filter(|_| stays);

@@ -46,6 +46,12 @@ struct Options {
     /// Prints what it hears of all seats that are there
     #[arg(long)]
     listen: bool,
+    /// Asks for their pens too, so many times
+    #[arg(long, value_name = "TIMES", default_value_t = 0, requires = "listen")]
+    pens: u32,
+    /// Gives each pen that comes this program's own window for its looks, which is a mistake
+    #[arg(long, requires = "pens")]
+    misuse: bool,
     /// Draws into memory of this card, or of /dev/udmabuf
     #[arg(long, value_name = "DEVICE")]
     device: Option<PathBuf>,
@@ -124,6 +130,9 @@ fn run(options: &Options) -> Result<()> {
     if options.listen {
         program.all_seats()?;
     }
+    if options.pens > 0 {
+        program.all_pens(options.pens)?;
+    }
     let toplevel = program.toplevel(&options.app_id)?;
     // Two, so that each frame is in another one.
     let mut buffers = [Memory::new(options, &program)?, Memory::new(options, &program)?];
@@ -181,6 +190,9 @@ fn run(options: &Options) -> Result<()> {
         if options.listen && !heard.is_empty() {
             mark = program.log.len();
             writeln!(out, "{heard}").and_then(|()| out.flush()).or_fail("say what is heard")?;
+            if options.misuse && heard.contains("pen in") {
+                program.dress_pen(&toplevel.surface)?;
+            }
         }
         if waited.is_err() {
             program.roundtrip()?;

@@ -31,7 +31,10 @@ use wayland_protocols::{
             ext_image_copy_capture_session_v1::{self as session, ExtImageCopyCaptureSessionV1},
         },
     },
-    wp::viewporter::client::{wp_viewport::WpViewport, wp_viewporter::WpViewporter},
+    wp::{
+        tablet::zv2::client::zwp_tablet_tool_v2::ZwpTabletToolV2,
+        viewporter::client::{wp_viewport::WpViewport, wp_viewporter::WpViewporter},
+    },
     xdg::shell::client::{
         xdg_surface::{self, XdgSurface},
         xdg_toplevel::{self, XdgToplevel},
@@ -67,6 +70,8 @@ pub struct Log {
     pub(super) dump: Option<String>,
     /// The serial with which the pointer came last.
     pub(super) pointer_serial: Option<u32>,
+    /// The pen that came last, and the serial with which it did.
+    pub(super) pen: Option<(ZwpTabletToolV2, u32)>,
     /// The surface that had the keyboard last.
     pub keyboard: Option<WlSurface>,
 }

@@ -84,6 +84,8 @@ mod kms_hotplug;
 #[cfg(test)]
 mod kms_input;
 #[cfg(test)]
+mod kms_pens;
+#[cfg(test)]
 mod layers_gone;
 #[cfg(test)]
 mod layers_port;

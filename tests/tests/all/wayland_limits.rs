@@ -101,6 +101,10 @@ fn capture_sessions_and_virtual_devices_are_counted() -> Result<()> {
             (0..400).try_for_each(|_| greedy.virtual_keyboard(&seat).map(drop))
         },
     )?;
+    too_much(&service, "too many zwp_tablet_seat_v2 objects; a client may have 64", |greedy| {
+        let seat = greedy.seat("main")?;
+        (0..400).try_for_each(|_| greedy.pens(&seat).map(drop))
+    })?;
     too_much(&service, "too many zwlr_virtual_pointer_v1 objects; a client may have 64", |greedy| {
         let output = greedy.output("main")?;
         (0..400).try_for_each(|_| greedy.virtual_pointer(&output).map(drop))

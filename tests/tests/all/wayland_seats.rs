@@ -51,6 +51,9 @@ fn a_seat_is_announced_named_after_its_port_and_gone_with_its_object() -> Result
     own.transient.destroy();
     person.roundtrip()?;
     other.wait_for("the seat's end", mark, |line| line == "global removed")?;
+    // Pens of a seat that is gone are none.
+    person.pens(&own.seat)?;
+    person.roundtrip()?;
     // The name is free again, the other seat stays.
     person.own_seat()?;
     assert_eq!(said(&person, "seat name main/viewer-1").len(), 2);

@@ -46,7 +46,7 @@ const SAFE: [&str; 25] = [
 /// is forked, guest memory that is taken away, a variable of the environment, a C interface, three calls
 /// to the kernel that libraries lack or get wrong, the machine's libraries for GPUs, input devices and sessions,
 /// and blending: it reads rows of client memory by address and uses SIMD instructions.
-const UNSAFE: [&str; 27] = [
+const UNSAFE: [&str; 28] = [
     "clients/memory/src/mapped.rs",
     "clients/memory/src/memory.rs",
     "clients/program/src/connector.rs",
@@ -55,6 +55,7 @@ const UNSAFE: [&str; 27] = [
     "compositor/daemon/src/confine.rs",
     "compositor/daemon/src/library.rs",
     "compositor/daemon/src/machine/libinput.rs",
+    "compositor/daemon/src/machine/libinput/pen.rs",
     "compositor/daemon/src/machine/libinput/read.rs",
     "compositor/daemon/src/machine/libseat.rs",
     "compositor/daemon/src/protocols/shm/mapping.rs",

@@ -28,5 +28,6 @@ mod shm;
 mod sources;
 mod stream;
 mod surfaces;
+mod tablet;
 pub(crate) mod wfd;
 mod xdg_shell;

@@ -66,12 +66,36 @@ functions! {
         pen_y: c"libinput_event_tablet_tool_get_y_transformed"(*mut c_void, u32) -> f64;
         pen_tip: c"libinput_event_tablet_tool_get_tip_state"(*mut c_void) -> u32;
         pen_near: c"libinput_event_tablet_tool_get_proximity_state"(*mut c_void) -> u32;
+        pen_pressure: c"libinput_event_tablet_tool_get_pressure"(*mut c_void) -> f64;
+        pen_distance: c"libinput_event_tablet_tool_get_distance"(*mut c_void) -> f64;
+        pen_tilt_x: c"libinput_event_tablet_tool_get_tilt_x"(*mut c_void) -> f64;
+        pen_tilt_y: c"libinput_event_tablet_tool_get_tilt_y"(*mut c_void) -> f64;
+        pen_rotation: c"libinput_event_tablet_tool_get_rotation"(*mut c_void) -> f64;
+        pen_slider: c"libinput_event_tablet_tool_get_slider_position"(*mut c_void) -> f64;
+        pen_turned: c"libinput_event_tablet_tool_wheel_has_changed"(*mut c_void) -> c_int;
+        pen_degrees: c"libinput_event_tablet_tool_get_wheel_delta"(*mut c_void) -> f64;
+        pen_clicks: c"libinput_event_tablet_tool_get_wheel_delta_discrete"(*mut c_void) -> c_int;
+        pen_tool: c"libinput_event_tablet_tool_get_tool"(*mut c_void) -> *mut c_void;
+        tool_type: c"libinput_tablet_tool_get_type"(*mut c_void) -> u32;
+        tool_model: c"libinput_tablet_tool_get_tool_id"(*mut c_void) -> u64;
+        tool_serial: c"libinput_tablet_tool_get_serial"(*mut c_void) -> u64;
+        tool_is_unique: c"libinput_tablet_tool_is_unique"(*mut c_void) -> c_int;
+        tool_has_pressure: c"libinput_tablet_tool_has_pressure"(*mut c_void) -> c_int;
+        tool_has_distance: c"libinput_tablet_tool_has_distance"(*mut c_void) -> c_int;
+        tool_has_tilt: c"libinput_tablet_tool_has_tilt"(*mut c_void) -> c_int;
+        tool_has_rotation: c"libinput_tablet_tool_has_rotation"(*mut c_void) -> c_int;
+        tool_has_slider: c"libinput_tablet_tool_has_slider"(*mut c_void) -> c_int;
+        tool_has_wheel: c"libinput_tablet_tool_has_wheel"(*mut c_void) -> c_int;
+        can: c"libinput_device_has_capability"(*mut c_void, u32) -> c_int;
         pen_button: c"libinput_event_tablet_tool_get_button"(*mut c_void) -> u32;
         pen_button_state: c"libinput_event_tablet_tool_get_button_state"(*mut c_void) -> u32;
     }
 }
 
+mod pen;
 mod read;
+
+pub(crate) use pen::PenEvent;
 
 /// Numbers of `libinput.h`.
 mod number {
@@ -92,6 +116,8 @@ mod number {
     pub(super) const PEN_NEAR: u32 = 601;
     pub(super) const PEN_TIP: u32 = 602;
     pub(super) const PEN_BUTTON: u32 = 603;
+    /// It has pens.
+    pub(super) const CAN_PENS: u32 = 3;
     pub(super) const FLAT: u32 = 1;
     pub(super) const ADAPTIVE: u32 = 2;
 }
@@ -133,7 +159,7 @@ pub(crate) enum Event {
         v120: f64,
     },
     Finger(FingerEvent),
-    PenLeft,
+    Pen(PenEvent),
     /// It is gone: nothing comes any more.
     Removed,
 }
@@ -324,6 +350,14 @@ impl Devices {
             // SAFETY: a device that is held.
             unsafe { (self.functions.lamps)(*device, lamps) };
         }
+    }
+
+    /// Whether a device has pens: one with buttons for a tablet has none.
+    pub(crate) fn has_pens(&self, id: DeviceId) -> bool {
+        self.open.get(&id).is_some_and(|device| {
+            // SAFETY: a device that is held.
+            unsafe { (self.functions.can)(*device, number::CAN_PENS) != 0 }
+        })
     }
 
     /// Takes what devices did.

@@ -11,7 +11,7 @@ pub(crate) mod session;
 pub(crate) mod udev;
 pub(crate) mod watch;
 
-pub(crate) use libinput::{DeviceId, Devices, Event, FingerEvent};
+pub(crate) use libinput::{DeviceId, Devices, Event, FingerEvent, PenEvent};
 pub(crate) use session::Session;
 pub(crate) use watch::{Heard, Watch};
 

@@ -17,6 +17,7 @@ pub(crate) mod seat_feedback;
 pub(crate) mod security_context;
 pub(crate) mod shm;
 pub(crate) mod stream;
+pub(crate) mod tablet;
 pub(crate) mod transient_seat;
 pub(crate) mod virtio_gpu_metadata;
 pub(crate) mod virtual_keyboard;

@@ -8,6 +8,7 @@ mod activation;
 mod constraint;
 mod escape;
 mod keyboard;
+mod pen;
 mod pointer;
 mod touch;
 mod typing;
@@ -31,7 +32,7 @@ use smithay::{
         wayland_server::{
             DisplayHandle, Resource,
             backend::{ClientId, GlobalHandler, GlobalId, InvalidId},
-            protocol::wl_seat::WlSeat,
+            protocol::{wl_seat::WlSeat, wl_surface::WlSurface},
         },
     },
     utils::SERIAL_COUNTER,
@@ -44,6 +45,8 @@ use crate::{
     clock, drag::DragIcon, ports::LINGER, protocols::virtual_keyboard::DeviceKeymap, state::State,
 };
 use escape::Escape;
+pub(crate) use pen::PenInput;
+use pen::Pens;
 use touch::Fingers;
 
 /// The version of `wl_seat` that smithay speaks.
@@ -94,6 +97,7 @@ pub(crate) struct OneSeat {
     keys: Held,
     buttons: Held,
     fingers: Fingers,
+    pens: Pens,
     escape: Escape,
     /// Scrolling since the last frame event.
     axis: Option<AxisFrame>,
@@ -107,6 +111,11 @@ impl OneSeat {
     /// The pointer, in port pixels.
     pub(crate) const fn at(&self) -> Option<Point> {
         self.at
+    }
+
+    /// The surfaces that have one of its pens.
+    pub(crate) fn pen_surfaces(&self) -> impl Iterator<Item = &WlSurface> {
+        self.pens.surfaces()
     }
 
     /// The keys that it holds.
@@ -214,6 +223,7 @@ impl Seats {
             keys: Held::default(),
             buttons: Held::default(),
             fingers: Fingers::default(),
+            pens: Pens::default(),
             escape: Escape::default(),
             axis: None,
             cursor: CursorImageStatus::default_named(),
@@ -322,6 +332,7 @@ impl State {
     pub(crate) fn remove_seat(&mut self, id: SeatId) {
         self.leave_port(id);
         let Some(mut gone) = self.seats.by_id.remove(&id) else { return };
+        self.globals.tablets.remove_seat(id);
         let touched = self.globals.capture.cursor_gone(id);
         self.pointer_touched(&touched);
         // The next person may get this seat again, and is not to find what this one copied.
@@ -369,6 +380,7 @@ impl State {
             self.pointer_frame(id);
         }
         self.lift_fingers(id, |_| true);
+        self.pens_leave(id, |_| true);
         let Some(seat) = self.seats.get_mut(id) else { return };
         let port = seat.port.take();
         seat.at = None;

@@ -42,6 +42,7 @@ impl State {
 
     /// A pointing device of a seat did something.
     pub(crate) fn pointer_input(&mut self, id: SeatId, input: PointerInput) {
+        self.take_pointer_back(id);
         match input {
             PointerInput::MotionAbsolute { x, y } => {
                 if let Some(size) = self.port_of_seat(id).map(|p| p.size) {
@@ -150,7 +151,7 @@ impl State {
     }
 
     /// Tells the surface under the pointer where the pointer is.
-    fn send_motion(&mut self, id: SeatId) {
+    pub(super) fn send_motion(&mut self, id: SeatId) {
         let Some(seat) = self.seats.get(id) else { return };
         let (Some(at), Some(pointer)) = (seat.at, seat.seat.get_pointer()) else { return };
         // smithay subtracts the surface's origin from the location. A layer may be scaled, so the
@@ -242,6 +243,7 @@ impl State {
     pub(crate) fn refresh_input(&mut self, port: PortId) {
         for id in self.seats.at_port(port) {
             self.refresh_keyboard_focus(id, port);
+            self.refresh_pens(id);
             self.refresh_pointer_focus(id);
         }
     }
@@ -249,6 +251,9 @@ impl State {
     fn refresh_pointer_focus(&mut self, id: SeatId) {
         let Some(seat) = self.seats.get(id) else { return };
         let (Some(_), Some(pointer)) = (seat.at, seat.seat.get_pointer()) else { return };
+        if seat.pens.have_cursor() {
+            return;
+        }
         let told = seat.told;
         let under = self.under_pointer(id).map(|(found, local)| (found.surface.clone(), local));
         let (surface, local) = under.unzip();

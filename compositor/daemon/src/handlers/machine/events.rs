@@ -9,7 +9,7 @@ use smithay::reexports::wayland_server::protocol::wl_pointer;
 use super::Used;
 use crate::{
     machine::{
-        DeviceId, Event, FingerEvent,
+        DeviceId, Event, FingerEvent, PenEvent,
         libinput::{Axis, Scroll},
     },
     protocols::{
@@ -17,6 +17,7 @@ use crate::{
         virtual_pointer::PointerInput,
         virtual_touch::{FingerId, TouchInput},
     },
+    seats::PenInput,
     state::State,
 };
 
@@ -63,7 +64,7 @@ impl State {
                 self.scroll(seat, (source, axis), value, steps);
             }
             Event::Finger(event) => self.finger(id, seat, event),
-            Event::PenLeft => self.pointer_left(seat),
+            Event::Pen(event) => self.pen(id, seat, &event),
             Event::Removed => {}
         }
     }
@@ -152,6 +153,16 @@ impl State {
         if let Some(input) = input {
             self.touch_input(seat, input);
         }
+    }
+
+    fn pen(&mut self, id: DeviceId, seat: SeatId, event: &PenEvent) {
+        let PenEvent { tool, axes, wheel, action, .. } = *event;
+        let tablet = self.machine.used.get(&id).and_then(|used| used.tablet);
+        let Some(tablet) = tablet else { return };
+        let Some(tool) = self.tool_on(seat, tablet, tool) else { return };
+        // One may leave while the seat is nowhere.
+        let at = self.place_of(id, seat, event.at).unwrap_or_default();
+        self.pen_input(seat, PenInput { tablet, tool, at, axes, wheel, action });
     }
 
     /// Lets go of buttons.

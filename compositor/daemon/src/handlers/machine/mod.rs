@@ -22,7 +22,10 @@ use smithay::reexports::calloop::{
 
 use crate::{
     machine::{DeviceId, Devices, Heard, MachineError, Session, Watch, udev},
-    protocols::virtual_touch::TouchInput,
+    protocols::{
+        tablet::{TabletId, TabletInfo},
+        virtual_touch::TouchInput,
+    },
     screens::drm::Output,
     state::State,
 };
@@ -67,6 +70,8 @@ struct Used {
     /// Turns of a wheel that are no whole step yet, by axis, in 120th.
     turned: [f64; 2],
     lamps: Option<u32>,
+    /// What its pens are near.
+    tablet: Option<TabletId>,
 }
 
 impl Machine {
@@ -239,8 +244,10 @@ impl State {
                     buttons: BTreeSet::new(),
                     turned: [0.0; 2],
                     lamps: None,
+                    tablet: None,
                 };
                 self.machine.used.insert(id, used);
+                self.has_pens(id);
             }
             Err(error) => self.not_used(&error),
         }
@@ -250,6 +257,20 @@ impl State {
     fn has_touch(&mut self, seat: Option<SeatId>, described: &Described) {
         if let Some(seat) = seat.filter(|_| described.kinds.contains(&Kind::Touch)) {
             self.add_touch(seat);
+        }
+    }
+
+    /// Programs are told of a device with pens.
+    fn has_pens(&mut self, id: DeviceId) {
+        let devices = self.machine.devices.as_ref();
+        let Some(used) = self.machine.used.get(&id) else { return };
+        if let Some(seat) = used.seat.filter(|_| devices.is_some_and(|all| all.has_pens(id))) {
+            let described = &used.described;
+            let info = TabletInfo { name: described.model.clone(), id: described.id };
+            let tablet = self.add_tablet(seat, info);
+            if let Some(used) = self.machine.used.get_mut(&id) {
+                used.tablet = Some(tablet);
+            }
         }
     }
 
@@ -330,6 +351,7 @@ impl State {
                     used.seat = seat;
                     let described = used.described.clone();
                     self.has_touch(seat, &described);
+                    self.has_pens(id);
                 }
             }
         }
@@ -402,10 +424,14 @@ impl State {
     fn let_go_of_device(&mut self, id: DeviceId) {
         let Some(used) = self.machine.used.get_mut(&id) else { return };
         let (keys, buttons) = (std::mem::take(&mut used.keys), std::mem::take(&mut used.buttons));
+        let tablet = used.tablet.take();
         let Some(seat) = used.seat else { return };
         keys.into_iter().for_each(|code| self.key(seat, code, false));
         self.release_buttons(seat, buttons);
         self.touch_input(seat, TouchInput::Gone(id.number()));
+        if let Some(tablet) = tablet {
+            self.remove_tablet(seat, tablet);
+        }
     }
 
     /// A device is not used any more.

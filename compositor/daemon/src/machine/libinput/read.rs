@@ -6,9 +6,6 @@ use porthole_core::scene::Point;
 
 use super::{Axis, Devices, Event, FingerEvent, Scroll, number};
 
-/// `BTN_LEFT`: the tip of a pen.
-const LEFT: u32 = 0x110;
-
 impl Devices {
     /// Tells what an event of libinput says, which may be several things.
     pub(super) fn read(&self, event: *mut c_void, tell: &mut dyn FnMut(Event)) {
@@ -47,13 +44,13 @@ impl Devices {
             kind @ number::PEN_AXIS..=number::PEN_BUTTON => {
                 // SAFETY: as above.
                 let event = unsafe { (self.functions.as_pen)(event) };
-                self.read_pen(kind, event, tell);
+                tell(Event::Pen(self.read_pen(kind, event)));
             }
             _ => {}
         }
     }
 
-    fn place(
+    pub(super) fn place(
         &self,
         event: *mut c_void,
         x: unsafe extern "system" fn(*mut c_void, u32) -> f64,
@@ -109,26 +106,5 @@ impl Devices {
             }
             _ => {}
         }
-    }
-
-    fn read_pen(&self, kind: u32, event: *mut c_void, tell: &mut dyn FnMut(Event)) {
-        let with = &self.functions;
-        // SAFETY: an event of a pen, as in all calls below.
-        if kind == number::PEN_NEAR && unsafe { (with.pen_near)(event) } == 0 {
-            return tell(Event::PenLeft);
-        }
-        tell(Event::Place(self.place(event, with.pen_x, with.pen_y)));
-        let (code, pressed) = match kind {
-            // SAFETY: as above.
-            number::PEN_TIP => (LEFT, unsafe { (with.pen_tip)(event) } == 1),
-            number::PEN_BUTTON => {
-                // SAFETY: as above.
-                let code = unsafe { (with.pen_button)(event) };
-                // SAFETY: as above.
-                (code, unsafe { (with.pen_button_state)(event) } == 1)
-            }
-            _ => return,
-        };
-        tell(Event::Button { code, pressed });
     }
 }
