@@ -31,6 +31,11 @@ pub const REFRESH: &str = "wp_presentation_feedback.presented.refresh";
 /// The name by which a [`Without`] keeps back that fingers are lifted (and keyboards that come without keys).
 pub const LIFT: &str = "wl_touch.up";
 
+/// The name by which a [`Without`] has every dma-buf refused that was asked for.
+pub const MADE: &str = "zwp_linux_buffer_params_v1.created";
+/// The first object that a compositor makes by itself.
+const FIRST_OWN: u32 = 0xff00_0000;
+
 /// What a client is told of a global.
 #[derive(Clone, Debug)]
 pub struct Without {
@@ -160,6 +165,14 @@ fn kept(message: &[u8], without: &[Without]) -> Vec<u8> {
         message.splice(20..24, refresh.to_ne_bytes());
         return message;
     }
+    // The only first event of one object, which the compositor makes, that windows are told without a
+    // clipboard.
+    let is_made = word(message, 1) == Some(12 << 16) && word(message, 2) >= Some(FIRST_OWN);
+    if is_made && without.iter().any(|without| without.interface == MADE) {
+        // The second event, without the object.
+        let object = message.get(..4).unwrap_or_default();
+        return [object, &(8_u32 << 16 | 1).to_ne_bytes()].concat();
+    }
     let is_lift = message.len() == 20 && word(message, 1) == Some(20 << 16 | 1);
     if is_lift && without.iter().any(|without| without.interface == LIFT) {
         return Vec::new();
@@ -204,6 +217,16 @@ mod tests {
         let said = filtered(&mut bytes(presented), &without);
         presented[5] = 1;
         assert_eq!(said, bytes(presented));
+    }
+
+    #[test]
+    fn what_was_made_is_refused() {
+        let bytes = |words: &[u32]| words.iter().flat_map(|word| word.to_ne_bytes()).collect();
+        let without = [Without { interface: MADE.to_owned(), version: None }];
+        let mut made: Vec<u8> = bytes(&[9, 12 << 16, FIRST_OWN]);
+        assert_eq!(filtered(&mut made, &without), bytes(&[9, 8 << 16 | 1]));
+        let other: Vec<u8> = bytes(&[9, 12 << 16, 5]);
+        assert_eq!(filtered(&mut other.clone(), &without), other);
     }
 
     #[test]

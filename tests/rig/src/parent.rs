@@ -211,7 +211,7 @@ fn spawn(kind: Kind, folder: &Path, size: (u32, u32), host: Option<&Path>) -> Re
     let root = roots::peers()?;
     let mut command = match kind {
         Kind::Sway => sway(&root, folder, size)?,
-        Kind::Weston => weston(&root, folder, size)?,
+        Kind::Weston => weston(&root, folder, size, "pixman")?,
     };
     let log = folder.join("parent.log");
     let log = File::create(&log).at("make", &log)?;
@@ -255,7 +255,38 @@ fn sway(root: &Path, folder: &Path, (width, height): (u32, u32)) -> Result<Comma
     Ok(command)
 }
 
-fn weston(root: &Path, folder: &Path, (width, height): (u32, u32)) -> Result<Command> {
+/// Lines for a shell of a guest that has this machine's files: the first starts a weston that composes by GL,
+/// with neither GPU nor screen, at the socket `parent-0`. The second writes a picture of what it shows, with a
+/// name that begins with `wayland-screenshot`, into the folder in which it is run.
+///
+/// # Errors
+/// When it cannot be downloaded.
+pub fn weston_by_gl(folder: &Path, size: (u32, u32)) -> Result<[String; 2]> {
+    let root = roots::peers()?;
+    let mut weston = weston(&root, folder, size, "gl")?;
+    weston.env("__EGL_VENDOR_LIBRARY_DIRS", root.join("usr/share/glvnd/egl_vendor.d"));
+    weston.env("LIBGL_DRIVERS_PATH", roots::library(&root, "dri"));
+    let mut shot = roots::command(&root, "weston-screenshooter");
+    shot.env("WAYLAND_DISPLAY", Kind::Weston.socket());
+    Ok([line(&weston), line(&shot)])
+}
+
+/// A command as a shell takes it.
+fn line(command: &Command) -> String {
+    let set = command.get_envs().filter_map(|(name, value)| {
+        Some(format!("{}={}", name.to_string_lossy(), value?.to_string_lossy()))
+    });
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let words = set.chain(words.map(|word| word.to_string_lossy().into_owned()));
+    words.fold("env".to_owned(), |line, word| format!("{line} '{}'", word.replace('\'', r"'\''")))
+}
+
+fn weston(
+    root: &Path,
+    folder: &Path,
+    (width, height): (u32, u32),
+    renderer: &str,
+) -> Result<Command> {
     let file = folder.join("weston.ini");
     let text = "[core]\nidle-time=0\n[shell]\npanel-position=none\nlocking=false\nanimation=none\n\
          startup-animation=none\nclose-animation=none\nfocus-animation=none\n\
@@ -270,6 +301,7 @@ fn weston(root: &Path, folder: &Path, (width, height): (u32, u32)) -> Result<Com
     fs::set_permissions(&shell, Permissions::from_mode(0o755)).at("change", &shell)?;
     let modules = [
         ("headless-backend.so", roots::library(root, "libweston-14/headless-backend.so")),
+        ("gl-renderer.so", roots::library(root, "libweston-14/gl-renderer.so")),
         ("desktop-shell.so", roots::library(root, "weston/desktop-shell.so")),
         ("weston-desktop-shell", shell),
     ];
@@ -277,7 +309,8 @@ fn weston(root: &Path, folder: &Path, (width, height): (u32, u32)) -> Result<Com
         modules.iter().map(|(name, path)| format!("{name}={}", path.display())).collect();
     let mut command = roots::command(root, "weston");
     // Pictures are only taken of a weston that is being debugged.
-    command.args(["--backend=headless", "--renderer=pixman", "--shell=desktop", "--debug"]);
+    command.args(["--backend=headless", "--shell=desktop", "--debug"]);
+    command.arg(format!("--renderer={renderer}"));
     command.arg(format!("--width={width}")).arg(format!("--height={height}"));
     command.arg(format!("--socket={}", Kind::Weston.socket()));
     command.arg(format!("--config={}", file.display())).env("WESTON_MODULE_MAP", map.join(";"));

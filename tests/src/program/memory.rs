@@ -54,6 +54,15 @@ impl PoolMemory {
         rustix::fs::ftruncate(&self.fd, len).or_fail("truncate")
     }
 
+    /// Seals it against shrinking, and the seals against any more of them.
+    ///
+    /// # Errors
+    /// When that was done already.
+    pub fn seal_for_good(&self) -> Result<()> {
+        let seals = SealFlags::SHRINK | SealFlags::SEAL;
+        rustix::fs::fcntl_add_seals(&self.fd, seals).or_fail("seal a memfd for good")
+    }
+
     /// Writes from the start.
     ///
     /// # Errors

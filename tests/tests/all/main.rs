@@ -252,6 +252,10 @@ mod window;
 #[cfg(test)]
 mod window_clipboard;
 #[cfg(test)]
+mod window_devices;
+#[cfg(test)]
+mod window_handed;
+#[cfg(test)]
 mod window_lacks;
 #[cfg(test)]
 mod window_parents;

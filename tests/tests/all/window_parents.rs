@@ -7,10 +7,16 @@ use porthole_tests::{
     wait::{GUEST, wait_until},
 };
 use tempfile::TempDir;
-use wayland_client::protocol::{wl_pointer::ButtonState, wl_seat::WlSeat, wl_shm::Format};
+use wayland_client::{
+    Proxy,
+    protocol::{wl_pointer::ButtonState, wl_seat::WlSeat},
+};
 use wayland_protocols::wp::pointer_constraints::zv1::client::zwp_pointer_constraints_v1::Lifetime;
 
-use crate::wayland_scene::{APP, pattern};
+use crate::{
+    wayland_scene::{APP, pattern},
+    window_handed::{counted, sealed},
+};
 
 const SIZE: (u32, u32) = (160, 120);
 const KEY_A: u32 = 30;
@@ -67,7 +73,7 @@ impl Desk {
 
     /// Has the program show the pattern in a size.
     fn show(&mut self, size: (u32, u32)) -> Result<()> {
-        let buffer = self.program.buffer(size, Format::Xrgb8888, true)?;
+        let buffer = sealed(&self.program, size)?;
         buffer.paint(|x, y| pattern(x, y) & 0xff_ffff)?;
         let mark = self.program.log.len();
         self.program.frame(&self.toplevel.surface);
@@ -230,4 +236,49 @@ fn weston_shows_a_port() -> Result<()> {
     desk.show(SIZE)?;
     desk.parent.start_again()?;
     desk.seen("the window that is back", pattern)
+}
+
+/// A film of two buffers: the parent reads each where the program wrote it.
+fn film(kind: Kind) -> Result<()> {
+    let mut desk = Desk::new(kind, "fullscreen = true")?;
+    let buffers = [sealed(&desk.program, SIZE)?, sealed(&desk.program, SIZE)?];
+    let before = counted(&desk.service)?;
+    let word = |round: u32, x, y| (pattern(x, y) & 0xff_ffff) ^ (round * 0x3_0507);
+    let mut shown = [None, None];
+    for round in 0..20_u32 {
+        let index = usize::from(round % 2 == 1);
+        let (Some(buffer), Some(shown)) = (buffers.get(index), shown.get_mut(index)) else {
+            return Err(Failure::new("no buffer"));
+        };
+        if let Some(mark) = *shown {
+            let line = format!("buffer {} released", buffer.object.id().protocol_id());
+            desk.program.wait_for("the buffer to be released", mark, |said| said == line)?;
+        }
+        buffer.paint(|x, y| word(round, x, y))?;
+        let mark = desk.program.log.len();
+        *shown = Some(mark);
+        desk.program.frame(&desk.toplevel.surface);
+        desk.toplevel.show(buffer);
+        desk.program.wait_for("a frame", mark, |line| line == "frame done")?;
+    }
+    desk.seen("the last of the film", |x, y| word(19, x, y))?;
+    let after = counted(&desk.service)?;
+    assert!(after.1 > before.1 + 10, "{after:?} after {before:?}");
+    // A machine under load may take so long for a frame that the window seems to be unseen.
+    let picture = u64::from(SIZE.0 * SIZE.1 * 4);
+    let copies = 20 - (after.1 - before.1).min(20);
+    assert!(after.0 - before.0 <= (copies + 1) * picture, "{after:?} after {before:?}");
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs sway, which is downloaded"]
+fn sway_reads_a_film_where_it_is_written() -> Result<()> {
+    film(Kind::Sway)
+}
+
+#[test]
+#[ignore = "needs weston, which is downloaded"]
+fn weston_reads_a_film_where_it_is_written() -> Result<()> {
+    film(Kind::Weston)
 }

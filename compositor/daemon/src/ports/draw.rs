@@ -33,6 +33,7 @@ use crate::{
     },
     render::{CaptureJob, CaptureToken, Drawn, FramePlan},
     scene::Scene,
+    screens::Target,
     state::State,
     surfaces::Waiting,
     windows,
@@ -203,7 +204,9 @@ impl State {
         let gamma = (model.gamma != Gamma::ONE).then(|| Box::new(model.gamma.table()));
         let Some(port) = self.ports.get_mut(id) else { return };
         let plan = port.planner.plan(&scene.elements, background);
-        let direct = if gamma.is_none() { scene.direct(port.size) } else { None };
+        let alone = if gamma.is_none() { scene.direct(port.size) } else { None };
+        let (direct, target) = self.direct(id, alone, &plan.damage);
+        let handed = matches!(target, Some(Target::Handed));
         self.note_seen(id, &scene, direct.is_some());
         let Some(port) = self.ports.get_mut(id) else { return };
         let painted = port.painted(&plan.damage, direct.is_some());
@@ -228,10 +231,9 @@ impl State {
         let captures = self.take_captures(id, size);
         let views = self.take_views(id);
         let to_sign = self.globals.safety.to_sign(id, &plan.damage);
-        let screen = self.screen_target(id, &plan.damage);
         let Some(port) = self.ports.get_mut(id) else { return };
         let nobody_waits = captures.is_empty() && views.is_empty() && to_sign.is_empty();
-        let nobody_waits = nobody_waits && screen.is_none();
+        let nobody_waits = nobody_waits && target.is_none();
         if plan.damage.is_empty() && same_held && nobody_waits {
             if let Err(waiting) = self.move_pointer_on_screen(id, scene.waiting) {
                 self.present_in_flight(id, waiting, Shown::Drawn(clock::now()));
@@ -254,12 +256,13 @@ impl State {
             painted,
             gamma,
             direct,
-            screen,
+            screen: target.and_then(Target::memory),
             captures,
             views,
             to_sign,
         };
-        port.for_screen = frame.screen.is_some() || port.screen.is_pointer_behind();
+        port.handed_frames += u64::from(handed);
+        port.for_screen = frame.screen.is_some() || handed || port.screen.is_pointer_behind();
         port.in_flight = Some(scene.waiting);
         let at_once =
             if port.capturing { Err(Box::new(frame)) } else { port.render.draw_here(frame) };

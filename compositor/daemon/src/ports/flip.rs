@@ -12,8 +12,8 @@ use smithay::reexports::calloop::{
 use crate::{
     clock,
     protocols::capture::SourceId,
-    render::{ScreenTarget, reached},
-    screens::{Pointing, Screen, Show},
+    render::{Draw, reached},
+    screens::{Pointing, Screen, Show, Target},
     state::State,
     surfaces::Waiting,
 };
@@ -55,8 +55,28 @@ impl Shown {
 }
 
 impl State {
-    /// What of the port's next frame goes into its screen's memory.
-    pub(super) fn screen_target(&mut self, id: PortId, damage: &Region) -> Option<ScreenTarget> {
+    /// The picture that is shown without being composed, and how the port's next frame gets to its screen.
+    /// `alone` is the one picture that it consists of, if it does.
+    pub(super) fn direct(
+        &mut self,
+        id: PortId,
+        alone: Option<Draw>,
+        damage: &Region,
+    ) -> (Option<Draw>, Option<Target>) {
+        let target = self.screen_target(id, damage, alone.as_ref());
+        let handed = matches!(target, Some(Target::Handed));
+        // What must be copied to be looked at is composed, unless only the screen looks at it.
+        (alone.filter(|draw| handed || draw.pixels.is_at_hand()), target)
+    }
+
+    /// How the port's next frame gets to its screen. `alone` is the one picture that it consists of, if it
+    /// does.
+    fn screen_target(
+        &mut self,
+        id: PortId,
+        damage: &Region,
+        alone: Option<&Draw>,
+    ) -> Option<Target> {
         let port = self.ports.get_mut(id).filter(|port| port.screen.is_there())?;
         let source = SourceId::Port(id);
         let mut pointers = self.globals.capture.pointers(source);
@@ -75,8 +95,11 @@ impl State {
             painted.iter().chain(&port.painted).for_each(|rect| port.screen.damage(*rect));
             port.painted = painted;
         }
-        let mut target = port.screen.target(damage)?;
-        target.pointers = pointers;
+        let alone = alone.filter(|draw| pointers.is_empty() && draw.is_whole());
+        let mut target = port.screen.target(damage, alone.map(|draw| &*draw.pixels))?;
+        if let Target::Memory(memory) = &mut target {
+            memory.pointers = pointers;
+        }
         Some(target)
     }
 
@@ -171,6 +194,9 @@ impl State {
     }
 
     fn frame_unseen(&mut self, id: PortId) -> TimeoutAction {
+        if self.ports.get_mut(id).is_some_and(|port| port.screen.is_unseen()) {
+            self.damage_port(id);
+        }
         self.frame_seen(id);
         TimeoutAction::Drop
     }

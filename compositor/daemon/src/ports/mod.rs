@@ -91,6 +91,8 @@ pub(crate) struct Port {
     pub(crate) gpu_frames: u64,
     /// Bytes written into the memory of its screen since it began.
     pub(crate) screen_bytes: u64,
+    /// Frames that its screen took where a client wrote them.
+    pub(crate) handed_frames: u64,
     /// Frames presented since it began.
     pub(crate) frames: Frames,
     /// Times that its screen was given another pointer, or one elsewhere, without a frame.
@@ -185,6 +187,7 @@ impl Ports {
                 composed_bytes: 0,
                 gpu_frames: 0,
                 screen_bytes: 0,
+                handed_frames: 0,
                 frames: Frames::default(),
                 pointer_moves: 0,
             },

@@ -19,7 +19,7 @@ use std::{io, sync::Arc, time::Duration};
 
 use porthole_core::{
     Color,
-    scene::{Filter, Mapping},
+    scene::{Filter, Mapping, SourceRect, Transform},
 };
 use porthole_pixel::{Rect, Region, Size, blend::Formula};
 
@@ -135,15 +135,20 @@ pub(crate) struct Draw {
 }
 
 impl Draw {
-    /// Whether its pixels can be shown where the client wrote them. That they fill the port and that
-    /// nothing shows through them is for the caller to see.
+    /// Whether its pixels can be shown where the client wrote them. That they fill the port, that nothing
+    /// shows through them, and that looking at them copies nothing is for the caller to see.
     pub(crate) fn can_be_direct(&self) -> bool {
         let plain = Exact::new(&self.pixels, &self.mapping).is_some_and(|exact| exact.is_plain());
-        plain
-            && self.pixels.is_at_hand()
-            && self.key.is_none()
-            && self.mask.is_none()
-            && self.opacity >= 1.0
+        plain && self.key.is_none() && self.mask.is_none() && self.opacity >= 1.0
+    }
+
+    /// Whether it shows all of its picture, as it is.
+    pub(crate) fn is_whole(&self) -> bool {
+        let size = self.pixels.layout().size();
+        let Mapping { source, destination, transform } = self.mapping;
+        source == SourceRect::from_size(size)
+            && destination == Rect::from_size(size)
+            && transform == Transform::Normal
     }
 
     /// How much work it is, in pixels that are copied.

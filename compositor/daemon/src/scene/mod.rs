@@ -213,7 +213,7 @@ impl Scene {
     }
 
     /// The one picture that is all there is to see on a port of this size, pixel for pixel: it need
-    /// not be composed.
+    /// not be composed, if it is at hand or nobody here looks at it.
     pub(crate) fn direct(&self, port: Size) -> Option<Draw> {
         let all = Rect::from_size(port);
         let mut from_top = self.elements.iter().enumerate().rev();

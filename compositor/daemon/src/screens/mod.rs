@@ -4,7 +4,8 @@
 //! which screen. A port goes through its screen in three steps for each frame:
 //!
 //! 1. [`Screen::target`]: memory that the screen does not show now, and what of the picture it lacks. The
-//!    port's render thread copies that much (`render/screen.rs`).
+//!    port's render thread copies that much (`render/screen.rs`). A picture that is the port's only one
+//!    may be taken by the screen where it lies, and then nothing is copied.
 //! 2. [`Screen::show`]: the memory is handed over. Either that is all, or the screen says later that it
 //!    shows it.
 //! 3. [`Screen::shown`]: it does; the memory that it showed before is free.
@@ -30,7 +31,7 @@ use porthole_core::config::{self, Config, PortKind};
 use porthole_pixel::{Rect, Region, Size};
 
 use crate::{
-    protocols::capture::CursorImage,
+    protocols::{capture::CursorImage, shm::Pixels},
     render::{ScreenMemory, ScreenTarget},
 };
 pub(crate) use cards::Cards;
@@ -73,6 +74,25 @@ pub(crate) struct Pointing {
     pub(crate) at: (i32, i32),
 }
 
+/// How a port's next frame gets to its screen.
+#[derive(Debug)]
+pub(crate) enum Target {
+    /// It is copied.
+    Memory(ScreenTarget),
+    /// Its only picture is read where its client wrote it.
+    Handed,
+}
+
+impl Target {
+    /// What is copied.
+    pub(crate) fn memory(self) -> Option<ScreenTarget> {
+        match self {
+            Self::Memory(target) => Some(target),
+            Self::Handed => None,
+        }
+    }
+}
+
 /// What becomes of a picture that was handed over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Show {
@@ -93,12 +113,13 @@ impl Screen {
     }
 
     /// The memory for the next frame and what it lacks of the picture, of which `damage` changed since the
-    /// last frame; `None` when there is nothing to show or nothing that shows it.
-    pub(crate) fn target(&mut self, damage: &Region) -> Option<ScreenTarget> {
+    /// last frame; `None` when there is nothing to show or nothing that shows it. `alone` is a client's
+    /// picture that is all of the port's, as it is.
+    pub(crate) fn target(&mut self, damage: &Region, alone: Option<&Pixels>) -> Option<Target> {
         match self {
             Self::Headless => None,
-            Self::Drm(output) => output.target(damage),
-            Self::Window(window) => window.target(damage),
+            Self::Drm(output) => output.target(damage).map(Target::Memory),
+            Self::Window(window) => window.target(damage, alone),
         }
     }
 
@@ -171,6 +192,14 @@ impl Screen {
         match self {
             Self::Headless | Self::Drm(_) => CARD_PATIENCE,
             Self::Window(_) => WINDOW_PATIENCE,
+        }
+    }
+
+    /// It does not say that it shows what it was given. Whether it wants another frame at once.
+    pub(crate) fn is_unseen(&mut self) -> bool {
+        match self {
+            Self::Headless | Self::Drm(_) => false,
+            Self::Window(window) => window.is_unseen(),
         }
     }
 

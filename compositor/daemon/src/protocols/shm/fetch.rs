@@ -32,7 +32,7 @@ pub(super) struct Fetched {
 struct Source {
     pool: Arc<Pool>,
     map: Arc<Mapping>,
-    _in_use: Arc<BufferUse>,
+    in_use: Arc<BufferUse>,
 }
 
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl Fetched {
             )));
         }
         let charge = Charge::new(&pool.account(), Kind::Copy, len).map_err(io::Error::other)?;
-        let source = Mutex::new(Some(Source { pool, map, _in_use: in_use }));
+        let source = Mutex::new(Some(Source { pool, map, in_use }));
         Ok(Self { source, copy: OnceLock::new(), _charge: charge })
     }
 
@@ -71,6 +71,12 @@ impl Fetched {
     /// Whether it is copied already.
     pub(super) fn is_there(&self) -> bool {
         self.copy.get().is_some()
+    }
+
+    /// The client's buffer, until it is copied.
+    pub(super) fn in_use(&self) -> Option<Arc<BufferUse>> {
+        let source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+        source.as_ref().map(|source| source.in_use.clone())
     }
 
     /// The address of the copy's first pixel.

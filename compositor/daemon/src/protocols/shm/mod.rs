@@ -10,6 +10,7 @@ mod fetch;
 mod mapping;
 mod pixels;
 mod pool;
+mod share;
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -28,10 +29,10 @@ pub(crate) use account::{Account, OverLimit};
 pub(crate) use device::Exporter;
 use fetch::Fetched;
 pub(crate) use mapping::{Access, Mapping};
-use pixels::BufferUse;
-pub(crate) use pixels::{Pixels, Releases};
+pub(crate) use pixels::{BufferUse, Pixels, Releases};
 use pool::GrowError;
 pub(crate) use pool::Pool;
+pub(crate) use share::{Shared, SharedMemory};
 
 /// What the service answers.
 pub(crate) trait ShmHandler {

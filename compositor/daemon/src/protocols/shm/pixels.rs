@@ -85,7 +85,7 @@ enum Memory {
         map: Arc<Mapping>,
         /// Of a device that takes turns at it.
         device: Option<Arc<Pool>>,
-        _in_use: Arc<BufferUse>,
+        in_use: Arc<BufferUse>,
     },
     Fetched(Fetched),
     Owned {
@@ -103,7 +103,7 @@ impl Pixels {
         in_use: Arc<BufferUse>,
     ) -> Option<Self> {
         map.range(layout.offset(), layout.byte_len())?;
-        Some(Self { layout, memory: Memory::Mapped { map, device, _in_use: in_use } })
+        Some(Self { layout, memory: Memory::Mapped { map, device, in_use } })
     }
 
     /// A picture that is yet to be copied out of memory of a device, and turns out to be blank.
@@ -134,6 +134,15 @@ impl Pixels {
             Memory::Mapped { device, .. } => device.is_none(),
             Memory::Owned { .. } => true,
             Memory::Fetched(fetched) => fetched.is_there(),
+        }
+    }
+
+    /// The client's buffer with all of it; none where it was copied, and the client has its buffer back.
+    pub(crate) fn in_use(&self) -> Option<Arc<BufferUse>> {
+        match &self.memory {
+            Memory::Mapped { in_use, .. } => Some(in_use.clone()),
+            Memory::Fetched(fetched) => fetched.in_use(),
+            Memory::Owned { .. } => None,
         }
     }
 

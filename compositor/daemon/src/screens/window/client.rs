@@ -1,6 +1,6 @@
 //! The parent's side of a window: its globals, the toplevel, and what is heard of it.
 
-use std::{os::fd::AsFd, time::Duration};
+use std::time::Duration;
 
 use porthole_pixel::{Region, Size};
 use wayland_client::{
@@ -11,7 +11,7 @@ use wayland_client::{
         wl_compositor::WlCompositor,
         wl_registry::{self, WlRegistry},
         wl_seat::WlSeat,
-        wl_shm::{Format, WlShm},
+        wl_shm::WlShm,
         wl_shm_pool::WlShmPool,
         wl_surface::{self, WlSurface},
     },
@@ -38,7 +38,8 @@ use wayland_protocols::{
 };
 
 use super::{
-    Event, Look, SCALE_UNIT, WindowError, clipboard::Clipboard, input::Devices, presented::Clock,
+    Event, Look, SCALE_UNIT, WindowError, clipboard::Clipboard, handed::Handed, input::Devices,
+    presented::Clock,
 };
 
 /// What was heard, with what only this module knows of.
@@ -79,6 +80,9 @@ pub(super) struct Client {
     pub(super) devices: Devices,
     pub(super) clipboard: Clipboard,
     pub(super) clock: Clock,
+    pub(super) handed: Handed,
+    /// Of its buffers.
+    last_id: u64,
     pub(super) events: Vec<Heard>,
 }
 
@@ -121,6 +125,8 @@ impl Client {
             devices: Devices::new(serial),
             clipboard: Clipboard::default(),
             clock: Clock::default(),
+            handed: Handed::default(),
+            last_id: 0,
             events: Vec::new(),
         }
     }
@@ -189,6 +195,7 @@ impl Client {
         self.open_cursor(&compositor, viewporter.as_ref());
         self.open_devices();
         self.open_clock();
+        self.open_dmabuf();
         Ok(())
     }
 
@@ -266,8 +273,25 @@ impl Client {
         self.devices.pixels = (f64::from(pixels.width), f64::from(pixels.height));
     }
 
-    /// Hands over a picture, of which this much is news, and which was begun then.
-    pub(super) fn show(&mut self, buffer: &WlBuffer, damage: &Region, begun: Duration) {
+    /// A number for one more buffer.
+    pub(super) const fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    pub(super) fn shm(&self) -> Option<&WlShm> {
+        self.shell.as_ref().map(|shell| &shell.shm)
+    }
+
+    /// Hands over a picture, of which this much is news, and which was begun then. The parent is asked when
+    /// it wants the next one, unless it was asked already.
+    pub(super) fn show(
+        &mut self,
+        buffer: &WlBuffer,
+        damage: &Region,
+        begun: Duration,
+        awaits: bool,
+    ) {
         let Some(shell) = &mut self.shell else { return };
         // What comes first waits for the window itself.
         if std::mem::replace(&mut shell.shown, true) {
@@ -277,7 +301,9 @@ impl Client {
         for rect in damage.rects() {
             shell.surface.damage_buffer(rect.x, rect.y, rect.width, rect.height);
         }
-        shell.surface.frame(&self.handle, Callback::Frame);
+        if !awaits {
+            shell.surface.frame(&self.handle, Callback::Frame);
+        }
         shell.surface.commit();
     }
 
@@ -286,24 +312,6 @@ impl Client {
         if let Some(shell) = self.shell.as_ref().filter(|shell| shell.shown) {
             shell.surface.commit();
         }
-    }
-
-    /// Tells the parent of memory for pictures.
-    pub(super) fn buffer(
-        &self,
-        file: &impl AsFd,
-        size: Size,
-        format: Format,
-        id: u64,
-    ) -> Option<WlBuffer> {
-        let shell = self.shell.as_ref()?;
-        let (width, height) = (i32::try_from(size.width).ok()?, i32::try_from(size.height).ok()?);
-        let stride = width.checked_mul(4)?;
-        let len = stride.checked_mul(height)?;
-        let pool = shell.shm.create_pool(file.as_fd(), len, &self.handle, ());
-        let buffer = pool.create_buffer(0, width, height, stride, format, &self.handle, id);
-        pool.destroy();
-        Some(buffer)
     }
 }
 

@@ -11,6 +11,7 @@ mod arrival;
 mod client;
 mod clipboard;
 mod error;
+mod handed;
 mod input;
 mod pool;
 mod presented;
@@ -27,10 +28,10 @@ use porthole_pixel::{Rect, Region, Size};
 use rustix::net::{AddressFamily, Shutdown, SocketAddrUnix, SocketFlags, SocketType};
 use wayland_client::{Connection, DispatchError, EventQueue, backend::WaylandError};
 
-use super::{Pointing, ScreenTarget, Show};
+use super::{Pointing, ScreenTarget, Show, Target};
 use crate::{
     clock,
-    protocols::{virtual_pointer::PointerInput, virtual_touch::TouchInput},
+    protocols::{shm::Pixels, virtual_pointer::PointerInput, virtual_touch::TouchInput},
 };
 pub(crate) use arrival::{Arrival, Pauses};
 use client::{Callback, Client};
@@ -112,12 +113,23 @@ pub(crate) struct Window {
     /// What the parent has not been told of.
     unshown: Region,
     /// The picture that is drawn now, and since when.
-    next: Option<usize>,
+    next: Option<Next>,
     begun: Duration,
     /// The parent has a picture and has not asked for the next one.
     awaits: bool,
     /// Something was left out while it had no memory, or awaited the parent's word.
     missed: bool,
+    /// The parent does not show what it was given, and gets a copy of it: programs want their memory back.
+    takes_back: bool,
+}
+
+/// What the parent is given next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Next {
+    /// A piece of the pool, by its place there.
+    Copy(usize),
+    /// A client's own buffer, by its number.
+    Handed(u64),
 }
 
 impl Window {
@@ -152,6 +164,7 @@ impl Window {
             begun: Duration::ZERO,
             awaits: false,
             missed: false,
+            takes_back: false,
         };
         window.flush()?;
         Ok(window)
@@ -209,11 +222,12 @@ impl Window {
                     }
                 }
                 client::Heard::Frame => {
-                    self.awaits = false;
+                    (self.awaits, self.takes_back) = (false, false);
                     told.push(Event::Shown);
                 }
                 client::Heard::Released(id) => {
                     self.pool.released(id);
+                    self.client.handed.released(id);
                     if self.missed && !self.awaits {
                         told.push(Event::Freed);
                     }
@@ -229,6 +243,7 @@ impl Window {
     /// # Errors
     /// When the parent is gone.
     pub(crate) fn flush(&mut self) -> Result<(), WindowError> {
+        self.client.handed.forget_dead();
         match self.connection.flush() {
             Err(error) if !is_later(&error) => Err(self.failed(error)),
             _ => Ok(()),
@@ -280,19 +295,29 @@ impl Window {
         self.client.commit_shown();
     }
 
-    pub(super) fn target(&mut self, damage: &Region) -> Option<ScreenTarget> {
+    pub(super) fn target(&mut self, damage: &Region, alone: Option<&Pixels>) -> Option<Target> {
         self.pool.damage(damage);
         self.unshown.union(damage);
         self.unshown.simplify(MOST_RECTS);
-        if self.unshown.is_empty() || !self.lit {
+        let alone = alone.filter(|pixels| pixels.layout().size() == self.size);
+        let alone = alone.and_then(Pixels::in_use);
+        let is_news = !self.unshown.is_empty() || self.client.handed.is_behind(alone.as_ref());
+        if !(is_news || self.takes_back) || !self.lit {
             return None;
         }
-        let ready = self.client.is_configured() && !self.awaits;
-        let piece = if ready { self.pool.fill(&self.client, self.size) } else { None };
+        let ready = self.client.is_configured() && (!self.awaits || self.takes_back);
+        self.begun = clock::now();
+        let alone = alone.filter(|_| ready && !self.takes_back);
+        if let Some(id) = alone.and_then(|alone| self.client.hand(self.size, &alone)) {
+            self.missed = false;
+            self.next = Some(Next::Handed(id));
+            return Some(Target::Handed);
+        }
+        let piece = if ready { self.pool.fill(&mut self.client, self.size) } else { None };
         self.missed = piece.is_none();
         let (index, memory, region) = piece?;
-        (self.next, self.begun) = (Some(index), clock::now());
-        Some(ScreenTarget { memory, region, pointers: Vec::new() })
+        self.next = Some(Next::Copy(index));
+        Some(Target::Memory(ScreenTarget { memory, region, pointers: Vec::new() }))
     }
 
     /// Has the parent show the port's pointer; false where it must be painted into the picture. Nothing more
@@ -303,19 +328,41 @@ impl Window {
 
     pub(super) fn show(&mut self) -> Show {
         // The port may have got another size, or the window may have been taken away, meanwhile.
-        let drawn = self.next.take().filter(|_| self.lit && self.client.is_configured());
-        let Some(buffer) = drawn.and_then(|index| self.pool.lend(index)) else {
+        let drawn = self.next.filter(|_| self.lit && self.client.is_configured());
+        let buffer = drawn.and_then(|next| match next {
+            Next::Copy(index) => self.pool.lend(index),
+            Next::Handed(id) => self.client.handed.lend(id),
+        });
+        let Some(buffer) = buffer else {
+            self.drop_next();
             return Show::AtOnce;
         };
+        if let Some(Next::Copy(_)) = self.next.take() {
+            self.client.handed.forget_front();
+        }
         self.place();
-        self.client.show(&buffer, &std::mem::take(&mut self.unshown), self.begun);
-        self.awaits = true;
-        Show::Later
+        let awaits = std::mem::replace(&mut self.awaits, true);
+        self.client.show(&buffer, &std::mem::take(&mut self.unshown), self.begun, awaits);
+        if std::mem::take(&mut self.takes_back) && awaits { Show::AtOnce } else { Show::Later }
+    }
+
+    /// What was drawn is not shown.
+    fn drop_next(&mut self) {
+        if let Some(Next::Handed(id)) = self.next.take() {
+            self.client.handed.released(id);
+        }
     }
 
     /// Whether a picture is wanted that could not be handed over before.
     pub(crate) fn lacks(&self) -> bool {
-        self.lit && !self.awaits && !self.unshown.is_empty()
+        self.lit && !self.awaits && (!self.unshown.is_empty() || self.missed)
+    }
+
+    /// Nobody sees what the parent has. Whether programs are to have memory back that it may keep for as
+    /// long: the port's next frame then gives it a copy instead.
+    pub(crate) fn is_unseen(&mut self) -> bool {
+        self.takes_back = self.awaits && self.client.handed.is_any_lent();
+        self.takes_back
     }
 
     /// The port has another size.
@@ -323,7 +370,7 @@ impl Window {
         if self.size != size {
             self.size = size;
             self.client.set_pixels(size);
-            self.next = None;
+            self.drop_next();
             self.pool.clear();
             self.unshown = Region::from_rect(Rect::from_size(size));
         }
@@ -337,7 +384,8 @@ impl Window {
             self.client.introduce(&self.look);
         } else {
             self.client.withdraw();
-            self.awaits = false;
+            self.client.handed.forget_front();
+            (self.awaits, self.takes_back) = (false, false);
         }
         self.unshown = Region::from_rect(Rect::from_size(self.size));
     }

@@ -1,6 +1,6 @@
 //! The memory of a window: one picture is with the parent while the next one is drawn.
 
-use std::{io, sync::Arc};
+use std::{io, os::fd::AsFd, sync::Arc};
 
 use porthole_pixel::{Rect, Region, Size};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
@@ -32,7 +32,6 @@ pub(super) struct Pool {
     pieces: Vec<Piece>,
     /// Of an earlier size, still with the parent.
     old: Vec<Piece>,
-    next_id: u64,
 }
 
 impl Pool {
@@ -47,7 +46,7 @@ impl Pool {
     /// Memory for the next picture and what it lacks of it; none while the parent has all.
     pub(super) fn fill(
         &mut self,
-        client: &Client,
+        client: &mut Client,
         size: Size,
     ) -> Option<(usize, Arc<ScreenMemory>, Region)> {
         let free = (0..).zip(&self.pieces).filter(|(_, piece)| !piece.lent);
@@ -55,8 +54,8 @@ impl Pool {
         let index = match least {
             Some(index) => index,
             None if self.pieces.len() < MOST => {
-                self.next_id += 1;
-                let piece = Piece::new(client, size, self.next_id);
+                let id = client.next_id();
+                let piece = Piece::new(client, size, id);
                 let piece = piece.inspect_err(|error| {
                     tracing::error!("there is no memory for a window: {error}");
                 });
@@ -89,6 +88,25 @@ impl Pool {
         self.old.extend(self.pieces.drain(..).filter(|piece| piece.lent));
         let many = self.old.len().saturating_sub(MOST_OLD);
         self.old.drain(..many);
+    }
+}
+
+impl Client {
+    /// Tells the parent of memory for pictures.
+    pub(super) fn buffer(
+        &self,
+        file: &impl AsFd,
+        size: Size,
+        format: Format,
+        id: u64,
+    ) -> Option<WlBuffer> {
+        let (width, height) = (i32::try_from(size.width).ok()?, i32::try_from(size.height).ok()?);
+        let stride = width.checked_mul(4)?;
+        let len = stride.checked_mul(height)?;
+        let pool = self.shm()?.create_pool(file.as_fd(), len, &self.handle, ());
+        let buffer = pool.create_buffer(0, width, height, stride, format, &self.handle, id);
+        pool.destroy();
+        Some(buffer)
     }
 }
 
