@@ -300,3 +300,21 @@ impl Dispatch<WlBuffer, Made> for Client {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parent_is_told_an_order_of_pixels_that_it_takes() {
+        use SharedMemory::{Device, File, LinearDevice};
+        let told = |linear, unnamed| {
+            let handed = Handed { linear, unnamed, ..Handed::default() };
+            [File, Device, LinearDevice].map(|memory| handed.modifier(memory))
+        };
+        assert_eq!(told(false, false), [None; 3]);
+        assert_eq!(told(true, true), [None, Some(LINEAR), Some(LINEAR)]);
+        // What a parent makes of pixels whose order nobody names is known of some memory only.
+        assert_eq!(told(false, true), [None, None, Some(INVALID)]);
+    }
+}
