@@ -239,6 +239,16 @@ impl Canvas for Screen {
         });
     }
 
+    fn put(&mut self, rect: Rect, bytes: &[u8]) {
+        let stride = self.stride();
+        let row_bytes = (length(rect.width) * PIXEL_BYTES as usize).max(1);
+        self.with_rows(rect, |memory| {
+            for (to, from) in memory.chunks_mut(stride).zip(bytes.chunks_exact(row_bytes)) {
+                to.get_mut(..row_bytes).unwrap_or_default().copy_from_slice(from);
+            }
+        });
+    }
+
     fn fill(&mut self, rect: Rect, value: u32) {
         let stride = self.stride();
         let width = length(rect.width);

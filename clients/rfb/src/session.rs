@@ -261,7 +261,6 @@ impl Session {
 
     /// Takes what has come, as much as is fair.
     fn hear(&mut self) -> Result<(), End> {
-        let mut bytes = [0; PIECE];
         let mut left = PIXELS_PER_TURN;
         loop {
             self.stalled = self.client.canvas().is_full();
@@ -287,13 +286,10 @@ impl Session {
             }
             // Answers to the hello, and to fences, before more is asked for.
             self.send()?;
-            match self.wire.read(&mut bytes)? {
+            match self.client.feed_with(|input| self.wire.read(PIECE, input))? {
                 None => return Ok(()),
                 Some(0) => return Err(End::Closed),
-                Some(count) => {
-                    left = left.saturating_sub(count as u64);
-                    self.client.feed(bytes.get(..count).unwrap_or_default());
-                }
+                Some(count) => left = left.saturating_sub(count as u64),
             }
         }
     }

@@ -98,6 +98,34 @@ fn who_is_not_seen_asks_for_one_picture_and_no_more() {
 }
 
 #[test]
+fn raw_pictures_are_copied_once_and_shown_whole_however_they_are_cut() {
+    let mut pair = Pair::greeted(&[]);
+    let picture = 64 * 32 * 4;
+    for (cut, count) in [13, 256, 1000, 4096, 9000].into_iter().zip(1_u64..) {
+        let value = u8::try_from(count).unwrap();
+        let update = whole(value);
+        // It stalls in the middle of a row, and of a pixel.
+        let (first, rest) = update.split_at(16 + 5 * 256 + 7);
+        for part in first.chunks(cut) {
+            pair.say(part).unwrap();
+        }
+        assert!(pair.session.take_shows().is_empty(), "half a picture");
+        for part in rest.chunks(cut) {
+            pair.say(part).unwrap();
+        }
+        let shows = pair.session.take_shows();
+        let [Show::Frame(frame)] = &shows[..] else { panic!("{shows:?}") };
+        let mut seen = vec![0; picture];
+        frame.memory.read_at(0, &mut seen).unwrap();
+        assert!(seen.iter().all(|byte| *byte == value));
+        assert_eq!(pair.session.screen().copies().transfer, count * picture as u64);
+        let (buffer, serial) = (frame.buffer, frame.serial);
+        pair.session.screen().released(buffer, serial);
+    }
+    assert_eq!(pair.session.screen().copies().repair, 0);
+}
+
+#[test]
 fn updates_that_nobody_asks_for_come_while_somebody_looks() {
     let mut pair = Pair::greeted(&[]);
     pair.session.set_visible(true);

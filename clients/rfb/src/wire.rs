@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send, sockopt};
 
@@ -40,11 +41,13 @@ impl Wire {
         }
     }
 
-    /// Takes bytes; `None` where there are none now. No bytes are the end.
-    pub(crate) fn read(&mut self, into: &mut [u8]) -> io::Result<Option<usize>> {
+    /// Takes so many bytes at most, behind those that are there; `None` where none have come. No bytes are
+    /// the end.
+    pub(crate) fn read(&mut self, most: usize, into: &mut Vec<u8>) -> io::Result<Option<usize>> {
+        into.reserve(most);
         loop {
-            match recv(&self.fd, &mut *into, RecvFlags::DONTWAIT) {
-                Ok((_, count)) => {
+            match recv(&self.fd, spare_capacity(into), RecvFlags::DONTWAIT) {
+                Ok((count, _)) => {
                     self.received = self.received.saturating_add(count as u64);
                     return Ok(Some(count));
                 }

@@ -209,9 +209,15 @@ impl<C: Canvas> Client<C> {
 
     /// Takes bytes of the server.
     pub fn feed(&mut self, bytes: &[u8]) {
+        self.feed_with(|input| input.extend_from_slice(bytes));
+    }
+
+    /// Has bytes of the server put behind those in the buffer that they are decoded from. What is received
+    /// right there is not copied before it is drawn.
+    pub fn feed_with<R>(&mut self, append: impl FnOnce(&mut Vec<u8>) -> R) -> R {
         self.input.drain(..self.parsed);
         self.parsed = 0;
-        self.input.extend_from_slice(bytes);
+        append(&mut self.input)
     }
 
     /// Takes the bytes that wait for the server.
@@ -321,3 +327,5 @@ mod tests;
 
 #[cfg(test)]
 mod foreign_tests;
+#[cfg(test)]
+mod raw_tests;

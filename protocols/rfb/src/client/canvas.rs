@@ -29,6 +29,9 @@ pub trait Canvas {
     /// Writes rows of values into a rectangle.
     fn write(&mut self, rect: Rect, values: &[u32]);
 
+    /// Writes rows of values that are as they are in memory: each four bytes, the lowest first.
+    fn put(&mut self, rect: Rect, bytes: &[u8]);
+
     /// Gives each pixel of a rectangle one value.
     fn fill(&mut self, rect: Rect, value: u32);
 

@@ -66,6 +66,16 @@ impl Canvas for Picture {
         }
     }
 
+    fn put(&mut self, rect: Rect, bytes: &[u8]) {
+        let width = usize::try_from(rect.width).unwrap_or(0).max(1);
+        let (pixels, _) = bytes.as_chunks::<4>();
+        for (y, row) in (rect.top()..rect.bottom()).zip(pixels.chunks(width)) {
+            for (to, from) in self.row(rect.x, y, rect.width).iter_mut().zip(row) {
+                *to = u32::from_le_bytes(*from);
+            }
+        }
+    }
+
     fn fill(&mut self, rect: Rect, value: u32) {
         for y in rect.top()..rect.bottom() {
             self.row(rect.x, y, rect.width).fill(value);

@@ -1,5 +1,8 @@
 //! Pixel values from bytes.
 
+use porthole_pixel::Rect;
+
+use super::Canvas;
 use crate::pixel_format::{CompactPixel, PixelFormat};
 use crate::wire::Reader;
 
@@ -23,6 +26,22 @@ pub(super) fn pixels(
         return Some(words.iter().map(|word| read(*word)).collect());
     }
     Some(bytes.chunks_exact(size).map(|pixel| value(pixel, big)).collect())
+}
+
+/// Draws PIXELs as they come on all of a rectangle; those that are on the wire as in memory are copied once.
+pub(super) fn draw(
+    format: PixelFormat,
+    rect: Rect,
+    input: &mut Reader<'_>,
+    canvas: &mut impl Canvas,
+) -> Option<()> {
+    let count = usize::try_from(rect.area()).ok()?;
+    if format.bytes_per_pixel() == 4 && !format.is_big_endian() {
+        canvas.put(rect, input.bytes(count.checked_mul(4)?)?);
+    } else {
+        canvas.write(rect, &pixels(format, count, input)?);
+    }
+    Some(())
 }
 
 /// One CPIXEL of ZRLE.

@@ -12,8 +12,8 @@ use crate::wire::Reader;
 /// A rectangle whose pixels are taken as they come.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Work {
-    /// Rows, from this one on.
-    Raw(i32),
+    /// Pixels in rows, from this one on.
+    Raw(u64),
     Hextile(Hextile),
 }
 
@@ -35,7 +35,7 @@ impl<C: Canvas> Client<C> {
                 self.begin(rect);
                 let work = match encoding {
                     Encoding::Hextile => Work::Hextile(Hextile::new(rect)),
-                    _ => Work::Raw(rect.y),
+                    _ => Work::Raw(0),
                 };
                 let Phase::Update(rest) = self.phase else { return Ok(Step::NeedMore) };
                 self.phase = Phase::Pixels { rect, work, rest };
@@ -101,9 +101,9 @@ impl<C: Canvas> Client<C> {
     ) -> Result<Step, DecodeError> {
         let before = input.taken();
         let (work, encoding, done) = match work {
-            Work::Raw(y) => {
-                let y = self.rows(rect, y, input);
-                (Work::Raw(y), Encoding::Raw, y >= rect.bottom())
+            Work::Raw(first) => {
+                let next = self.raw(rect, first, input);
+                (Work::Raw(next), Encoding::Raw, next >= rect.area())
             }
             Work::Hextile(mut hextile) => {
                 let done = hextile.decode(self.format, input, &mut self.canvas)?;
@@ -118,19 +118,28 @@ impl<C: Canvas> Client<C> {
         Ok(if input.taken() > before { Step::Next } else { Step::NeedMore })
     }
 
-    /// Takes the rows that are here; which one is next.
-    fn rows(&mut self, rect: Rect, mut y: i32, input: &mut Reader<'_>) -> i32 {
-        let width = usize::try_from(rect.width).unwrap_or(0);
-        if width == 0 {
-            return rect.bottom();
+    /// Takes the pixels that are here, whole rows at once and what there is of the last one; which pixel is
+    /// next.
+    fn raw(&mut self, rect: Rect, first: u64, input: &mut Reader<'_>) -> u64 {
+        let (width, mut next) = (u64::from(rect.size().width), first);
+        loop {
+            let here = (input.remaining() / self.format.bytes_per_pixel()) as u64;
+            let here = here.min(rect.area() - next.min(rect.area()));
+            if here == 0 {
+                return next;
+            }
+            let (line, column) = (next / width, next % width);
+            let (wide, high) = if column == 0 && here >= width {
+                (width, here / width)
+            } else {
+                (here.min(width - column), 1)
+            };
+            let Some(piece) = part(rect, [column, line, wide, high]) else { return next };
+            if pixel::draw(self.format, piece, input, &mut self.canvas).is_none() {
+                return next;
+            }
+            next += wide * high;
         }
-        while y < rect.bottom()
-            && let Some(values) = pixel::pixels(self.format, width, input)
-        {
-            self.canvas.write(Rect { y, height: 1, ..rect }, &values);
-            y += 1;
-        }
-        y
     }
 
     fn pixels(
@@ -185,6 +194,12 @@ impl<C: Canvas> Client<C> {
         }
         self.canvas.resize(size).map_err(|source| DecodeError::Canvas { size, source })
     }
+}
+
+/// A part of a rectangle, by its place in it and its size.
+fn part(rect: Rect, inside: [u64; 4]) -> Option<Rect> {
+    let [Ok(x), Ok(y), Ok(width), Ok(height)] = inside.map(i32::try_from) else { return None };
+    Some(Rect::new(rect.x + x, rect.y + y, width, height))
 }
 
 /// The screens of ExtendedDesktopSize; all must lie inside of the picture.

@@ -73,8 +73,7 @@ pub(super) fn plain(
     input: &mut Reader<'_>,
     canvas: &mut impl Canvas,
 ) -> Result<Option<()>, DecodeError> {
-    let width = usize::try_from(rect.width).unwrap_or(0);
-    let row_bytes = width * format.bytes_per_pixel();
+    let row_bytes = usize::try_from(rect.width).unwrap_or(0) * format.bytes_per_pixel();
     let most = rect.area() * format.bytes_per_pixel() as u64;
     let Some(data) = compressed("a Zlib rectangle", most, input)? else { return Ok(None) };
     begin(canvas, rect);
@@ -84,9 +83,7 @@ pub(super) fn plain(
         while reader.remaining() >= row_bytes
             && let Some(y) = rows.next()
         {
-            if let Some(values) = pixel::pixels(format, width, &mut reader) {
-                canvas.write(Rect { y, height: 1, ..rect }, &values);
-            }
+            pixel::draw(format, Rect { y, height: 1, ..rect }, &mut reader, canvas);
         }
         Ok(reader.taken())
     })?;
