@@ -100,16 +100,27 @@ fn rate(low: &mut Drawer) -> Result<f64> {
     Ok((2.0 / usual.as_secs_f64()).clamp(1.0, FASTEST))
 }
 
+/// How far a port is behind.
+#[derive(Clone, Copy, PartialEq)]
+enum Behind {
+    /// A frame takes about two periods.
+    Little,
+    /// A frame takes as many as it takes.
+    Much,
+}
+
 /// Has one program draw as fast as its frames come, with the other drawing beside each of them; gives
 /// what was counted.
-fn both_draw(priorities: (&str, &str)) -> Result<Value> {
+fn both_draw(behind: Behind, priorities: (&str, &str)) -> Result<Value> {
     let text = |rate: f64| configuration(rate, priorities.0, priorities.1);
     let service = Service::start_with(&text(FASTEST))?;
     let mut low = Drawer::start(&service, "low", (SIDE, SIDE))?;
-    service.reload(&text(rate(&mut low)?))?;
-    wait_until("the rate", SHORT, || {
-        Ok(service.process.log().contains("the configuration was read again").then_some(()))
-    })?;
+    if behind == Behind::Little {
+        service.reload(&text(rate(&mut low)?))?;
+        wait_until("the rate", SHORT, || {
+            Ok(service.process.log().contains("the configuration was read again").then_some(()))
+        })?;
+    }
     let mut high = Drawer::start(&service, "high", (64, 48))?;
     for _ in 0..FRAMES {
         low.draw();
@@ -123,9 +134,8 @@ fn count(accounts: &Value, socket: &str, what: &str) -> u64 {
     accounts[socket][what].as_u64().unwrap_or_else(|| panic!("{what} of {socket}: {accounts}"))
 }
 
-#[test]
-fn the_layer_that_matters_more_goes_first_on_a_port_that_is_behind() -> Result<()> {
-    let accounts = both_draw(("priority = 1", "priority = 8"))?;
+fn the_other_is_put_off(behind: Behind) -> Result<()> {
+    let accounts = both_draw(behind, ("priority = 1", "priority = 8"))?;
     let count = |socket, what| count(&accounts, socket, what);
     let all = u64::try_from(FRAMES).expect("few") + 1;
     // All of the one are shown, and none waited for the other ...
@@ -138,8 +148,18 @@ fn the_layer_that_matters_more_goes_first_on_a_port_that_is_behind() -> Result<(
 }
 
 #[test]
+fn the_layer_that_matters_more_goes_first_on_a_port_that_is_behind() -> Result<()> {
+    the_other_is_put_off(Behind::Little)
+}
+
+#[test]
+fn the_layer_that_matters_more_goes_first_however_long_a_frame_takes() -> Result<()> {
+    the_other_is_put_off(Behind::Much)
+}
+
+#[test]
 fn equals_are_not_put_off() -> Result<()> {
-    let accounts = both_draw(("", ""))?;
+    let accounts = both_draw(Behind::Little, ("", ""))?;
     assert_eq!(count(&accounts, "low", "put_off"), 0);
     assert_eq!(count(&accounts, "high", "put_off"), 0);
     Ok(())

@@ -235,6 +235,8 @@ impl State {
         let nobody_waits = captures.is_empty() && views.is_empty() && to_sign.is_empty();
         let nobody_waits = nobody_waits && target.is_none();
         if plan.damage.is_empty() && same_held && nobody_waits {
+            let planned = port.planned;
+            self.note_drawn(id, planned, clock::now());
             if let Err(waiting) = self.move_pointer_on_screen(id, scene.waiting) {
                 self.present_in_flight(id, waiting, Shown::Drawn(clock::now()));
             }
@@ -337,6 +339,8 @@ impl State {
             for (region, generation, wait) in thawed {
                 self.look_after(region, generation, wait);
             }
+            let planned = self.ports.get(id).map(|port| port.planned);
+            self.note_drawn(id, planned.unwrap_or_default(), drawn.at);
         }
         let Some(port) = self.ports.get_mut(id) else { return };
         port.composed_bytes += drawn.composed_bytes;
