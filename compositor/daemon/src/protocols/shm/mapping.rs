@@ -110,6 +110,13 @@ impl Mapping {
     }
 }
 
+/// Words as bytes, to be read into.
+pub(super) const fn bytes_of(words: &mut [u32]) -> &mut [u8] {
+    let len = size_of_val(words);
+    // SAFETY: it is the words' own memory, lent for as long as they are, and any bytes make words.
+    unsafe { std::slice::from_raw_parts_mut(words.as_mut_ptr().cast(), len) }
+}
+
 /// Begins or ends a turn of the CPU at a dma-buf, by `DMA_BUF_SYNC_*` of linux/dma-buf.h.
 pub(super) fn sync(fd: impl AsFd, flags: u64) -> io::Result<()> {
     const SYNC: Opcode = opcode::write::<u64>(b'b', 0);

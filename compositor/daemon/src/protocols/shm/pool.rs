@@ -20,7 +20,7 @@ use rustix::fs::{FileType, SealFlags};
 use super::{
     account::{Account, Charge, Kind, OverLimit},
     device::{self, Exporter, Turn},
-    mapping::{Access, Mapping},
+    mapping::{Access, Mapping, bytes_of},
 };
 
 /// The largest picture that is copied out of an unsealed pool, in bytes: one at 8192 x 8192.
@@ -198,6 +198,10 @@ impl Pool {
     }
 
     /// Copies the picture out, row behind row without gaps, as words of four bytes.
+    ///
+    /// The kernel copies it right to where it stays, so the state thread can wait for that: what is shown
+    /// is what was there at the commit, the client has its buffer back at once, and a file that is too
+    /// short is told as an error of that very commit.
     pub(crate) fn copy_out(&self, layout: &Layout) -> io::Result<(Vec<u32>, Charge)> {
         let row_bytes = layout.row_bytes() as usize;
         let row_words = row_bytes.div_ceil(4);
@@ -210,19 +214,21 @@ impl Pool {
         }
         let account = self.account();
         let charge = Charge::new(&account, Kind::Copy, total).map_err(io::Error::other)?;
-        let mut words = Vec::new();
-        let mut row = vec![0_u8; row_words * 4];
-        for y in 0..layout.size().height {
-            let Some(offset) = layout.row_offset(y) else { break };
-            let Some(bytes) = row.get_mut(..row_bytes) else { break };
-            self.read_row(offset, bytes)?;
-            words.extend(row.as_chunks::<4>().0.iter().map(|b| u32::from_ne_bytes(*b)));
+        let mut words = vec![0; usize::try_from(total / 4).map_err(io::Error::other)?];
+        if layout.stride() as usize == row_words * 4 && row_bytes == row_words * 4 {
+            self.read(layout.offset(), bytes_of(&mut words))?;
+        } else {
+            for (y, row) in (0..layout.size().height).zip(words.chunks_mut(row_words)) {
+                let Some(offset) = layout.row_offset(y) else { break };
+                let Some(bytes) = bytes_of(row).get_mut(..row_bytes) else { break };
+                self.read(offset, bytes)?;
+            }
         }
         account.count(Counter::CopiedBytes, total);
         Ok((words, charge))
     }
 
-    fn read_row(&self, mut offset: u64, mut into: &mut [u8]) -> io::Result<()> {
+    fn read(&self, mut offset: u64, mut into: &mut [u8]) -> io::Result<()> {
         while !into.is_empty() {
             let n = rustix::io::pread(&self.fd, &mut *into, offset)?;
             if n == 0 {
@@ -346,6 +352,40 @@ mod tests {
         rustix::fs::ftruncate(&fd, 30).unwrap();
         let error = pool.copy_out(&layout()).unwrap_err().to_string();
         assert!(error.contains("ends before byte 30"), "{error}");
+    }
+
+    #[test]
+    fn pictures_are_copied_out_whatever_their_rows_are() {
+        let fd = memfd(4096, SealFlags::empty());
+        let bytes: Vec<u8> = (0..4096_u32).map(|n| (n * 7 % 251).to_le_bytes()[0]).collect();
+        rustix::io::pwrite(&fd, &bytes, 0).unwrap();
+        let pool = pool(fd, 4096);
+        let (words, halves) = (Format::Xrgb8888, Format::from_fourcc(0x3631_4752).unwrap());
+        assert_eq!(halves.bytes_per_pixel(), 2);
+        // Without gaps, with gaps, at odd places, and with rows that are no whole words.
+        let cases = [
+            (words, 7, 28, 0),
+            (words, 7, 28, 64),
+            (words, 7, 40, 4),
+            (words, 7, 31, 3),
+            (halves, 6, 12, 2),
+            (halves, 7, 14, 0),
+            (halves, 7, 16, 1),
+        ];
+        for (format, width, stride, offset) in cases {
+            let layout = Layout::new(format, Size::new(width, 9), stride, offset, 4096).unwrap();
+            let (copy, charge) = pool.copy_out(&layout).unwrap();
+            let row_bytes = layout.row_bytes() as usize;
+            let copied: Vec<u8> = copy.iter().flat_map(|word| word.to_ne_bytes()).collect();
+            assert_eq!(copied.len(), row_bytes.next_multiple_of(4) * 9);
+            for (y, row) in copied.chunks(row_bytes.next_multiple_of(4)).enumerate() {
+                let from = usize::try_from(offset).unwrap() + y * stride as usize;
+                let (row, rest) = row.split_at(row_bytes);
+                assert_eq!(row, &bytes[from..from + row_bytes], "{width} {stride} {offset} {y}");
+                assert!(rest.iter().all(|byte| *byte == 0));
+            }
+            drop(charge);
+        }
     }
 
     #[test]
