@@ -272,12 +272,9 @@ impl Link {
         let _ = backend.dispatch_single_client(state, self.client.clone());
     }
 
-    /// The socket of a client that was ended against its will: it has been sent all, and hears no more.
-    pub(super) fn part(self) -> Option<UnixStream> {
-        if self.party.has_left() || self.outer.shutdown(Shutdown::Write).is_err() {
-            return None;
-        }
-        Some(self.outer)
+    /// The socket of a client that was ended against its will, and what it has not been sent.
+    pub(super) fn part(self) -> Option<(UnixStream, Output)> {
+        (!self.party.has_left()).then_some((self.outer, self.output))
     }
 
     /// Takes what the library has written for the client, and sends what the client takes.

@@ -18,11 +18,12 @@ mod effort;
 mod files;
 mod link;
 mod output;
+mod parting;
 mod socket;
 mod wire;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
     ffi::CString,
     io,
     os::{
@@ -61,17 +62,12 @@ use closer::Closer;
 use effort::Effort;
 use files::{Files, Refused};
 use link::{Goes, Link};
+use parting::Partings;
 
 /// What is taken from a client in one turn, in bytes: one buffer of the usual libraries.
 const CHUNK: usize = 4096;
 /// How many clients are looked at in one turn; the kernel goes round among them.
 const READY: usize = 64;
-
-/// How long a client that was ended has to read why. Were its socket closed at once, a client that is
-/// just writing would be told of a broken pipe instead.
-const TO_READ: Duration = Duration::from_millis(500);
-/// So many at most, so that who comes back to be ended again holds no more.
-const PARTING: usize = 32;
 
 /// How often the log is told that the clients of a socket send too much.
 const TELL_AGAIN: Duration = Duration::from_secs(60);
@@ -261,8 +257,8 @@ pub(crate) struct Relay {
     outside: OwnedFd,
     /// The library's ends: events to take.
     inside: OwnedFd,
-    /// Clients that were ended and may still read why; the oldest is at the back.
-    parting: VecDeque<(Instant, UnixStream)>,
+    /// Clients that were ended and may still read why.
+    partings: Partings,
 }
 
 impl Relay {
@@ -277,7 +273,7 @@ impl Relay {
             next: 0,
             outside: make()?,
             inside: make()?,
-            parting: VecDeque::new(),
+            partings: Partings::default(),
         })
     }
 
@@ -312,7 +308,10 @@ impl Relay {
         let now = Instant::now();
         let mut waiting = Vec::new();
         for (key, flags) in ready(&self.outside) {
-            let Some(link) = self.links.get_mut(&key) else { continue };
+            let Some(link) = self.links.get_mut(&key) else {
+                self.partings.ready(&self.outside, key);
+                continue;
+            };
             if flags.contains(EventFlags::OUT) {
                 settle(display.backend(), link, Link::send);
             }
@@ -368,14 +367,13 @@ impl Relay {
         for link in gone.iter().filter_map(|key| self.links.get(key)) {
             link.close(display.backend(), state);
         }
-        for mut link in gone.iter().filter_map(|key| self.links.remove(key)) {
+        for key in &gone {
+            let Some(mut link) = self.links.remove(key) else { continue };
             // The last words of the library: why it has ended the client.
             let _ = link.send();
-            if let Some(stream) = link.part() {
-                // Closed by another descriptor's end, it would stay in the poll.
+            if let Some((stream, output)) = link.part() {
                 let _ = epoll::delete(&self.outside, &stream);
-                self.parting.truncate(PARTING - 1);
-                self.parting.push_front((Instant::now() + TO_READ, stream));
+                self.partings.add(&self.outside, (*key, stream, output), Instant::now());
             }
         }
         !gone.is_empty()
@@ -384,7 +382,7 @@ impl Relay {
     /// Listens again for what is wanted; tells when there is more to do by itself.
     pub(crate) fn rest(&mut self) -> Option<Instant> {
         let now = Instant::now();
-        self.parting.retain(|(until, _)| *until > now);
+        let closes = self.partings.rest(&self.outside, now);
         for (key, link) in &mut self.links {
             let wanted = link.wanted(now);
             if wanted == link.interest {
@@ -406,7 +404,6 @@ impl Relay {
                 Err(error) => tracing::error!("a client's socket cannot be listened to: {error}"),
             }
         }
-        let closes = self.parting.back().map(|(until, _)| *until);
         self.links.values().filter_map(|link| link.paused(now)).chain(closes).min()
     }
 }
