@@ -11,7 +11,7 @@
 # into the picture, as two of the sixteen colours, four bits each: of the first two letters of the line that
 # was printed last, or of two squares of 16 x 16 in the upper left corner. The first 16 lines have nothing else.
 #
-# The first sector loads the rest. Built by: as --32, ld -m elf_i386 -Ttext 0x7c00 --oformat binary
+# It is behind `loader.S`. Built by: as --32, ld -m elf_i386 -Ttext 0x7c00 --oformat binary
 
 .set LINE, 0x2f8                    # the second serial port
 .set SECTORS, 5
@@ -19,27 +19,7 @@
 .set HERTZ, 1193182 / 30            # of the clock that counts the frames
 .set MARK, 16                       # pixels of a mark's side
 
-.code16
-.globl _start
-_start:
-    cli
-    xor %ax, %ax
-    mov %ax, %ds
-    mov %ax, %es
-    mov %ax, %ss
-    mov $0x7c00, %sp
-    sti
-    cld
-    mov $0x0200 + SECTORS - 1, %ax  # from the second sector on, behind this one
-    mov $0x0002, %cx
-    mov $0, %dh
-    mov $0x7e00, %bx
-    int $0x13
-    jmp letters
-    .org 510
-    .word 0xaa55
-
-letters:                            # the BIOS's, 256 of 16 lines
+start:                            # the BIOS's, 256 of 16 lines
     mov $0x1130, %ax
     mov $0x0600, %bx
     int $0x10

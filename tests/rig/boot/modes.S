@@ -9,32 +9,13 @@
 #      is shown by the colours of its first two letters, four bits each
 # "KEY XX" is sent for each key that is pressed, with its scan code in hexadecimal.
 #
-# The first sector loads the rest. Built by: as --32, ld -m elf_i386 -Ttext 0x7c00 --oformat binary
+# It is behind `loader.S`. Built by: as --32, ld -m elf_i386 -Ttext 0x7c00 --oformat binary
 
+.set SECTORS, 4
 .set LINE, 0x2f8                    # the second serial port
 .set TICKS, 0x46c                   # where the BIOS counts the clock's ticks
 
-.code16
-.globl _start
-_start:
-    cli
-    xor %ax, %ax
-    mov %ax, %ds
-    mov %ax, %es
-    mov %ax, %ss
-    mov $0x7c00, %sp
-    sti
-    cld
-    mov $0x0203, %ax                # three sectors from the second one on, behind this one
-    mov $0x0002, %cx
-    mov $0, %dh
-    mov $0x7e00, %bx
-    int $0x13
-    jmp main
-    .org 510
-    .word 0xaa55
-
-main:
+start:
     mov $up, %si
     call tell
     call text

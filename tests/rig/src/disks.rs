@@ -11,8 +11,8 @@ use crate::error::{Context, Result};
 use crate::packages;
 
 /// The sources of [`modes`] and [`canvas`].
-const MODES: &str = include_str!("../boot/modes.S");
-const CANVAS: &str = include_str!("../boot/canvas.S");
+const MODES: &str = concat!(include_str!("../boot/loader.S"), include_str!("../boot/modes.S"));
+const CANVAS: &str = concat!(include_str!("../boot/loader.S"), include_str!("../boot/canvas.S"));
 
 /// What the menu of [`menu`] shows; it waits until an entry is chosen. An entry prints a line and
 /// waits for a key, or draws the menu anew in the graphics mode.
