@@ -73,11 +73,11 @@ fn copy(guest: &mut PlainGuest, times: usize, text: &str) -> Result<()> {
     guest.machine.order(&Order::Copy { times, text: text.to_owned() }).map(drop)
 }
 
-fn both_ways(mut options: Options) -> Result<()> {
-    options.bridge = ["--clipboard", "both"].map(str::to_owned).to_vec();
+#[test]
+fn text_goes_to_and_from_a_guest() -> Result<()> {
     let service = service("both")?;
     let mut person = Person::new(&service)?;
-    let mut guest = PlainGuest::start(&service, "plain", &options)?;
+    let mut guest = PlainGuest::start(&service, "plain", &machine("both"))?;
     guest.machine.line().wait_for("STATE agent")?;
 
     person.copy("from a person, é", &mut guest, "CLIP 17 from a person, é")?;
@@ -113,9 +113,4 @@ fn both_ways(mut options: Options) -> Result<()> {
     let mark = person.mark();
     drop(guest);
     person.program.wait_for("the end of the guest", mark, |l| l == "control copied none")
-}
-
-#[test]
-fn text_goes_to_and_from_a_guest() -> Result<()> {
-    both_ways(machine("both"))
 }
