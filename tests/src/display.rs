@@ -18,7 +18,7 @@ use self::line::{Came, Line, last};
 use crate::failure::{Failure, OrFail, Result};
 use crate::process::{Process, built};
 use crate::service::Service;
-use crate::wait::SHORT;
+use crate::wait::{SHORT, somebody_connects};
 
 /// Pixman's code of words of unused, red, green and blue.
 pub const XRGB: u32 = 0x2002_0888;
@@ -88,6 +88,7 @@ impl Place {
     /// # Errors
     /// When none comes.
     pub fn accept(&self) -> Result<UnixStream> {
+        somebody_connects(&self.listener)?;
         let (stream, _) = self.listener.accept()?;
         stream.set_read_timeout(Some(SHORT))?;
         stream.set_write_timeout(Some(SHORT))?;

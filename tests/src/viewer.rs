@@ -14,6 +14,7 @@ use vnc::{VncEncoding, VncEvent, X11Event};
 use crate::failure::{Failure, OrFail, Result};
 use crate::picture::Picture;
 use crate::screen::Screen;
+use crate::wait::SHORT;
 
 /// How long the viewer rests when nothing has come.
 const REST: Duration = Duration::from_millis(4);
@@ -173,6 +174,11 @@ fn read_until_end(
 }
 
 async fn connect(address: &str, options: Options) -> Result<VncClient> {
+    let greeted = tokio::time::timeout(SHORT, greet(address, options)).await;
+    greeted.or_fail("wait for the VNC server's greeting")?
+}
+
+async fn greet(address: &str, options: Options) -> Result<VncClient> {
     let stream = TcpStream::connect(address).await.or_fail("connect a viewer")?;
     let password = options.password.unwrap_or_default();
     let mut connector = VncConnector::new(stream)

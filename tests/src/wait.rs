@@ -1,9 +1,12 @@
 //! Waiting for a state, never for a time.
 
+use std::os::fd::AsFd;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::failure::{Failure, Result};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::failure::{Failure, OrFail, Result};
 
 /// How often a condition is looked at again.
 const INTERVAL: Duration = Duration::from_millis(10);
@@ -38,6 +41,19 @@ pub fn wait_until<T>(
         waited += last.elapsed().min(STOPPED);
         last = Instant::now();
     }
+}
+
+/// Waits until somebody connects to a listener, so that accepting that does not wait.
+///
+/// # Errors
+/// When nobody does within [`SHORT`].
+pub fn somebody_connects(listener: impl AsFd) -> Result<()> {
+    wait_until("somebody to connect", SHORT, || {
+        let mut listeners = [PollFd::new(&listener, PollFlags::IN)];
+        let found =
+            poll(&mut listeners, Some(&Timespec::default())).or_fail("look at a listener")?;
+        Ok((found > 0).then_some(()))
+    })
 }
 
 /// Lets time pass for a measurement over a span of time, such as how idle a process is.

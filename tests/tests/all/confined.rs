@@ -13,7 +13,7 @@ use porthole_guest::commands::Command as Order;
 use porthole_tests::guest::Options;
 use porthole_tests::process::built;
 use porthole_tests::tracee::{MISSING, Tracee, answer_of, threads};
-use porthole_tests::wait::{GUEST, SHORT, wait_until};
+use porthole_tests::wait::{GUEST, SHORT, somebody_connects, wait_until};
 use porthole_tests::{Capture, Guest, Picture, Process, Result, Scene, Service, Viewer, source};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -267,9 +267,16 @@ fn a_display_source_opens_no_other_socket_and_no_file() -> Result<()> {
         let tcp = TcpListener::bind("127.0.0.1:0")?;
         let unix = UnixListener::bind(&path)?;
         let address = if over_tcp { tcp.local_addr()?.to_string() } else { source::unix(&path) };
+        let accept = || -> Result<Box<dyn Write>> {
+            if over_tcp {
+                somebody_connects(&tcp)?;
+                return Ok(Box::new(tcp.accept()?.0));
+            }
+            somebody_connects(&unix)?;
+            Ok(Box::new(unix.accept()?.0))
+        };
         let process = source::source(&service, "ivi", &address, &[])?;
-        let mut server: Box<dyn Write> =
-            if over_tcp { Box::new(tcp.accept()?.0) } else { Box::new(unix.accept()?.0) };
+        let mut server = accept()?;
         server.write_all(&[source::hello(size), source::grey(size, 0x44)].concat())?;
         let capture = Capture::start(&service.socket("viewer")?, "main")?;
         let grey = |value| Picture::new(size.0.into(), size.1.into(), [value; 3]);
@@ -286,8 +293,7 @@ fn a_display_source_opens_no_other_socket_and_no_file() -> Result<()> {
         capture.expect("confined-source-after", &grey(0x55), SHORT)?;
         // And it still finds its server.
         drop(server);
-        let mut server: Box<dyn Write> =
-            if over_tcp { Box::new(tcp.accept()?.0) } else { Box::new(unix.accept()?.0) };
+        let mut server = accept()?;
         server.write_all(&[source::hello(size), source::grey(size, 0x66)].concat())?;
         capture.expect("confined-source-again", &grey(0x66), SHORT)?;
     }

@@ -8,7 +8,7 @@ use porthole_guest::Pattern;
 use porthole_guest::commands::Command as Order;
 use porthole_tests::display::{Display, Machine};
 use porthole_tests::guest::Options;
-use porthole_tests::wait::{GUEST, SHORT, pause, wait_until};
+use porthole_tests::wait::{GUEST, SHORT, pause, somebody_connects, wait_until};
 use porthole_tests::{Capture, Guest, Picture, Process, Result, Scene, Service, source};
 
 use crate::bridge;
@@ -59,6 +59,7 @@ fn a_display_source_sleeps_while_nothing_changes_and_while_its_server_is_away() 
     let process = source::source(&service, "ivi", &source::unix(&path), &[])?;
     sleeps("a source without a server to sleep", &[&process])?;
     let server = UnixListener::bind(&path)?;
+    somebody_connects(&server)?;
     let (mut connection, _) = server.accept()?;
     let size = (640, 480);
     connection.write_all(&[source::hello(size), source::grey(size, 0x44)].concat())?;

@@ -10,7 +10,7 @@ use std::thread;
 
 use porthole_tests::plain::{BACKGROUND, PORT, configuration};
 use porthole_tests::source::{grey, hello, source, unix};
-use porthole_tests::wait::{GUEST, SHORT, wait_until};
+use porthole_tests::wait::{GUEST, SHORT, somebody_connects, wait_until};
 use porthole_tests::{Capture, Failure, Picture, Process, Result, Service};
 
 const SIZE: (u16, u16) = (64, 32);
@@ -143,6 +143,7 @@ fn a_flood_hurts_nobody_else_and_a_server_over_tcp_is_reached() -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?.to_string();
     let mut source = source(&service, "old", &address, &[])?;
+    somebody_connects(&listener)?;
     let (mut stream, _) = listener.accept()?;
     stream.write_all(&[hello(SIZE), grey(SIZE, 0x55)].concat())?;
     capture.expect("source-tcp", &expected(0x55), SHORT)?;
