@@ -18,6 +18,8 @@ use crate::{limits, relay::Relay, state::State};
 pub(crate) struct Turn {
     display: Display<State>,
     relay: Relay,
+    /// Clients have sent something, or can be sent something again.
+    called: Rc<Cell<bool>>,
     handle: LoopHandle<'static, State>,
     /// When the timer for paused clients fires; none is armed while nobody has to pause.
     armed: Rc<Cell<Option<(Instant, RegistrationToken)>>>,
@@ -32,10 +34,15 @@ impl Turn {
         let relay = Relay::new(limits::OBJECTS)?;
         // The turn after each wake-up does the work.
         let source = Generic::new(relay.poll()?, Interest::READ, Mode::Level);
+        let called = Rc::new(Cell::new(false));
+        let calls = called.clone();
         handle
-            .insert_source(source, |_, _, _| Ok(PostAction::Continue))
+            .insert_source(source, move |_, _, _| {
+                calls.set(true);
+                Ok(PostAction::Continue)
+            })
             .map_err(|e| io::Error::other(e.error))?;
-        Ok(Self { display, relay, handle, armed: Rc::default() })
+        Ok(Self { display, relay, called, handle, armed: Rc::default() })
     }
 
     /// Dispatches what came in, plans frames, and sends what came of it.
@@ -47,7 +54,10 @@ impl Turn {
                 tracing::warn!(socket = data.socket_name(), "a client was refused: {error}");
             }
         }
-        self.relay.receive(&mut self.display, state);
+        // Turns for frames and timers need not ask the kernel who has something.
+        if self.called.take() {
+            self.relay.receive(&mut self.display, state);
+        }
         self.relay.clean(&mut self.display, state);
         loop {
             state.refresh_touches();

@@ -20,12 +20,21 @@ impl Output {
         self.descriptors.len()
     }
 
-    /// Takes all that the library has written. True when it has closed its end.
+    /// Takes all that the library has written. True when it has closed its end; an end behind the last bytes
+    /// may be found by the next call only.
     pub(super) fn fill(&mut self, from: &UnixStream, buffer: &mut [u8]) -> io::Result<bool> {
         loop {
+            let known = self.descriptors.len();
             match socket::receive(from, buffer, &mut self.descriptors) {
                 Ok(received) if received.bytes == 0 => return Ok(true),
-                Ok(received) => self.bytes.extend(buffer.iter().take(received.bytes)),
+                Ok(received) => {
+                    self.bytes.extend(buffer.iter().take(received.bytes));
+                    // The kernel goes on until the buffer is full, but not past descriptors: this was all.
+                    let past = self.descriptors.len() == known && !received.lost;
+                    if past && received.bytes < buffer.len() {
+                        return Ok(false);
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(error) => return Err(error),
             }
@@ -89,7 +98,9 @@ mod tests {
             seen.extend_from_slice(&piece[..count]);
         }
         assert!(seen == want);
+        socket::send(&library, b"last words", std::iter::empty()).unwrap();
         drop(library);
+        assert!(!output.fill(&inner, &mut buffer).unwrap());
         assert!(output.fill(&inner, &mut buffer).unwrap());
     }
 

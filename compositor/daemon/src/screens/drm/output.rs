@@ -301,11 +301,7 @@ impl Output {
         let Some(id) = self.memory.filled() else { return self.show_pointer() };
         let later = if self.next == Next::Nothing { Show::Later } else { Show::Anew };
         let clips = self.pipe.clips(&self.card, &self.filled);
-        let shown = self.commit(id, clips);
-        if let Some(blob) = clips {
-            let _ = self.card.destroy_property_blob(blob);
-        }
-        match shown {
+        match self.commit(id, clips) {
             Ok(()) => {
                 self.sent = Some(id);
                 self.cursor.iter_mut().for_each(Cursor::is_set);
@@ -471,6 +467,7 @@ impl Drop for Output {
         if let Some(cursor) = self.cursor.take() {
             cursor.free(&self.card);
         }
+        self.pipe.forget_clips(&self.card);
         for buffer in self.buffers.drain(..) {
             if Some(buffer.id) != front {
                 buffer.free(&self.card);

@@ -35,6 +35,8 @@ pub(super) struct Pipe {
     /// Makes pixels come from memory; without what places them.
     framebuffer: property::Handle,
     clips: Option<property::Handle>,
+    /// The rectangles that the driver was told of last, and their blob.
+    told: Option<(Vec<[i32; 4]>, u64)>,
     mode: property::Handle,
     active: property::Handle,
     of_connector: property::Handle,
@@ -140,6 +142,7 @@ impl Pipe {
             plane: *plane,
             framebuffer: needed(properties, "FB_ID")?,
             clips: properties.get("FB_DAMAGE_CLIPS").map(|(id, _)| *id),
+            told: None,
             mode: needed(&of_crtc, "MODE_ID")?,
             active: needed(&of_crtc, "ACTIVE")?,
             of_connector: needed(of_connector, "CRTC_ID")?,
@@ -213,15 +216,27 @@ impl Pipe {
         request
     }
 
-    /// The blob that tells the driver what changed; `None` where it does not want to know.
-    pub(super) fn clips(&self, card: &Card, region: &Region) -> Option<u64> {
+    /// The blob that tells the driver what changed; `None` where it does not want to know. Mostly the same
+    /// pixels change as in the frame before.
+    pub(super) fn clips(&mut self, card: &Card, region: &Region) -> Option<u64> {
         self.clips?;
         let mut region = region.clone();
         region.simplify(MOST_CLIPS);
         let rects: Vec<[i32; 4]> =
             region.rects().iter().map(|r| [r.left(), r.top(), r.right(), r.bottom()]).collect();
-        let blob = card.create_property_blob(rects.as_slice()).ok().filter(|_| !rects.is_empty());
-        blob.map(Into::into)
+        if self.told.as_ref().is_none_or(|(told, _)| *told != rects) {
+            self.forget_clips(card);
+            let blob = card.create_property_blob(rects.as_slice()).ok();
+            self.told = blob.filter(|_| !rects.is_empty()).map(|blob| (rects, blob.into()));
+        }
+        self.told.as_ref().map(|(_, blob)| *blob)
+    }
+
+    /// Gives the blob back; a request under way has its own hold on it.
+    pub(super) fn forget_clips(&mut self, card: &Card) {
+        if let Some((_, blob)) = self.told.take() {
+            let _ = card.destroy_property_blob(blob);
+        }
     }
 }
 
