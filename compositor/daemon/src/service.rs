@@ -108,7 +108,6 @@ pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
     // Threads inherit it as well.
     let starter =
         confine(cli, (&source, &config), &runtime, &state_dir).map_err(ServiceError::Starter)?;
-    memory.start();
     let (answers, drawn) = channel::channel();
     let (wake, released) = make_ping().map_err(|e| ServiceError::Loop(e.into()))?;
     let handle = display.handle();
@@ -142,14 +141,16 @@ pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
     state.watch_uevents(uevents);
     state.watch_programs().map_err(ServiceError::Starter)?;
     state.offer_handover();
-    let mut turn =
-        Turn::new(display, event_loop.handle()).map_err(|e| ServiceError::Loop(e.into()))?;
 
     let ports = state.add_ports(&device, splash.as_ref(), state.config.render.renderer)?;
     state.device = device;
     state.attach_screens();
     state.memory.changed();
     show_splash(&mut event_loop, &mut state, &ports)?;
+    // Nothing of this is needed for a picture.
+    state.memory.start();
+    let mut turn =
+        Turn::new(display, event_loop.handle()).map_err(|e| ServiceError::Loop(e.into()))?;
     state.open_devices();
     open(&mut state, ready_fd)?;
 

@@ -1,6 +1,6 @@
 //! The picture that a port shows before any guest's.
 
-use std::sync::Arc;
+use std::{iter::repeat_n, ops::Range, sync::Arc};
 
 use porthole_core::Color;
 use porthole_pixel::{Format, Size};
@@ -12,30 +12,25 @@ pub(crate) fn built_in(port: Size, background: Color) -> Option<Arc<Pixels>> {
     let side = (port.width.min(port.height) / 2).clamp(16, 1024);
     let painting = Painting::new(side, background);
     let mut words = Vec::with_capacity(side as usize * side as usize);
-    for row in 0..side {
-        let y = painting.coordinate(row);
-        let columns = (0..side).zip(&painting.horizon);
-        words.extend(
-            columns
-                .map(|(column, horizon)| painting.word(painting.coordinate(column), y, *horizon)),
-        );
+    for row in 0..side as usize {
+        painting.paint_row(row, &mut words);
     }
     Pixels::owned(Format::Xrgb8888, Size::new(side, side), words).map(Arc::new)
 }
 
 type Rgb = [f32; 3];
 
-/// What the built-in picture is painted with. Every port has one before the first program can
-/// connect, so what is the same for many pixels is worked out once. Lengths are in halves of the
-/// picture's side.
+/// What the built-in picture is painted with. Every port has one before its first frame, so what is the
+/// same for many pixels is worked out once. Lengths are in halves of the picture's side.
 struct Painting {
-    /// Half of the side, in pixels.
-    middle: f32,
     /// The size of a pixel.
     pixel: f32,
     back: Rgb,
-    /// How low the sea begins in each column.
+    /// Where the middles of columns and rows are: from -1 to 1.
+    at: Vec<f32>,
+    /// How low the sea begins in each column, and at its least and most.
     horizon: Vec<f32>,
+    waves: [f32; 2],
 }
 
 impl Painting {
@@ -53,16 +48,67 @@ impl Painting {
     fn new(side: u32, background: Color) -> Self {
         let middle = side as f32 / 2.0;
         let back = [background.red, background.green, background.blue].map(f32::from);
-        let mut painting = Self { middle, pixel: 1.0 / middle, back, horizon: Vec::new() };
-        let wave = |x: f32| 0.06 * (x * 9.0).sin() + 0.12;
-        painting.horizon = (0..side).map(|x| wave(painting.coordinate(x))).collect();
-        painting
+        let at: Vec<f32> = (0..side).map(|i| (i as f32 + 0.5 - middle) / middle).collect();
+        let horizon: Vec<f32> = at.iter().map(|x| 0.06 * (x * 9.0).sin() + 0.12).collect();
+        let highest = horizon.iter().copied().fold(f32::INFINITY, f32::min);
+        let lowest = horizon.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        Self { pixel: 1.0 / middle, back, at, horizon, waves: [highest, lowest] }
     }
 
-    /// Where the middle of a column or row is: from -1 to 1.
-    #[expect(clippy::cast_precision_loss, reason = "at most 1024")]
-    const fn coordinate(&self, index: u32) -> f32 {
-        (index as f32 + 0.5 - self.middle) / self.middle
+    /// Adds a row. From either side there are pixels of the background, then of the ring, then of what is
+    /// seen through the glass; only those of the ring and near the horizon are painted one by one. The
+    /// ring is the same on all four sides.
+    fn paint_row(&self, row: usize, words: &mut Vec<u32>) {
+        let (start, side) = (words.len(), self.at.len());
+        let mirrored = side - 1 - row;
+        let Some(y) = self.at.get(row).copied() else { return };
+        let left = self.at.get(..side.div_ceil(2)).unwrap_or_default();
+        let background = left.partition_point(|x| self.is_outside(*x, y));
+        let ring = left.partition_point(|x| !self.is_glass(*x, y));
+        words.extend(repeat_n(word(self.back), background));
+        let above = (mirrored < row).then_some(mirrored * side);
+        for column in background..ring {
+            let twin = above.map(|above| above + column);
+            words.push(self.ring_word(column, y, twin.and_then(|twin| words.get(twin)).copied()));
+        }
+        self.view(ring..side - ring.min(side / 2), y, words);
+        for column in side - ring.min(side / 2)..side - background.min(side / 2) {
+            let twin = words.get(start + side - 1 - column).copied();
+            words.push(self.ring_word(column, y, twin));
+        }
+        words.extend(repeat_n(word(self.back), background.min(side / 2)));
+    }
+
+    /// Adds what is seen through the glass in some columns.
+    fn view(&self, columns: Range<usize>, y: f32, words: &mut Vec<u32>) {
+        let [highest, lowest] = self.waves;
+        if y < highest - self.pixel {
+            words.extend(repeat_n(word(Self::SKY), columns.len()));
+        } else if y > lowest + self.pixel {
+            words.extend(repeat_n(word(Self::SEA), columns.len()));
+        } else {
+            let both = self.at.iter().zip(&self.horizon);
+            let both = both.skip(columns.start).take(columns.len());
+            words.extend(both.map(|(x, horizon)| self.word(*x, y, *horizon)));
+        }
+    }
+
+    /// A pixel of the ring, which where no glass is near is the same as the one on its other side.
+    fn ring_word(&self, column: usize, y: f32, twin: Option<u32>) -> u32 {
+        let at = |all: &[f32]| all.get(column).copied().unwrap_or_default();
+        let (x, glass) = (at(&self.at), Self::GLASS + self.pixel);
+        let twin = twin.filter(|_| x * x + y * y > glass * glass);
+        twin.unwrap_or_else(|| self.word(x, y, at(&self.horizon)))
+    }
+
+    fn is_outside(&self, x: f32, y: f32) -> bool {
+        let ring = Self::RING + self.pixel;
+        x * x + y * y > ring * ring
+    }
+
+    fn is_glass(&self, x: f32, y: f32) -> bool {
+        let glass = Self::GLASS - self.pixel;
+        x * x + y * y < glass * glass
     }
 
     /// How much of a pixel is on the inner side of an edge so far away.
@@ -72,15 +118,13 @@ impl Painting {
 
     fn word(&self, x: f32, y: f32, horizon: f32) -> u32 {
         // Most pixels are far away from all edges.
-        let (square, near) = (x * x + y * y, self.pixel);
-        let [ring, glass] = [Self::RING + near, Self::GLASS - near];
-        if square > ring * ring {
+        if self.is_outside(x, y) {
             return word(self.back);
         }
-        if square < glass * glass && (y - horizon).abs() > near {
+        if self.is_glass(x, y) && (y - horizon).abs() > self.pixel {
             return word(if y > horizon { Self::SEA } else { Self::SKY });
         }
-        let distance = square.sqrt();
+        let distance = (x * x + y * y).sqrt();
         let metal = over(self.back, Self::METAL, self.inside(Self::RING - distance));
         let bolt = self.inside(Self::BOLT - to_bolt(x, y, Self::BOLTS));
         let view = over(Self::SKY, Self::SEA, self.inside(y - horizon));
@@ -139,5 +183,19 @@ mod tests {
             assert_eq!(at(x, y), 0xffb0_8d57, "the ring at {x}, {y}");
         }
         assert_eq!((at(100, 150), at(100, 50)), (0xff14_4268, 0xff5c_8db0));
+    }
+
+    #[test]
+    fn what_is_painted_at_once_is_what_each_pixel_would_be() {
+        for side in [16, 17, 64, 97, 384, 511] {
+            let painting = Painting::new(side, Color { red: 9, green: 8, blue: 7 });
+            let mut painted = Vec::new();
+            (0..side as usize).for_each(|row| painting.paint_row(row, &mut painted));
+            let alone = painting.at.iter().flat_map(|y| {
+                let columns = painting.at.iter().zip(&painting.horizon);
+                columns.map(|(x, horizon)| painting.word(*x, *y, *horizon))
+            });
+            assert!(painted.iter().copied().eq(alone), "{side}");
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::{
     io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -28,6 +28,8 @@ pub(crate) struct Card {
     fd: OwnedFd,
     path: PathBuf,
     driver: String,
+    /// What properties are called: the same for all planes, and for all that else there are several of.
+    names: Mutex<BTreeMap<u32, String>>,
 }
 
 impl AsFd for Card {
@@ -71,6 +73,10 @@ pub(crate) struct Monitor {
 pub(super) type Properties = BTreeMap<String, (property::Handle, u64)>;
 
 impl Card {
+    fn new(fd: OwnedFd, path: PathBuf) -> Self {
+        Self { fd, path, driver: String::new(), names: Mutex::default() }
+    }
+
     /// All cards' device files, in the kernel's order.
     pub(crate) fn paths() -> Vec<PathBuf> {
         let entries = std::fs::read_dir(FOLDER).into_iter().flatten().flatten();
@@ -97,7 +103,7 @@ impl Card {
                 opened.map_err(|e| DrmError::Open { path: path.to_owned(), source: e.into() })?
             }
         };
-        let mut card = Self { fd, path: path.to_owned(), driver: String::new() };
+        let mut card = Self::new(fd, path.to_owned());
         let resources = card.resource_handles();
         if resources.map_or(true, |resources| resources.connectors().is_empty()) {
             return Err(DrmError::NoConnectors(path.to_owned()));
@@ -154,7 +160,7 @@ impl Card {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
         let Ok(fd) = rustix::fs::open(path, flags, FileMode::empty()) else { return false };
         // The first to open it is its master, until this ends.
-        Self { fd, path: PathBuf::new(), driver: String::new() }.is_master()
+        Self::new(fd, PathBuf::new()).is_master()
     }
 
     /// The memory of an earlier owner of the same descriptor: what is on a screen stays there.
@@ -233,11 +239,19 @@ impl Card {
 
     pub(super) fn properties<T: ResourceHandle>(&self, object: T) -> io::Result<Properties> {
         let values = self.get_properties(object)?;
-        let named = values.iter().map(|(id, value)| {
-            let info = self.get_property(*id)?;
-            Ok((info.name().to_string_lossy().into_owned(), (*id, *value)))
-        });
+        let named = values.iter().map(|(id, value)| Ok((self.name_of(*id)?, (*id, *value))));
         named.collect()
+    }
+
+    /// What a property is called. There are many, and no picture before all are known: each is asked once.
+    fn name_of(&self, id: property::Handle) -> io::Result<String> {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(name) = names.get(&u32::from(id)) {
+            return Ok(name.clone());
+        }
+        let name = self.get_property(id)?.name().to_string_lossy().into_owned();
+        names.insert(id.into(), name.clone());
+        Ok(name)
     }
 }
 
