@@ -67,10 +67,18 @@ impl Qmp {
     /// # Errors
     /// When QEMU cannot write it into `folder`.
     pub fn screen_of(&mut self, folder: &Path, device: &str, head: u32) -> Result<Picture> {
+        Picture::from_ppm(&self.film_of(folder, device, head)?)
+    }
+
+    /// The same as the bytes of a PPM file, for who looks so often that reading it counts.
+    ///
+    /// # Errors
+    /// As [`Qmp::screen_of`].
+    pub fn film_of(&mut self, folder: &Path, device: &str, head: u32) -> Result<Vec<u8>> {
         let file = folder.join(format!("screen-{head}.ppm"));
         let arguments = json!({"filename": file, "device": device, "head": head});
         self.execute("screendump", arguments)?;
-        Picture::from_ppm(&std::fs::read(file)?)
+        Ok(std::fs::read(file)?)
     }
 
     /// What a person does with devices that belong to a head of a display, or to none.

@@ -1,10 +1,11 @@
 //! A machine with systemd as its first process and a seat in front of it, judged by QEMU.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
 
+use porthole_rig::debian::Debian;
 use porthole_rig::kms::CARD;
 use porthole_rig::{Qemu, System};
 use tempfile::TempDir;
@@ -40,6 +41,9 @@ done
 ";
 const WORKER_UNIT: &str =
     "[Unit]\nAfter=basic.target\n[Service]\nExecStart=/bin/sh /etc/worker.sh\n";
+/// The same where a disk has it, and the file system's table has the folder.
+const WORKER_ON_DISK: &str = "[Unit]\nRequiresMountsFor=/rig\n\
+    [Service]\nExecStart=/bin/sh /etc/worker.sh\n[Install]\nWantedBy=multi-user.target\n";
 const TARGET: &str = "[Unit]\nRequires=basic.target\nAfter=basic.target\nAllowIsolate=yes\n\
     Wants=worker.service systemd-udevd-control.socket systemd-udevd-kernel.socket systemd-udevd.service \
     systemd-udev-trigger.service dbus.socket systemd-logind.service ";
@@ -78,6 +82,69 @@ impl SystemGuest {
         Ok(guest)
     }
 
+    /// Adds to a machine what takes orders there, for [`SystemGuest::begin`].
+    #[must_use]
+    pub fn with_worker(system: System) -> System {
+        let mount = "/dev/vda / ext4 defaults 0 0\n\
+             rig /rig 9p trans=virtio,version=9p2000.L,msize=262144 0 0\n";
+        system
+            .text("etc/worker.sh", WORKER)
+            // So that the folder is there.
+            .text("rig/README", "shared with who runs the machine\n")
+            .text("etc/fstab", mount)
+            .text("etc/systemd/system/worker.service", WORKER_ON_DISK)
+    }
+
+    /// Starts a Debian without its disk, with these words for its kernel, and waits for nothing.
+    ///
+    /// # Errors
+    /// When QEMU cannot be started.
+    pub fn begin(debian: &Debian, words: &str) -> Result<SystemGuest> {
+        let folder = tempfile::Builder::new().prefix("porthole-debian-").tempdir()?;
+        let qemu = Qemu::installed().or_fail("find QEMU")?;
+        let mut command = qemu.debian(debian, words, folder.path());
+        let qemu = Process::start("machine", folder.path(), command.stdout(Stdio::null()))?;
+        let qmp = Qmp::connect(&folder.path().join("qmp.sock"))?;
+        Ok(SystemGuest { qmp, qemu, folder, orders: 0 })
+    }
+
+    /// What the machine wrote to its serial port.
+    #[must_use]
+    pub fn console(&self) -> String {
+        let bytes = fs::read(self.folder.path().join("console")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// An error where the machine has ended.
+    ///
+    /// # Errors
+    /// When it has.
+    pub fn must_run(&mut self) -> Result<()> {
+        self.qemu.must_run()
+    }
+
+    /// Gives an order without a wait; [`SystemGuest::answer`] has what it printed.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn order(&mut self, line: &str) -> Result<usize> {
+        let n = self.orders;
+        self.orders += 1;
+        let file = |name: &str| self.folder.path().join(format!("{name}.{n}"));
+        fs::write(file("partial"), line).or_fail("write an order")?;
+        fs::rename(file("partial"), file("order")).or_fail("give an order")?;
+        Ok(n)
+    }
+
+    /// The end of an order and what it printed, once it has ended.
+    #[must_use]
+    pub fn answer(&self, order: usize) -> Option<(String, String)> {
+        let read = |name: &str| fs::read(self.folder.path().join(format!("{name}.{order}")));
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).trim_end().to_owned();
+        let code = read("done").ok()?;
+        Some((text(code), text(read("answer").unwrap_or_default())))
+    }
+
     /// The shared folder, as this machine sees it.
     #[must_use]
     pub fn folder(&self) -> &Path {
@@ -89,25 +156,17 @@ impl SystemGuest {
     /// # Errors
     /// When it fails.
     pub fn sh(&mut self, line: &str) -> Result<String> {
-        let n = self.orders;
-        self.orders += 1;
-        let file = |name: &str| -> PathBuf { self.folder.path().join(format!("{name}.{n}")) };
-        let (partial, order) = (file("partial"), file("order"));
-        fs::write(&partial, line).or_fail("write an order")?;
-        fs::rename(&partial, &order).or_fail("give an order")?;
+        let order = self.order(line)?;
         let done = wait_until(line, LONG, || {
             self.qemu.must_run()?;
-            Ok(fs::read_to_string(file("done")).ok())
+            Ok(self.answer(order))
         });
-        let answer = fs::read_to_string(file("answer")).unwrap_or_default();
-        let code = done.map_err(|error| {
-            let console = fs::read_to_string(self.folder.path().join("console"));
-            Failure::new(format!("{error}: {answer}\n{}", console.unwrap_or_default()))
-        })?;
-        if code.trim() == "0" {
-            return Ok(answer.trim_end().to_owned());
+        let (code, answer) =
+            done.map_err(|error| Failure::new(format!("{error}:\n{}", self.console())))?;
+        if code == "0" {
+            return Ok(answer);
         }
-        Err(Failure::new(format!("{line}: {}: {answer}", code.trim())))
+        Err(Failure::new(format!("{line}: {code}: {answer}")))
     }
 
     /// Waits until a line prints something that holds a text; gives all that it printed.
@@ -147,6 +206,15 @@ impl SystemGuest {
     pub fn screen(&mut self) -> Result<Picture> {
         let folder = self.folder().to_owned();
         self.qmp.screen_of(&folder, CARD, 0)
+    }
+
+    /// The same as the bytes of a PPM file.
+    ///
+    /// # Errors
+    /// When QEMU does not say.
+    pub fn film(&mut self) -> Result<Vec<u8>> {
+        let folder = self.folder().to_owned();
+        self.qmp.film_of(&folder, CARD, 0)
     }
 
     /// Waits until the screen shows a picture.

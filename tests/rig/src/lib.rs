@@ -10,6 +10,7 @@ pub mod accelerator;
 pub mod cache;
 pub mod command;
 pub mod cpio;
+pub mod debian;
 pub mod disks;
 pub mod error;
 pub mod image;

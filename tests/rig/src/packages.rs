@@ -72,6 +72,8 @@ pub const AT_NIGHT: &[Needed] = &[
     needed("libpam-systemd", "makes sessions in a machine with systemd"),
     needed("dbus-daemon", "that machine's bus"),
     needed("polkitd", "lets such a session switch consoles"),
+    needed("mmdebstrap", "makes a machine of Debian's own packages"),
+    needed("e2fsprogs", "makes its disk"),
 ];
 
 /// What `cargo xtask bench` shows guests with beside us.

@@ -144,7 +144,7 @@ fn private_apt(release: &str, root: &Path) -> Result<PathBuf> {
 }
 
 /// The mirror that this machine's own apt uses, for another release.
-fn source_line(release: &str) -> Result<String> {
+pub(crate) fn source_line(release: &str) -> Result<String> {
     let mut targets = Command::new("apt-get");
     targets.args(["indextargets", "--format", "$(SITE) $(REPO_URI) $(COMPONENT) $(ORIGIN)"]);
     let list = text(targets.arg("Created-By: Packages"))?;

@@ -69,8 +69,8 @@ pub const SLOTS: [&str; 2] = ["slot1", "slot2"];
 #[derive(Debug, Default)]
 pub struct System {
     seat: bool,
-    programs: Vec<(String, PathBuf)>,
-    texts: Vec<(String, String)>,
+    pub(crate) programs: Vec<(String, PathBuf)>,
+    pub(crate) files: Vec<(String, Vec<u8>)>,
 }
 
 impl System {
@@ -91,8 +91,17 @@ impl System {
     /// Adds a file with this text, likewise.
     #[must_use]
     pub fn text(mut self, path: &str, text: impl Into<String>) -> Self {
-        self.texts.push((path.to_owned(), text.into()));
+        self.files.push((path.to_owned(), text.into().into_bytes()));
         self
+    }
+
+    /// Adds a file of any bytes, likewise.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn copy(mut self, path: &str, file: &Path) -> Result<Self> {
+        self.files.push((path.to_owned(), fs::read(file).at("read", file)?));
+        Ok(self)
     }
 
     /// Adds a file of `data/systemd` where Debian would install it.
@@ -132,9 +141,9 @@ impl System {
             parents(&mut archive, path);
             archive.file(&format!("over/{path}"), &without_symbols(file)?);
         }
-        for (path, text) in &self.texts {
+        for (path, bytes) in &self.files {
             parents(&mut archive, path);
-            archive.text(&format!("over/{path}"), text.as_bytes());
+            archive.text(&format!("over/{path}"), bytes);
         }
         let mut modules = MODULES.to_vec();
         if self.seat {
@@ -183,7 +192,7 @@ fn udev() -> Result<Vec<(String, Vec<u8>, bool)>> {
 }
 
 /// A program's bytes without what only debuggers need, where that can be taken away.
-fn without_symbols(file: &Path) -> Result<Vec<u8>> {
+pub(crate) fn without_symbols(file: &Path) -> Result<Vec<u8>> {
     if !exists("strip") {
         return fs::read(file).at("read", file);
     }

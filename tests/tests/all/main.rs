@@ -64,6 +64,8 @@ mod hostile_viewers;
 #[cfg(test)]
 mod idle;
 #[cfg(test)]
+mod initramfs;
+#[cfg(test)]
 mod input;
 #[cfg(test)]
 mod kms;
