@@ -1,6 +1,11 @@
 //! Files of clients whose filesystem is a program that does not answer, and devices in the place of files.
 
-use std::{fs::File, os::fd::AsFd, process::Command};
+use std::{
+    fs::{self, File},
+    os::fd::AsFd,
+    path::Path,
+    process::Command,
+};
 
 use porthole_tests::{
     Process, Result, Service,
@@ -27,24 +32,31 @@ fn works(service: &Service) -> Result<()> {
     program.wait_for("a frame", mark, |line| line == "frame done")
 }
 
-/// Everything that is done with such a file waits: to read it, to ask for its size, to close it.
-#[test]
-fn files_that_never_answer_stop_nobody() -> Result<()> {
-    let service = service()?;
-    let folder = tempfile::tempdir()?;
+/// Hands over files that never answer, so many times, and what was said of that.
+fn hand_over(service: &Service, folder: &Path, times: &str) -> Result<(Process, String)> {
     let mut command = Command::new("unshare");
     command.args(["--user", "--map-root-user", "--mount"]).arg(built("porthole-stuck")?);
-    command.arg(service.socket("plain")?).arg(folder.path()).arg(TIMES);
+    command.arg(service.socket("plain")?).arg(folder).arg(times);
     let mut stuck = Process::start("stuck", service.folder(), &mut command)?;
     let said = wait_until("the files to be handed over", GUEST, || {
         let said = stuck.log();
         Ok((said.contains("done") || stuck.ended()?.is_some()).then_some(said))
     });
     let said = said.map_err(|error| stuck.failure(&error.to_string()))?;
+    // Neither the service nor a test can be hurt where nobody may have a filesystem of their own.
+    let is_open = said.contains("open\n");
+    assert!(is_open || said.contains("no FUSE") || said.contains("unshare"), "{said}");
+    Ok((stuck, said))
+}
+
+/// Everything that is done with such a file waits: to read it, to ask for its size, to close it.
+#[test]
+fn files_that_never_answer_stop_nobody() -> Result<()> {
+    let service = service()?;
+    let folder = tempfile::tempdir()?;
+    let (mut stuck, said) = hand_over(&service, folder.path(), TIMES)?;
     works(&service)?;
     if !said.contains("open\n") {
-        // Neither the service nor this test can be hurt where nobody may have a filesystem of their own.
-        assert!(said.contains("no FUSE") || said.contains("unshare"), "{said}");
         return Ok(());
     }
     let why = "a file on a filesystem that is not the service's was handed over";
@@ -66,6 +78,39 @@ fn files_that_never_answer_stop_nobody() -> Result<()> {
         Ok(program.ok().and_then(|mut program| program.roundtrip().ok()))
     })?;
     works(&service)
+}
+
+/// The kernel keeps a process until the file that it closes is closed; but its place is free.
+#[test]
+fn a_file_that_never_answers_keeps_nobody_from_starting_again() -> Result<()> {
+    let mut service = service()?;
+    let folder = tempfile::tempdir()?;
+    let (mut stuck, said) = hand_over(&service, folder.path(), "1")?;
+    if !said.contains("open\n") {
+        return Ok(());
+    }
+    service.process.signal(Signal::TERM)?;
+    let status = format!("/proc/{}/status", service.process.id());
+    wait_until("the service to have ended", SHORT, || {
+        let is_over = fs::read_to_string(&status).is_ok_and(|text| text.contains("State:\tZ"));
+        Ok((is_over || service.process.ended()?.is_some()).then_some(()))
+    })?;
+    let mut command = Command::new(built("porthole")?);
+    command.arg("--config").arg(service.configuration());
+    command.arg("--runtime-dir").arg(service.folder().join("run"));
+    let mut next = Process::start("next", service.folder(), &mut command)?;
+    wait_until("the next run to be ready", SHORT, || {
+        next.must_run()?;
+        Ok(next.log().contains("ready").then_some(()))
+    })?;
+    works(&service)?;
+    // With the file's program the first one goes too.
+    stuck.signal(Signal::KILL)?;
+    stuck.wait_end(SHORT)?;
+    assert!(service.process.wait_end(SHORT)?.success());
+    works(&service)?;
+    assert!(next.terminate()?.success());
+    Ok(())
 }
 
 #[test]

@@ -1,5 +1,9 @@
 //! Closes files whose filesystem may never answer to that: on a thread of its own, the only one that then
 //! waits.
+//!
+//! A service that ends does not wait for that thread, and has let go of all else by then. Its process stays
+//! until the file is closed: the kernel sends a signal to nobody who waits for a filesystem to close
+//! something, and whoever closes it in a process's place shares all of its descriptors.
 
 use std::{
     os::fd::OwnedFd,
