@@ -178,7 +178,7 @@ impl State {
             .iter()
             .map(|(_, p)| {
                 let counts =
-                    serde_json::json!({ "frames": p.frames.shown(), "composed_bytes": p.composed_bytes, "gpu_frames": p.gpu_frames, "screen_bytes": p.screen_bytes, "handed_frames": p.handed_frames, "pointer_moves": p.pointer_moves, "late_frames": p.frames.late() });
+                    serde_json::json!({ "frames": p.frames.shown(), "composed_bytes": p.composed_bytes, "gpu_frames": p.gpu_frames, "screen_bytes": p.screen_bytes, "handed_frames": p.handed_frames, "taken_back": p.taken_back, "pointer_moves": p.pointer_moves, "late_frames": p.frames.late() });
                 (p.name.clone(), counts)
             })
             .collect();

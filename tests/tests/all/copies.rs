@@ -12,6 +12,8 @@ use porthole_tests::wait::GUEST;
 use porthole_tests::{Capture, Failure, Guest, Result, Scene, Service};
 use serde_json::Value;
 
+use crate::window_handed::counted;
+
 const SIZE: (u32, u32) = (1024, 600);
 
 /// One of the counts of a process.
@@ -71,5 +73,42 @@ fn device_and_service_share_memory_and_copy_once() -> Result<()> {
     let whole = u64::from(SIZE.0 * SIZE.1 * 4);
     assert!([bytes, whole].contains(&transferred), "{transferred} taken for a change of {bytes}");
     assert_eq!(composed, 0, "composed for a change of {bytes}");
+    guest.power_off()
+}
+
+#[test]
+fn a_windows_parent_reads_a_guest_where_its_device_writes() -> Result<()> {
+    let (width, height) = SIZE;
+    let parent = Service::start_with(&format!(
+        "version = 1\n[[port]]\nname = \"main\"\nsize = [{width}, {height}]\n\
+         [[layer]]\nname = \"window\"\nport = \"main\"\nsocket = \"viewer\"\n\
+         app_id = \"porthole.main\"\norder = 1\n\
+         [[socket]]\nname = \"viewer\"\nrights = [\"capture:main\"]\n"
+    ))?;
+    let scene = Scene::new("main", width, height);
+    let mut scene = scene.layer("ivi", (0, 0, width, height), Pattern::Noise, 1);
+    let socket = parent.socket("viewer")?;
+    scene.keys = format!("kind = \"window\"\nparent = \"{}\"", socket.display());
+    let service = Service::start(std::slice::from_ref(&scene))?;
+    let capture = Capture::start(&socket, "main")?;
+    let mut guest = Guest::start(&service, "ivi", &Options::default())?;
+    let (head, pattern) = (0, Pattern::Noise);
+    guest.order(&Order::Draw { head, pattern, seed: 1, area: None })?;
+    let mut picture = scene.picture();
+    capture.expect("copies-window-first", &picture, GUEST)?;
+    let before = counted(&service, SIZE)?;
+    for seed in 2..6 {
+        let area = Area { x: seed * 10, y: seed * 20, width: 200, height: 100 };
+        guest.order(&Order::Draw { head, pattern, seed, area: Some(area) })?;
+        for y in area.y..area.y + area.height {
+            for x in area.x..area.x + area.width {
+                picture.set(x, y, pattern.rgb(seed, width, height, x, y));
+            }
+        }
+        capture.expect("copies-window", &picture, GUEST)?;
+    }
+    let after = counted(&service, SIZE)?;
+    assert!(after.1 > before.1, "handed over: {after:?} after {before:?}");
+    assert!(after.0 <= before.0, "bytes copied for the window: {after:?} after {before:?}");
     guest.power_off()
 }

@@ -242,7 +242,7 @@ fn weston_shows_a_port() -> Result<()> {
 fn film(kind: Kind) -> Result<()> {
     let mut desk = Desk::new(kind, "fullscreen = true")?;
     let buffers = [sealed(&desk.program, SIZE)?, sealed(&desk.program, SIZE)?];
-    let before = counted(&desk.service)?;
+    let before = counted(&desk.service, SIZE)?;
     let word = |round: u32, x, y| (pattern(x, y) & 0xff_ffff) ^ (round * 0x3_0507);
     let mut shown = [None, None];
     for round in 0..20_u32 {
@@ -262,12 +262,9 @@ fn film(kind: Kind) -> Result<()> {
         desk.program.wait_for("a frame", mark, |line| line == "frame done")?;
     }
     desk.seen("the last of the film", |x, y| word(19, x, y))?;
-    let after = counted(&desk.service)?;
+    let after = counted(&desk.service, SIZE)?;
     assert!(after.1 > before.1 + 10, "{after:?} after {before:?}");
-    // A machine under load may take so long for a frame that the window seems to be unseen.
-    let picture = u64::from(SIZE.0 * SIZE.1 * 4);
-    let copies = 20 - (after.1 - before.1).min(20);
-    assert!(after.0 - before.0 <= (copies + 1) * picture, "{after:?} after {before:?}");
+    assert!(after.0 <= before.0, "bytes copied: {after:?} after {before:?}");
     Ok(())
 }
 

@@ -194,7 +194,10 @@ impl State {
     }
 
     fn frame_unseen(&mut self, id: PortId) -> TimeoutAction {
-        if self.ports.get_mut(id).is_some_and(|port| port.screen.is_unseen()) {
+        if let Some(port) = self.ports.get_mut(id)
+            && port.screen.is_unseen()
+        {
+            port.taken_back += 1;
             self.damage_port(id);
         }
         self.frame_seen(id);

@@ -93,6 +93,8 @@ pub(crate) struct Port {
     pub(crate) screen_bytes: u64,
     /// Frames that its screen took where a client wrote them.
     pub(crate) handed_frames: u64,
+    /// Times that its screen got a copy of such a frame after all, because nobody saw it.
+    pub(crate) taken_back: u64,
     /// Frames presented since it began.
     pub(crate) frames: Frames,
     /// Times that its screen was given another pointer, or one elsewhere, without a frame.
@@ -188,6 +190,7 @@ impl Ports {
                 gpu_frames: 0,
                 screen_bytes: 0,
                 handed_frames: 0,
+                taken_back: 0,
                 frames: Frames::default(),
                 pointer_moves: 0,
             },
