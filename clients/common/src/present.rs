@@ -19,6 +19,7 @@ mod dispatch;
 mod hands;
 mod link;
 mod lock;
+mod pen;
 mod pointer;
 mod quiet;
 mod reach;
@@ -39,6 +40,7 @@ use porthole_pixel::{Layout, Region, Size};
 use self::quiet::Quiet;
 
 pub use self::clipboard::Ways;
+pub use self::pen::Held;
 pub use self::stream::{Display, Guest, GuestState};
 pub use crate::lamps::Lamps;
 
@@ -242,6 +244,26 @@ pub enum Told {
         /// 0 at the top edge, 1 at the bottom one.
         y: f64,
     },
+    /// A pen is near, for a guest that has one.
+    Pen {
+        /// Over which scanout.
+        scanout: usize,
+        /// 0 at the left edge, 1 at the right one.
+        x: f64,
+        /// 0 at the top edge, 1 at the bottom one.
+        y: f64,
+        /// How it is held.
+        held: Held,
+    },
+    /// The tip of that pen or one of its buttons.
+    PenKey {
+        /// The evdev code.
+        code: u16,
+        /// Down or up.
+        pressed: bool,
+    },
+    /// That pen is not near any more; nothing of it is down.
+    PenLeft,
     /// What a person has copied who has the guest's keyboard; nothing, where that is no text.
     Copied(Option<Arc<str>>),
     /// No keyboard has its focus on this scanout any more. All of its keys were released before.

@@ -31,6 +31,11 @@ pub struct Devices {
     #[arg(long, value_name = "PATH|fd:N")]
     pub touch_socket: Option<Address>,
 
+    /// Where QEMU finds the pen, which has pressure; none without this. While the guest has no driver for it,
+    /// and where the compositor has no pens, pens are pointers
+    #[arg(long, value_name = "PATH|fd:N")]
+    pub pen_socket: Option<Address>,
+
     /// How many displays the guest's virtio-gpu has
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16))]
     pub scanouts: u8,
@@ -45,12 +50,17 @@ pub struct Devices {
 }
 
 impl Devices {
-    /// Where keyboard, tablet, mouse and touch screen are found, in this order.
+    /// Where keyboard, tablet, mouse, touch screen and pen are found, in this order.
     #[must_use]
-    pub fn inputs(&self) -> [Option<&Address>; 4] {
-        let pointers = [&self.tablet_socket, &self.mouse_socket, &self.touch_socket];
-        let [tablet, mouse, touch] = pointers.map(Option::as_ref);
-        [self.keyboard_socket.as_ref(), tablet, mouse, touch]
+    pub fn inputs(&self) -> [Option<&Address>; 5] {
+        let all = [
+            &self.keyboard_socket,
+            &self.tablet_socket,
+            &self.mouse_socket,
+            &self.touch_socket,
+            &self.pen_socket,
+        ];
+        all.map(Option::as_ref)
     }
 
     /// The sockets that there are, by the names of the ready line, that of the display adapter first.
@@ -59,7 +69,7 @@ impl Devices {
         &'a self,
         adapter: (&'static str, Option<&'a Address>),
     ) -> Vec<(&'static str, &'a Address)> {
-        let inputs = ["keyboard", "tablet", "mouse", "touch"].into_iter().zip(self.inputs());
+        let inputs = ["keyboard", "tablet", "mouse", "touch", "pen"].into_iter().zip(self.inputs());
         let all = std::iter::once(adapter).chain(inputs);
         all.filter_map(|(name, address)| Some((name, address?))).collect()
     }

@@ -19,6 +19,7 @@ pub fn shape(kind: Kind) -> Shape {
         Kind::Tablet => "tablet",
         Kind::Mouse => "mouse",
         Kind::Touch => "touch",
+        Kind::Pen => "pen",
     };
     Shape { name, features: 0, queues: &[0, Event::LEN] }
 }

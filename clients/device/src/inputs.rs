@@ -3,8 +3,8 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use porthole_client::present::{Lamps, Told, Touch};
-use porthole_input_device::{Input, Kind, Leds};
+use porthole_client::present::{Held, Lamps, Told, Touch};
+use porthole_input_device::{Input, Kind, Leds, PenPlace};
 use porthole_trace::{DeviceInfo, Tracer};
 use porthole_vhost_device::{Address, Endpoint, EndpointError, Fault, Server, Turn};
 use thiserror::Error;
@@ -12,7 +12,7 @@ use thiserror::Error;
 use crate::desk::Desk;
 use crate::input::{self, InputPort};
 
-const KINDS: [Kind; 4] = [Kind::Keyboard, Kind::Tablet, Kind::Mouse, Kind::Touch];
+const KINDS: [Kind; 5] = [Kind::Keyboard, Kind::Tablet, Kind::Mouse, Kind::Touch, Kind::Pen];
 
 /// Why an input device cannot be had.
 #[derive(Debug, Error)]
@@ -37,20 +37,20 @@ struct InputDevice {
     port: InputPort,
 }
 
-/// Keyboard, tablet, mouse and touch screen; those that are wanted.
+/// Keyboard, tablet, mouse, touch screen and pen; those that are wanted.
 #[derive(Debug)]
 pub struct Inputs {
-    devices: [Option<InputDevice>; 4],
+    devices: [Option<InputDevice>; 5],
 }
 
 impl Inputs {
-    /// Opens the sockets of those that have an address, in the order of keyboard, tablet, mouse and touch
-    /// screen.
+    /// Opens the sockets of those that have an address, in the order of keyboard, tablet, mouse, touch screen
+    /// and pen.
     ///
     /// # Errors
     /// When one of them cannot be opened.
-    pub fn open(guest: &str, addresses: [Option<&Address>; 4]) -> Result<Self, OpenError> {
-        let mut devices = [const { None }; 4];
+    pub fn open(guest: &str, addresses: [Option<&Address>; 5]) -> Result<Self, OpenError> {
+        let mut devices = [const { None }; 5];
         for ((slot, kind), address) in devices.iter_mut().zip(KINDS).zip(addresses) {
             let Some(address) = address else { continue };
             let shape = input::shape(kind);
@@ -178,6 +178,13 @@ pub fn input_of(told: &Told, desk: &Desk) -> Option<Input> {
                 Touch::Up => Input::TouchUp { id },
             })
         }
+        Told::Pen { scanout, x, y, held } => {
+            let (x, y) = desk.locate(scanout, x, y);
+            let Held { rubber, pressure, distance, tilt } = held;
+            Some(Input::Pen(PenPlace { rubber, x, y, pressure, distance, tilt }))
+        }
+        Told::PenKey { code, pressed } => Some(Input::Key { code, pressed }),
+        Told::PenLeft => Some(Input::PenLeft),
         // Codes of keys go to the guest as they are; its own keymap makes modifiers of them.
         _ => None,
     }

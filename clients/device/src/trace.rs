@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use porthole_client::present;
 use porthole_gpu_device::{Event as Shown, Frame, GuestMemory, NotRam, Options};
-use porthole_input_device::{Event as Word, Input};
+use porthole_input_device::{Event as Word, Input, PenPlace};
 use porthole_pixel::Rect;
 use porthole_trace::{DeviceInfo, Event, Input as Done, Limits, Start, Tap, Tracer};
 use porthole_virtio_device::{Chain, GuestRam};
@@ -193,6 +193,10 @@ pub const fn done(input: Input) -> Event<'static> {
         Input::TouchDown { id, x, y } => Done::TouchDown { id, x, y },
         Input::TouchMotion { id, x, y } => Done::TouchMotion { id, x, y },
         Input::TouchUp { id } => Done::TouchUp { id },
+        Input::Pen(PenPlace { rubber, x, y, pressure, distance, tilt }) => {
+            Done::Pen { rubber, place: (x, y), pressure, distance, tilt }
+        }
+        Input::PenLeft => Done::PenLeft,
     })
 }
 

@@ -334,6 +334,7 @@ impl Session {
             state: if shows { GuestState::Running } else { GuestState::Off },
             lamps: first.lamps,
             relative: self.phase == Phase::Listening && !first.absolute,
+            pens: false,
             rate_mhz: 0,
         }
     }

@@ -1,6 +1,6 @@
 //! An input device that does again what a trace says.
 
-use porthole_input_device::{Device, Event as Word, Input, Kind};
+use porthole_input_device::{Device, Event as Word, Input, Kind, PenPlace};
 use porthole_trace::{Event, Input as Done};
 use serde_json::Value;
 
@@ -25,6 +25,7 @@ impl InputReplay {
             "tablet" => Kind::Tablet,
             "mouse" => Kind::Mouse,
             "touch" => Kind::Touch,
+            "pen" => Kind::Pen,
             _ => return None,
         };
         let text = |key: &str| options.get(key).and_then(Value::as_str).unwrap_or_default();
@@ -91,6 +92,10 @@ fn input(done: Done) -> Input {
         Done::TouchDown { id, x, y } => Input::TouchDown { id, x, y },
         Done::TouchMotion { id, x, y } => Input::TouchMotion { id, x, y },
         Done::TouchUp { id } => Input::TouchUp { id },
+        Done::Pen { rubber, place: (x, y), pressure, distance, tilt } => {
+            Input::Pen(PenPlace { rubber, x, y, pressure, distance, tilt })
+        }
+        Done::PenLeft => Input::PenLeft,
         // Taken before; nothing moves by nothing.
         Done::ReleaseAll => Input::Motion { dx: 0, dy: 0 },
     }

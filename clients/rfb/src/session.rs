@@ -204,7 +204,7 @@ impl Session {
             (_, false) => GuestState::Off,
         };
         let relative = self.input.relative && !self.options.view_only;
-        Guest { state, lamps: self.lamps, relative, rate_mhz: 0 }
+        Guest { state, lamps: self.lamps, relative, pens: false, rate_mhz: 0 }
     }
 
     /// Somebody sees the layer, or nobody: then the server is asked for nothing.

@@ -316,6 +316,21 @@ pub enum Input {
     },
     /// Everything that is down comes up.
     ReleaseAll,
+    /// A pen is near.
+    Pen {
+        /// Its other end is meant.
+        rubber: bool,
+        /// From the left, and from the top.
+        place: (u16, u16),
+        /// How hard it is pressed.
+        pressure: u16,
+        /// How far it is above.
+        distance: u16,
+        /// How it leans, in degrees.
+        tilt: (i8, i8),
+    },
+    /// The pen is not near any more.
+    PenLeft,
 }
 
 impl Event<'_> {

@@ -10,7 +10,7 @@ use crate::event::Event;
 pub const MAGIC: [u8; 8] = *b"PORTRACE";
 
 /// The format that is written. Those before it have fewer kinds of records, and are read as well.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Most bytes of a chunk, its head apart.
 pub const MAX_CHUNK: usize = 1 << 20;
@@ -42,7 +42,7 @@ pub struct Start {
 /// A device of a trace.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct DeviceInfo {
-    /// What it is: `gpu`, `keyboard`, `tablet`, `mouse`, `touch`.
+    /// What it is: `gpu`, `keyboard`, `tablet`, `mouse`, `touch`, `pen`.
     pub kind: String,
     /// What a device must be made with to do the same again.
     pub options: Value,

@@ -36,7 +36,8 @@ pub(crate) struct Engine {
     /// The guest's memory is checked once for each driver.
     checked: bool,
     lamps: Option<Lamps>,
-    relative: bool,
+    /// Whether the guest wants motion alone, and whether pens.
+    pointing: (bool, bool),
     /// The VGA shows a picture.
     vga_shows: bool,
     told: Guest,
@@ -73,7 +74,7 @@ impl Engine {
             remapping: None,
             checked: false,
             lamps: None,
-            relative: false,
+            pointing: (false, false),
             vga_shows: false,
             told: Guest::default(),
             kicks: 0,
@@ -344,9 +345,9 @@ impl Engine {
         !was_due && self.diary.deadline().is_some()
     }
 
-    /// What the guest's input devices are like.
-    pub(crate) fn set_inputs(&mut self, lamps: Option<Lamps>, relative: bool) {
-        (self.lamps, self.relative) = (lamps, relative);
+    /// What the guest's input devices are like: its lamps, and whether it wants motion alone, and pens.
+    pub(crate) fn set_inputs(&mut self, lamps: Option<Lamps>, pointing: (bool, bool)) {
+        (self.lamps, self.pointing) = (lamps, pointing);
         self.report();
     }
 
@@ -356,7 +357,8 @@ impl Engine {
             GuestState::Off if self.vga_shows => GuestState::Running,
             state => state,
         };
-        let guest = Guest { state, lamps: self.lamps, relative: self.relative, rate_mhz: 0 };
+        let (relative, pens) = self.pointing;
+        let guest = Guest { state, lamps: self.lamps, relative, pens, rate_mhz: 0 };
         if std::mem::replace(&mut self.told, guest) != guest {
             self.presenter.tell(guest);
         }

@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_let_go_of_is_let_go_of_when_the_way_is_free() {
-        let inputs = Inputs::open("ivi", [None; 4]).unwrap();
+        let inputs = Inputs::open("ivi", [None; 5]).unwrap();
         for everything in [false, true] {
             let (mut hands, theirs) = hands();
             let key = |code, pressed| Input::Key { code, pressed };

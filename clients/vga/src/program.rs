@@ -266,7 +266,8 @@ impl State {
         let points = self.inputs.is_listening(Kind::Tablet);
         let moves = self.hands.as_ref().is_some_and(Hands::is_relative) && !points;
         let relative = self.inputs.uses_mouse() || moves;
-        self.shared.engine().set_inputs(self.inputs.lamps(), relative);
+        let pens = self.inputs.is_listening(Kind::Pen);
+        self.shared.engine().set_inputs(self.inputs.lamps(), (relative, pens));
     }
 
     fn look(&mut self, now: Instant) {

@@ -20,7 +20,17 @@ pub const SYN_REPORT: u16 = 0;
 pub const BTN_LEFT: u16 = 0x110;
 /// The last of the mouse buttons.
 pub const BTN_TASK: u16 = 0x117;
-/// A finger is on the screen.
+/// A pen is near the screen.
+pub const BTN_TOOL_PEN: u16 = 0x140;
+/// The other end of a pen is.
+pub const BTN_TOOL_RUBBER: u16 = 0x141;
+/// The third button of a pen.
+pub const BTN_STYLUS3: u16 = 0x149;
+/// The first button of a pen.
+pub const BTN_STYLUS: u16 = 0x14b;
+/// The second button of a pen.
+pub const BTN_STYLUS2: u16 = 0x14c;
+/// A finger, or the tip of a pen, is on the screen.
 pub const BTN_TOUCH: u16 = 0x14a;
 
 /// How far a mouse went to the right.
@@ -40,6 +50,14 @@ pub const REL_HWHEEL_HI_RES: u16 = 0x0c;
 pub const ABS_X: u16 = 0x00;
 /// Pointer position from the top.
 pub const ABS_Y: u16 = 0x01;
+/// How hard a pen is pressed.
+pub const ABS_PRESSURE: u16 = 0x18;
+/// How far a pen is above the screen.
+pub const ABS_DISTANCE: u16 = 0x19;
+/// How far a pen leans to the right.
+pub const ABS_TILT_X: u16 = 0x1a;
+/// How far a pen leans down.
+pub const ABS_TILT_Y: u16 = 0x1b;
 /// Which finger the following events are about.
 pub const ABS_MT_SLOT: u16 = 0x2f;
 /// A finger's position from the left.

@@ -1,7 +1,7 @@
 //! Config space: the driver selects what it wants to know and reads the answer (virtio 1.2, 5.8.4).
 
 use crate::codes::BUS_VIRTUAL;
-use crate::kind::Kind;
+use crate::kind::{Axis, Kind};
 
 /// Bytes of config space: select, subsel, size, five reserved, and 128 of answer.
 pub const CONFIG_LEN: usize = 136;
@@ -82,9 +82,7 @@ impl Config {
                 .collect(),
             (PROP_BITS, 0) => bitmap(&self.kind.properties()),
             (EV_BITS, event_type) => bitmap(&self.kind.codes(u16::from(event_type))),
-            (ABS_INFO, axis) => {
-                self.kind.axis_max(u16::from(axis)).map_or_else(Vec::new, axis_info)
-            }
+            (ABS_INFO, axis) => self.kind.axis(u16::from(axis)).map_or_else(Vec::new, axis_info),
             _ => Vec::new(),
         }
     }
@@ -102,9 +100,10 @@ fn bitmap(codes: &[u16]) -> Vec<u8> {
     bytes
 }
 
-/// min, max, fuzz, flat, res. The resolution is not known: the guest's screen has none either.
-fn axis_info(max: u32) -> Vec<u8> {
-    [0, max, 0, 0, 0].iter().flat_map(|word: &u32| word.to_le_bytes()).collect()
+/// min, max, fuzz, flat, res.
+fn axis_info(axis: Axis) -> Vec<u8> {
+    let [min, max] = [axis.min, axis.max].map(i32::to_le_bytes);
+    [min, max, [0; 4], [0; 4], axis.resolution.to_le_bytes()].concat()
 }
 
 const _: () = assert!(HEADER + ANSWER <= CONFIG_LEN);
@@ -181,6 +180,25 @@ mod tests {
         assert_eq!(answer(Kind::Touch, ABS_INFO, 0x2f)[4..8], [9, 0, 0, 0]);
         assert_eq!(answer(Kind::Touch, ABS_INFO, 0x39)[4..8], [0xff, 0xff, 0, 0]);
         assert_eq!(answer(Kind::Touch, ABS_INFO, 0x35)[4..8], [0xff, 0x7f, 0, 0]);
+    }
+
+    #[test]
+    fn golden_pen() {
+        assert_eq!(answer(Kind::Pen, ID_DEVIDS, 0)[4..6], [5, 0]);
+        assert_eq!(answer(Kind::Pen, PROP_BITS, 0), [0b10]);
+        let mut keys = vec![0; 40];
+        keys.extend([0b11, 0b1_1110]);
+        keys[41] = 0b0001_1110;
+        assert_eq!(answer(Kind::Pen, EV_BITS, 1), keys);
+        assert_eq!(answer(Kind::Pen, EV_BITS, 3), [0b11, 0, 0, 0b1111]);
+        // A size, or libinput refuses it.
+        let mut place = vec![0; 20];
+        (place[4], place[5], place[16]) = (0xff, 0x7f, 100);
+        assert_eq!(answer(Kind::Pen, ABS_INFO, 0), place);
+        let tilt = answer(Kind::Pen, ABS_INFO, 0x1b);
+        assert_eq!(tilt[..8], [0xa6, 0xff, 0xff, 0xff, 90, 0, 0, 0]);
+        assert_eq!(tilt[16], 57);
+        assert_eq!(answer(Kind::Pen, ABS_INFO, 0x18)[..8], [0, 0, 0, 0, 0xff, 0x7f, 0, 0]);
     }
 
     #[test]

@@ -3,13 +3,15 @@
 use serde::{Deserialize, Serialize};
 
 use crate::codes::{
-    ABS_X, ABS_Y, EV_ABS, EV_KEY, EV_LED, EV_REL, LED_CAPSL, LED_NUML, LED_SCROLLL, REL_HWHEEL,
-    REL_HWHEEL_HI_RES, REL_WHEEL, REL_WHEEL_HI_RES, REL_X, REL_Y,
+    ABS_X, ABS_Y, BTN_TOOL_PEN, BTN_TOOL_RUBBER, EV_ABS, EV_KEY, EV_LED, EV_REL, LED_CAPSL,
+    LED_NUML, LED_SCROLLL, REL_HWHEEL, REL_HWHEEL_HI_RES, REL_WHEEL, REL_WHEEL_HI_RES, REL_X,
+    REL_Y,
 };
 use crate::config::Config;
 use crate::event::{Event, Motion, Packet};
-use crate::kind::{ABS_MAX, Kind};
+use crate::kind::{ABS_MAX, Kind, is_pens_own};
 use crate::outbox::Outbox;
+use crate::pen::PenPlace;
 use crate::touch::Fingers;
 
 /// What a seat did. What a device of the kind cannot do is ignored.
@@ -66,6 +68,10 @@ pub enum Input {
         /// The seat's number for it.
         id: i32,
     },
+    /// A pen is near and here. Its tip and buttons are keys.
+    Pen(PenPlace),
+    /// The pen is not near any more, and nothing of it is down.
+    PenLeft,
 }
 
 /// The lamps as the guest wants them.
@@ -173,6 +179,8 @@ impl Device {
             {
                 self.wheel(vertical, horizontal);
             }
+            Input::Pen(pen) if self.kind == Kind::Pen && self.listening => self.pen(pen),
+            Input::PenLeft if self.kind == Kind::Pen => self.release_all(),
             _ if self.kind == Kind::Touch => self.touch(input),
             _ => {}
         }
@@ -180,9 +188,12 @@ impl Device {
 
     /// Lets go of every key, button and finger: the seat's focus went elsewhere.
     pub fn release_all(&mut self) {
-        for what in self.outbox.down() {
-            self.release(what);
+        let mut down = self.outbox.down();
+        if self.kind == Kind::Pen {
+            // What a pen holds goes up before the pen leaves, which has the lowest codes.
+            down.reverse();
         }
+        down.into_iter().for_each(|what| self.release(what));
     }
 
     /// The next packet, ended by `SYN_REPORT`, when the driver has `room` buffers for it.
@@ -217,6 +228,10 @@ impl Device {
         if !self.kind.has_key(code) || self.kind == Kind::Touch {
             return;
         }
+        // A pen that is not near touches nothing, and how near it is is no key.
+        if self.kind == Kind::Pen && !(is_pens_own(code) && self.has_pen()) {
+            return;
+        }
         if pressed {
             if self.listening {
                 self.outbox.press(code, Packet::step(vec![Event::new(EV_KEY, code, 1)]));
@@ -235,6 +250,22 @@ impl Device {
             _ => Packet::step(vec![Event::new(EV_KEY, what, 0)]),
         };
         self.outbox.release(what, packet);
+    }
+
+    /// Whether a pen is near for the guest.
+    fn has_pen(&self) -> bool {
+        self.outbox.is_down(BTN_TOOL_PEN) || self.outbox.is_down(BTN_TOOL_RUBBER)
+    }
+
+    fn pen(&mut self, pen: PenPlace) {
+        let tool = if pen.rubber { BTN_TOOL_RUBBER } else { BTN_TOOL_PEN };
+        let mut events = pen.events();
+        if self.outbox.is_down(tool) {
+            return self.outbox.motion(Packet::motion(Motion::Pen, events));
+        }
+        self.release_all();
+        events.push(Event::new(EV_KEY, tool, 1));
+        self.outbox.press(tool, Packet::step(events));
     }
 
     fn wheel(&mut self, vertical: i32, horizontal: i32) {

@@ -61,6 +61,7 @@ pub(crate) enum Motion {
     Pointer,
     Wheel,
     Finger(u8),
+    Pen,
 }
 
 impl Packet {
@@ -80,6 +81,11 @@ impl Packet {
     /// Whether it is the motion of the finger in this slot.
     pub(crate) fn is_of_finger(&self, slot: u16) -> bool {
         matches!(self.motion, Some(Motion::Finger(own)) if u16::from(own) == slot)
+    }
+
+    /// Whether it is the motion of a pen.
+    pub(crate) fn is_of_pen(&self) -> bool {
+        self.motion == Some(Motion::Pen)
     }
 
     /// Takes in a later packet of the same sort: positions replace, wheels add up.

@@ -1,10 +1,11 @@
-//! The four devices and what each can do.
+//! The five devices and what each can do.
 
 use crate::codes::{
-    ABS_MT_POSITION_X, ABS_MT_POSITION_Y, ABS_MT_SLOT, ABS_MT_TRACKING_ID, ABS_X, ABS_Y, BTN_LEFT,
-    BTN_TASK, BTN_TOUCH, EV_ABS, EV_KEY, EV_LED, EV_REL, EV_REP, INPUT_PROP_DIRECT, LED_CAPSL,
-    LED_NUML, LED_SCROLLL, REL_HWHEEL, REL_HWHEEL_HI_RES, REL_WHEEL, REL_WHEEL_HI_RES, REL_X,
-    REL_Y,
+    ABS_DISTANCE, ABS_MT_POSITION_X, ABS_MT_POSITION_Y, ABS_MT_SLOT, ABS_MT_TRACKING_ID,
+    ABS_PRESSURE, ABS_TILT_X, ABS_TILT_Y, ABS_X, ABS_Y, BTN_LEFT, BTN_STYLUS, BTN_STYLUS2,
+    BTN_STYLUS3, BTN_TASK, BTN_TOOL_PEN, BTN_TOOL_RUBBER, BTN_TOUCH, EV_ABS, EV_KEY, EV_LED,
+    EV_REL, EV_REP, INPUT_PROP_DIRECT, LED_CAPSL, LED_NUML, LED_SCROLLL, REL_HWHEEL,
+    REL_HWHEEL_HI_RES, REL_WHEEL, REL_WHEEL_HI_RES, REL_X, REL_Y,
 };
 
 /// The largest value of a position; 0 is the left or upper edge.
@@ -27,6 +28,26 @@ pub enum Kind {
     Mouse,
     /// A screen for [`SLOTS`] fingers, protocol type B.
     Touch,
+    /// A pen on the screen, with its other end and three buttons.
+    Pen,
+}
+
+/// How far a pen leans at most, in degrees.
+pub const TILT_MAX: i8 = 90;
+
+/// Places of a pen to a millimetre, as if the screen were a third of a metre wide: libinput takes no tablet
+/// that does not know its size.
+const PEN_RESOLUTION: u32 = 100;
+
+/// Degrees in a radian, which is how libinput reads what leans.
+const TILT_RESOLUTION: u32 = 57;
+
+/// An axis: its least and largest value, and how many of them are a unit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Axis {
+    pub(crate) min: i32,
+    pub(crate) max: i32,
+    pub(crate) resolution: u32,
 }
 
 impl Kind {
@@ -37,6 +58,7 @@ impl Kind {
             Self::Tablet => 2,
             Self::Touch => 3,
             Self::Mouse => 4,
+            Self::Pen => 5,
         }
     }
 
@@ -47,6 +69,7 @@ impl Kind {
             Self::Keyboard => is_keyboard_key(code),
             Self::Tablet | Self::Mouse => (BTN_LEFT..=BTN_TASK).contains(&code),
             Self::Touch => code == BTN_TOUCH,
+            Self::Pen => is_pens_own(code) || matches!(code, BTN_TOOL_PEN | BTN_TOOL_RUBBER),
         }
     }
 
@@ -68,6 +91,9 @@ impl Kind {
             (Self::Touch, EV_ABS) => {
                 vec![ABS_MT_SLOT, ABS_MT_POSITION_X, ABS_MT_POSITION_Y, ABS_MT_TRACKING_ID]
             }
+            (Self::Pen, EV_ABS) => {
+                vec![ABS_X, ABS_Y, ABS_PRESSURE, ABS_DISTANCE, ABS_TILT_X, ABS_TILT_Y]
+            }
             _ => Vec::new(),
         }
     }
@@ -75,22 +101,33 @@ impl Kind {
     /// The `INPUT_PROP_*` of the device.
     pub(crate) fn properties(self) -> Vec<u16> {
         match self {
-            Self::Touch => vec![INPUT_PROP_DIRECT],
+            Self::Touch | Self::Pen => vec![INPUT_PROP_DIRECT],
             Self::Keyboard | Self::Tablet | Self::Mouse => Vec::new(),
         }
     }
 
-    /// The largest value of an axis, when the device has it; the smallest is 0.
-    pub(crate) fn axis_max(self, code: u16) -> Option<u32> {
+    /// An axis, when the device has it.
+    pub(crate) fn axis(self, code: u16) -> Option<Axis> {
         if !self.codes(EV_ABS).contains(&code) {
             return None;
         }
+        let to = |max: u16| Axis { min: 0, max: i32::from(max), resolution: 0 };
+        let tilt = i32::from(TILT_MAX);
         Some(match code {
-            ABS_MT_SLOT => u32::from(SLOTS).saturating_sub(1),
-            ABS_MT_TRACKING_ID => u32::from(MAX_TRACKING_ID),
-            _ => u32::from(ABS_MAX),
+            ABS_MT_SLOT => to(u16::from(SLOTS).saturating_sub(1)),
+            ABS_MT_TRACKING_ID => to(MAX_TRACKING_ID),
+            ABS_X | ABS_Y if self == Self::Pen => {
+                Axis { resolution: PEN_RESOLUTION, ..to(ABS_MAX) }
+            }
+            ABS_TILT_X | ABS_TILT_Y => Axis { min: -tilt, max: tilt, resolution: TILT_RESOLUTION },
+            _ => to(ABS_MAX),
         })
     }
+}
+
+/// The tip and the buttons of a pen.
+pub(crate) const fn is_pens_own(code: u16) -> bool {
+    matches!(code, BTN_TOUCH | BTN_STYLUS | BTN_STYLUS2 | BTN_STYLUS3)
 }
 
 /// The last code that a keyboard has.

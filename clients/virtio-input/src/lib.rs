@@ -1,5 +1,5 @@
-//! virtio-input device cores: a keyboard, a tablet (absolute pointer with wheels) and a
-//! multi-touch screen.
+//! virtio-input device cores: a keyboard, a tablet (absolute pointer with wheels), a mouse, a
+//! multi-touch screen and a pen.
 //!
 //! Source: virtio 1.2, "Input Device", and Linux' evdev codes. A core knows no queue and no
 //! transport: [`Device::send`] takes what a seat did, [`Device::next_packet`] gives what fits
@@ -19,11 +19,13 @@ mod device;
 mod event;
 mod kind;
 mod outbox;
+mod pen;
 mod snapshot;
 mod touch;
 
 pub use config::CONFIG_LEN;
 pub use device::{Device, Input, Leds};
 pub use event::Event;
-pub use kind::{ABS_MAX, Kind, SLOTS};
+pub use kind::{ABS_MAX, Kind, SLOTS, TILT_MAX};
+pub use pen::PenPlace;
 pub use snapshot::{BadSnapshot, SNAPSHOT_LIMIT};

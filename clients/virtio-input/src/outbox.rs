@@ -4,14 +4,15 @@ use std::collections::{BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+use crate::codes::{BTN_TOOL_PEN, BTN_TOOL_RUBBER};
 use crate::event::{Event, Motion, Packet};
 
 /// Packets that wait at most.
 const CAPACITY: usize = 256;
 /// Sorts of motion that one device has: ten fingers, or pointer and wheel.
 const LATE: usize = 10;
-/// Events of the longest packet, without its end: a finger that comes down first.
-const LONGEST: usize = 5;
+/// Events of the longest packet, without its end: a pen that comes near.
+const LONGEST: usize = 7;
 
 /// A bounded queue of packets that never owes the guest a release.
 ///
@@ -45,8 +46,9 @@ impl Outbox {
         if !self.down.remove(&what) {
             return false;
         }
-        // A finger that has left does not move any more.
-        self.late.retain(|late| !late.is_of_finger(what));
+        // A finger or pen that has left does not move any more.
+        let leaves = matches!(what, BTN_TOOL_PEN | BTN_TOOL_RUBBER);
+        self.late.retain(|late| !(late.is_of_finger(what) || (leaves && late.is_of_pen())));
         // The place that its press reserved.
         self.waiting.push_back(packet);
         true

@@ -124,9 +124,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Event, Input};
+    use crate::{Event, Input, PenPlace};
 
-    const KINDS: [Kind; 4] = [Kind::Keyboard, Kind::Tablet, Kind::Mouse, Kind::Touch];
+    const KINDS: [Kind; 5] = [Kind::Keyboard, Kind::Tablet, Kind::Mouse, Kind::Touch, Kind::Pen];
 
     #[derive(Clone, Debug)]
     enum Step {
@@ -140,7 +140,7 @@ mod tests {
     }
 
     fn step() -> impl Strategy<Value = Step> {
-        let code = || prop_oneof![1_u16..40, 0x110_u16..0x118, any::<u16>()];
+        let code = || prop_oneof![1_u16..40, 0x110_u16..0x118, 0x140_u16..0x14d, any::<u16>()];
         let send = prop_oneof![
             (code(), any::<bool>()).prop_map(|(code, pressed)| Input::Key { code, pressed }),
             (any::<u16>(), any::<u16>()).prop_map(|(x, y)| Input::Pointer { x, y }),
@@ -158,6 +158,13 @@ mod tests {
                 y
             }),
             (0_i32..12).prop_map(|id| Input::TouchUp { id }),
+            (any::<bool>(), any::<u16>(), any::<(u16, u16)>(), any::<(i8, i8)>()).prop_map(
+                |(rubber, x, (pressure, distance), tilt)| {
+                    let y = x.rotate_left(3);
+                    Input::Pen(PenPlace { rubber, x, y, pressure, distance, tilt })
+                }
+            ),
+            Just(Input::PenLeft),
         ];
         prop_oneof![
             20 => send.prop_map(Step::Send),
@@ -190,7 +197,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_device_that_moved_goes_on_as_it_would_have(
-            index in 0_usize..4,
+            index in 0_usize..5,
             before in prop::collection::vec(step(), 0..300),
             after in prop::collection::vec(step(), 0..100),
         ) {
@@ -217,7 +224,7 @@ mod tests {
 
         #[test]
         fn anything_is_a_sound_device_or_refused(
-            index in 0_usize..4,
+            index in 0_usize..5,
             steps in prop::collection::vec(step(), 0..40),
             changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
             tail in prop::collection::vec(any::<u8>(), 0..9),

@@ -41,6 +41,28 @@ fn mouse() -> Options {
     Options { pointers: &["mouse"], ..Options::default() }
 }
 
+/// What the guest's kernel knows of each of its devices.
+const KNOWN: &str = "for d in /sys/class/input/event*/device; do \
+                     echo $(cat $d/name) abs $(cat $d/capabilities/abs) is $(cat $d/properties); done";
+
+#[test]
+fn a_guest_has_a_pen_beside_its_tablet() -> Result<()> {
+    let (service, capture) = start()?;
+    let server = service.vnc("main")?;
+    let mut viewer = Viewer::connect(&server.address, &KNOWS)?;
+    let options = Options { pointers: &["tablet", "pen"], ..Options::default() };
+    let mut guest = shown(&service, &capture, &options)?;
+    // A place, pressure, distance and two ways to lean; and it is the screen itself.
+    let known = guest.order(&Order::Shell(KNOWN.to_owned()))?;
+    assert!(known.iter().any(|line| line == "Porthole pen abs f000003 is 2"), "{known:?}");
+    // Pointers are no pens.
+    viewer.client.pointer(300, 300, 1);
+    viewer.client.pointer(300, 300, 0);
+    viewer.send()?;
+    guest.wait_event(EV_KEY, BTN_LEFT, 1)?;
+    guest.wait_event(EV_KEY, BTN_LEFT, 0)
+}
+
 /// X11's Ctrl, Alt, Shift and Escape.
 const CHORD: [u32; 4] = [0xffe3, 0xffe9, 0xffe1, 0xff1b];
 

@@ -19,6 +19,9 @@ use wayland_protocols::wp::presentation_time::client::wp_presentation::WpPresent
 use wayland_protocols::wp::presentation_time::client::wp_presentation_feedback::{
     self, WpPresentationFeedback,
 };
+use wayland_protocols::wp::tablet::zv2::client::zwp_tablet_tool_v2::{
+    self as tool, ZwpTabletToolV2 as Tool,
+};
 use wayland_protocols::xdg::shell::client::xdg_surface::{self, XdgSurface};
 use wayland_protocols::xdg::shell::client::xdg_toplevel::{self, XdgToplevel};
 use wayland_protocols::xdg::shell::client::xdg_wm_base::{self, XdgWmBase};
@@ -58,6 +61,13 @@ impl Stage {
         for what in told {
             self.tell(what);
         }
+    }
+}
+
+impl Stage {
+    /// A tool did something.
+    pub(super) fn pen(&mut self, object: &Tool, event: &tool::Event, told: &mut Vec<Told>) {
+        self.seats.pen(object, event, size_of(&self.windows), told);
     }
 }
 

@@ -19,6 +19,7 @@ use wayland_protocols::wp::linux_dmabuf::zv1::client::zwp_linux_dmabuf_v1::ZwpLi
 use wayland_protocols::wp::pointer_constraints::zv1::client::zwp_pointer_constraints_v1::ZwpPointerConstraintsV1;
 use wayland_protocols::wp::presentation_time::client::wp_presentation::WpPresentation;
 use wayland_protocols::wp::relative_pointer::zv1::client::zwp_relative_pointer_manager_v1::ZwpRelativePointerManagerV1;
+use wayland_protocols::wp::tablet::zv2::client::zwp_tablet_manager_v2::ZwpTabletManagerV2;
 use wayland_protocols::xdg::shell::client::xdg_wm_base::XdgWmBase;
 
 use super::Numbers;
@@ -44,6 +45,7 @@ pub(super) struct Link {
     said: Option<Numbers>,
     pub(super) constraints: Option<ZwpPointerConstraintsV1>,
     pub(super) relative: Option<ZwpRelativePointerManagerV1>,
+    pub(super) tablets: Option<ZwpTabletManagerV2>,
     /// Only where it is wanted.
     pub(super) clipboard: Option<WlDataDeviceManager>,
     wants_clipboard: bool,
@@ -106,6 +108,7 @@ impl Link {
             said: None,
             constraints: None,
             relative: None,
+            tablets: None,
             clipboard: None,
             wants_clipboard,
             formats: Vec::new(),
@@ -140,6 +143,7 @@ impl Link {
             "zwp_relative_pointer_manager_v1" => {
                 self.relative = Some(registry.bind(name, 1, queue, ()));
             }
+            "zwp_tablet_manager_v2" => self.tablets = Some(registry.bind(name, 1, queue, ())),
             "wl_data_device_manager" if self.wants_clipboard => {
                 self.clipboard = Some(registry.bind(name, version.min(3), queue, ()));
             }

@@ -4,14 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use porthole_pixel::Size;
+use wayland_client::backend::ObjectId;
 use wayland_client::protocol::wl_keyboard::{self, KeyState, WlKeyboard};
 use wayland_client::protocol::wl_seat::{Capability, WlSeat};
 use wayland_client::protocol::wl_touch::{self, WlTouch};
 use wayland_client::{Proxy, QueueHandle, WEnum};
+use wayland_protocols::wp::tablet::zv2::client::zwp_tablet_tool_v2::{
+    self as tool, ZwpTabletToolV2 as Tool,
+};
 
 use super::clipboard::Device;
 use super::hands::Hands;
 use super::link::Link;
+use super::pen::Pens;
 use super::pointer::{Pointer, fraction};
 use super::stage::Stage;
 use super::window::Window;
@@ -40,6 +45,7 @@ struct Seat {
     touch: Option<WlTouch>,
     fingers: BTreeMap<i32, Finger>,
     clipboard: Option<Device>,
+    pens: Option<Pens>,
 }
 
 /// All seats.
@@ -47,13 +53,16 @@ struct Seat {
 pub(super) struct Seats {
     seats: Vec<Seat>,
     hands: Hands,
+    /// The tool that is the guest's pen.
+    pen: Option<ObjectId>,
 }
 
 impl Seats {
     pub(super) fn add(&mut self, name: u32, object: WlSeat) {
         let (keyboard, pointer, touch, clipboard) = (None, None, None, None);
         let fingers = BTreeMap::new();
-        self.seats.push(Seat { name, object, keyboard, pointer, touch, fingers, clipboard });
+        let pens = None;
+        self.seats.push(Seat { name, object, keyboard, pointer, touch, fingers, clipboard, pens });
     }
 
     /// Everything that the compositor has is known, so what is copied on each seat can be heard.
@@ -96,6 +105,9 @@ impl Seats {
         if let Some(device) = seat.clipboard {
             device.release();
         }
+        if let Some(pens) = seat.pens {
+            pens.destroy();
+        }
         seat.object.release();
     }
 
@@ -115,6 +127,9 @@ impl Seats {
             pointer.leave(&mut self.hands, told);
         }
         lift_all(&mut seat.fingers, told);
+        if let Some(pens) = &seat.pens {
+            pens.leave(&mut self.pen, told);
+        }
         self.hands.remove(seat.name, told);
     }
 
@@ -170,7 +185,7 @@ impl Seats {
         size: impl Fn(usize) -> Option<Size>,
         told: &mut Vec<Told>,
     ) {
-        let Self { seats, hands } = self;
+        let Self { seats, hands, .. } = self;
         let seat = seats.iter_mut().find(|seat| seat.name == name);
         if let Some(pointer) = seat.and_then(|seat| seat.pointer.as_mut()) {
             pointer.event(event, size, hands, told);
@@ -212,6 +227,41 @@ impl Seats {
             }
             wl_touch::Event::Cancel => lift_all(&mut seat.fingers, told),
             _ => {}
+        }
+    }
+
+    /// Asks for the pens of all seats while the guest has a driver for them; for any other guest they are
+    /// pointers. Returns whether anything was to be done.
+    pub(super) fn pens_settle(&mut self, link: &Link, wanted: bool, told: &mut Vec<Told>) -> bool {
+        let Some(manager) = &link.tablets else { return false };
+        let mut done = false;
+        for seat in self.seats.iter_mut().filter(|seat| seat.pens.is_some() != wanted) {
+            done = true;
+            match seat.pens.take() {
+                Some(pens) => {
+                    pens.leave(&mut self.pen, told);
+                    pens.destroy();
+                }
+                None => seat.pens = Some(Pens::new(manager, &seat.object, seat.name, &link.queue)),
+            }
+        }
+        done
+    }
+
+    /// The pens of a seat.
+    pub(super) fn pens_of(&mut self, name: u32) -> Option<&mut Pens> {
+        self.seats.iter_mut().find(|seat| seat.name == name)?.pens.as_mut()
+    }
+
+    pub(super) fn pen(
+        &mut self,
+        object: &Tool,
+        event: &tool::Event,
+        size: impl Fn(usize) -> Option<Size>,
+        told: &mut Vec<Told>,
+    ) {
+        for pens in self.seats.iter_mut().filter_map(|seat| seat.pens.as_mut()) {
+            pens.event(object, event, &size, (&mut self.pen, told));
         }
     }
 

@@ -198,6 +198,7 @@ impl Stage {
             // out when the compositor has seen the last one.
             if !link.unseen {
                 changed |= window.tell_guest(self.guest);
+                changed |= self.seats.pens_settle(link, self.guest.pens, &mut told);
                 changed |= self.seats.lock_settle(link, window, self.guest.relative);
                 let worn = self.seats.wears(window.index());
                 changed |= window.cursor_settle(link, worn);

@@ -54,6 +54,8 @@ pub struct Guest {
     pub lamps: Option<Lamps>,
     /// It uses a mouse and no tablet: it wants to hear of motion alone.
     pub relative: bool,
+    /// It has a driver for a pen: it wants to hear of pens as such.
+    pub pens: bool,
     /// Pictures in 1000 seconds that are promised; 0 for no promise.
     pub rate_mhz: u32,
 }

@@ -5,6 +5,7 @@ mod device;
 mod frames;
 mod input;
 mod other;
+mod pens;
 mod protocols;
 mod server;
 mod streams;

@@ -10,6 +10,7 @@ use porthole_client::present::{Display, Guest, GuestState, Told};
 use porthole_client::resizes::Resizes;
 use porthole_device::{Desk, Diary, GpuPort, Inputs, OpenError, Presenter, input_of, shape, trace};
 use porthole_gpu_device::{Event, Options};
+use porthole_input_device::Kind;
 use porthole_trace::{Event as Record, Tap, Tracer};
 use porthole_vhost_device::{Address, Endpoint, Fault, Server, Turn};
 
@@ -250,6 +251,7 @@ impl Devices {
             state: self.port.state,
             lamps: self.inputs.lamps(),
             relative: self.inputs.uses_mouse(),
+            pens: self.inputs.is_listening(Kind::Pen),
             rate_mhz: if runs { self.rate_mhz } else { 0 },
         };
         if std::mem::replace(&mut self.told, guest) != guest {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use porthole_input_device::{Device, Input as Act, Kind};
+use porthole_input_device::{Device, Input as Act, Kind, PenPlace};
 
 use crate::input::Input;
 
@@ -15,7 +15,7 @@ const MOST_EVENTS: usize = 4096;
 
 pub(crate) fn run(bytes: &[u8]) {
     let mut input = Input::new(bytes);
-    let kind = input.one_of(&[Kind::Keyboard, Kind::Tablet, Kind::Mouse, Kind::Touch]);
+    let kind = input.one_of(&[Kind::Keyboard, Kind::Tablet, Kind::Mouse, Kind::Touch, Kind::Pen]);
     let mut device = Device::new(kind, "fuzz", "1");
     let mut down = BTreeSet::new();
     while !input.is_empty() {
@@ -76,7 +76,7 @@ fn take(device: &mut Device, mut room: usize, down: &mut BTreeSet<u16>) -> usize
 }
 
 fn act(input: &mut Input<'_>) -> Act {
-    match input.u8() % 8 {
+    match input.u8() % 11 {
         0 | 1 => Act::Key { code: u16::from(input.u8()), pressed: input.flag() },
         2 => Act::Key { code: 0x110 + u16::from(input.u8() % 8), pressed: input.flag() },
         3 => Act::Pointer { x: input.u16(), y: input.u16() },
@@ -86,6 +86,16 @@ fn act(input: &mut Input<'_>) -> Act {
             horizontal: i32::from(input.u8()) - 128,
         },
         6 => Act::TouchDown { id: i32::from(input.u8() % 20), x: input.u16(), y: input.u16() },
+        7 => Act::Key { code: 0x140 + u16::from(input.u8() % 16), pressed: input.flag() },
+        8 => Act::Pen(PenPlace {
+            rubber: input.flag(),
+            x: input.u16(),
+            y: input.u16(),
+            pressure: input.u16(),
+            distance: input.u16(),
+            tilt: (input.u8().cast_signed(), input.u8().cast_signed()),
+        }),
+        9 => Act::PenLeft,
         _ if input.flag() => {
             Act::TouchMotion { id: i32::from(input.u8() % 20), x: input.u16(), y: input.u16() }
         }

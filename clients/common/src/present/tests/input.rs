@@ -9,7 +9,7 @@ use super::server::Compositor;
 use crate::present::{Told, Touch};
 
 /// A device whose picture is in a window.
-fn shown() -> (Compositor, Device) {
+pub(super) fn shown() -> (Compositor, Device) {
     let compositor = Compositor::start();
     let mut device = Device::new(compositor.socket());
     compositor.wait("window:");

@@ -8,6 +8,15 @@ use wayland_protocols::wp::presentation_time::server::wp_presentation::{self, Wp
 use wayland_protocols::wp::presentation_time::server::wp_presentation_feedback::{
     self, WpPresentationFeedback,
 };
+use wayland_protocols::wp::tablet::zv2::server::{
+    zwp_tablet_manager_v2::{self, ZwpTabletManagerV2},
+    zwp_tablet_pad_group_v2::{self, ZwpTabletPadGroupV2},
+    zwp_tablet_pad_ring_v2::{self, ZwpTabletPadRingV2},
+    zwp_tablet_pad_v2::{self, ZwpTabletPadV2},
+    zwp_tablet_seat_v2::{self, ZwpTabletSeatV2},
+    zwp_tablet_tool_v2::{self, ZwpTabletToolV2},
+    zwp_tablet_v2::{self, ZwpTabletV2},
+};
 use wayland_protocols::xdg::shell::server::xdg_surface::{self, XdgSurface};
 use wayland_protocols::xdg::shell::server::xdg_toplevel::{self, XdgToplevel};
 use wayland_protocols::xdg::shell::server::xdg_wm_base::{self, XdgWmBase};
@@ -102,9 +111,30 @@ global!(WlShm, |shm| {
 global!(XdgWmBase, |_| ());
 global!(WpPresentation, |_| ());
 global!(WfdStreamManagerV1, |_| ());
+global!(ZwpTabletManagerV2, |_| ());
 global!(WlSeat, |seat| seat
     .capabilities(Capability::Keyboard | Capability::Pointer | Capability::Touch));
 
+requests!(ZwpTabletManagerV2, zwp_tablet_manager_v2, (), |server, _, request, (), init| {
+    if let zwp_tablet_manager_v2::Request::GetTabletSeat { tablet_seat, .. } = request {
+        server.pens.push(init.init(tablet_seat, ()));
+        server.note("pens are wanted".to_owned());
+    }
+});
+requests!(ZwpTabletSeatV2, zwp_tablet_seat_v2, (), |server, _, request, (), _| {
+    if let zwp_tablet_seat_v2::Request::Destroy = request {
+        server.note("pens are not wanted".to_owned());
+    }
+});
+requests!(ZwpTabletV2, zwp_tablet_v2, (), |_, _, _, (), _| ());
+requests!(ZwpTabletPadV2, zwp_tablet_pad_v2, (), |_, _, _, (), _| ());
+requests!(ZwpTabletPadGroupV2, zwp_tablet_pad_group_v2, (), |_, _, _, (), _| ());
+requests!(ZwpTabletPadRingV2, zwp_tablet_pad_ring_v2, (), |_, _, _, (), _| ());
+requests!(ZwpTabletToolV2, zwp_tablet_tool_v2, (), |server, _, request, (), _| {
+    if let zwp_tablet_tool_v2::Request::SetCursor { serial, surface: None, .. } = request {
+        server.note(format!("pen {serial} is hidden"));
+    }
+});
 requests!(WlCompositor, wl_compositor, (), |_, _, request, (), init| match request {
     wl_compositor::Request::CreateSurface { id } => {
         let next = Next { role: "cursor", ..Next::default() };

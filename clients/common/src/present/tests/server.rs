@@ -15,6 +15,8 @@ use wayland_protocols::wp::presentation_time::server::wp_presentation::WpPresent
 use wayland_protocols::wp::presentation_time::server::wp_presentation_feedback::{
     Kind, WpPresentationFeedback,
 };
+use wayland_protocols::wp::tablet::zv2::server::zwp_tablet_manager_v2::ZwpTabletManagerV2;
+use wayland_protocols::wp::tablet::zv2::server::zwp_tablet_seat_v2::ZwpTabletSeatV2;
 use wayland_protocols::xdg::shell::server::xdg_surface::XdgSurface;
 use wayland_protocols::xdg::shell::server::xdg_toplevel::XdgToplevel;
 use wayland_protocols::xdg::shell::server::xdg_wm_base::XdgWmBase;
@@ -47,6 +49,8 @@ pub(super) struct Server {
     pub(super) keyboards: Vec<WlKeyboard>,
     pub(super) pointers: Vec<WlPointer>,
     pub(super) touches: Vec<WlTouch>,
+    /// What asks for pens of a seat.
+    pub(super) pens: Vec<ZwpTabletSeatV2>,
     pub(super) clients: usize,
     pub(super) stream: Option<WfdStreamV1>,
 }
@@ -165,6 +169,7 @@ fn globals(handle: &DisplayHandle) {
     handle.create_global::<Server, WpPresentation, ()>(1, ());
     handle.create_global::<Server, WlSeat, ()>(8, ());
     handle.create_global::<Server, WlSeat, ()>(8, ());
+    handle.create_global::<Server, ZwpTabletManagerV2, ()>(1, ());
 }
 
 fn run(mut server: Server, socket: &ListeningSocket, orders: &Receiver<Order>, streams: bool) {

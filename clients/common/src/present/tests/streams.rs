@@ -29,7 +29,8 @@ fn a_stream_says_what_the_display_is_and_hears_how_the_guest_is() {
     let mut device = Device::new(compositor.socket());
     compositor.wait("window:");
     let lamps = Some(Lamps { caps: true, ..Lamps::default() });
-    let guest = Guest { state: GuestState::Running, lamps, relative: true, rate_mhz: 0 };
+    let guest =
+        Guest { state: GuestState::Running, lamps, relative: true, pens: false, rate_mhz: 0 };
     device.show(Show::Guest(guest));
     for line in ["stream: Running", "stream: lamps 2", "stream: Relative"] {
         compositor.wait(line);
