@@ -1,6 +1,6 @@
 //! Frames on screens: handed over when they are drawn, and shown some time later.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use porthole_core::model::PortId;
 use porthole_pixel::{Rect, Region};
@@ -13,7 +13,7 @@ use crate::{
     clock,
     protocols::capture::SourceId,
     render::{Draw, reached},
-    screens::{Pointing, Screen, Show, Target},
+    screens::{Pointing, Screen, Show, Target, drm::Card},
     state::State,
     surfaces::Waiting,
 };
@@ -168,6 +168,11 @@ impl State {
                 }
                 tracing::warn!(port = port.name, "the screen does not say that it shows a frame");
                 state.flipped(id, clock::now(), 0);
+                if let Some(port) = state.ports.get_mut(id)
+                    && let Screen::Drm(output) = &mut port.screen
+                {
+                    output.set_overdue(true);
+                }
             }
             TimeoutAction::Drop
         });
@@ -179,13 +184,36 @@ impl State {
     pub(crate) fn flipped(&mut self, id: PortId, at: Duration, sequence: u32) {
         // An earlier run's last frame may be told to this one.
         let Some(port) = self.ports.get_mut(id) else { return };
-        let Some(Awaited { anew, .. }) = port.flip else { return };
+        let Some(Awaited { anew, .. }) = port.flip else {
+            // Or one that was not waited for any more.
+            if let Screen::Drm(output) = &mut port.screen
+                && output.set_overdue(false)
+            {
+                let card = output.card().clone();
+                self.try_again(&card);
+            }
+            return;
+        };
         if port.screen.shown() && !port.painted.is_empty() {
             self.damage_port(id);
         }
         let Some(port) = self.ports.get(id) else { return };
         let at = port.redraw.believable(at, clock::now());
         self.end_flip(id, Shown::Flipped { at, sequence, anew });
+    }
+
+    /// A card goes on: its ports show what it did not take meanwhile.
+    fn try_again(&mut self, card: &Arc<Card>) {
+        let mut again = Vec::new();
+        for (id, port) in &mut self.ports.by_id {
+            if let Screen::Drm(output) = &mut port.screen
+                && Arc::ptr_eq(output.card(), card)
+                && output.try_again()
+            {
+                again.push(*id);
+            }
+        }
+        again.into_iter().for_each(|id| self.damage_port(id));
     }
 
     /// A port's window has a frame, and was asked for the next one, or is not going to be soon.

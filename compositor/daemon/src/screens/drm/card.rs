@@ -5,7 +5,10 @@ use std::{
     io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -30,6 +33,8 @@ pub(crate) struct Card {
     driver: String,
     /// What properties are called: the same for all planes, and for all that else there are several of.
     names: Mutex<BTreeMap<u32, String>>,
+    /// How many of its outputs do not show what they were given.
+    overdue: AtomicUsize,
 }
 
 impl AsFd for Card {
@@ -74,7 +79,8 @@ pub(super) type Properties = BTreeMap<String, (property::Handle, u64)>;
 
 impl Card {
     fn new(fd: OwnedFd, path: PathBuf) -> Self {
-        Self { fd, path, driver: String::new(), names: Mutex::default() }
+        let (names, overdue) = (Mutex::default(), AtomicUsize::new(0));
+        Self { fd, path, driver: String::new(), names, overdue }
     }
 
     /// All cards' device files, in the kernel's order.
@@ -184,6 +190,20 @@ impl Card {
     /// Whether the card itself is no more: it was pulled out, or its driver unloaded.
     pub(crate) fn is_gone(&self) -> bool {
         self.resource_handles().is_err_and(|error| error.raw_os_error() == Some(libc::ENODEV))
+    }
+
+    /// One of its outputs is late with a picture, or is not any more.
+    pub(super) fn count_overdue(&self, more: bool) {
+        if more {
+            self.overdue.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.overdue.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether who waits for it may wait for ever.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.overdue.load(Ordering::Relaxed) > 0
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -56,6 +56,8 @@ pub(crate) enum DrmError {
     NoPipe(String),
     #[error("connector '{0}' offers no mode at all; check the cable, or give the port a size")]
     NoMode(String),
+    #[error("connector '{0}' does not show what it was given last, and takes nothing else")]
+    Busy(String),
     #[error("the card's memory does not hold a picture of {} x {}: {source}; choose a smaller mode", .size.width, .size.height)]
     Memory { size: Size, source: io::Error },
     #[error("the card cannot be asked: {0}; see the kernel's log")]

@@ -1,5 +1,7 @@
 //! A connector that shows a port's pictures.
 
+mod pointing;
+
 use std::{io, path::Path, sync::Arc};
 
 use drm::control::{
@@ -13,13 +15,13 @@ use super::{
     backlight::Backlight,
     buffer::{Buffer, Kind},
     closefb::close_framebuffer,
-    cursor::{Cursor, Refused},
+    cursor::Cursor,
     mode,
     request::Pipe,
 };
 use crate::{
     render::ScreenTarget,
-    screens::{Pointing, Show, Swapped},
+    screens::{Show, Swapped},
 };
 
 /// A connector with a mode, and the memory that it shows.
@@ -46,6 +48,10 @@ pub(crate) struct Output {
     failure: Option<io::ErrorKind>,
     /// It cannot show anything in this mode.
     refused: bool,
+    /// It has not shown its last picture in a long time.
+    overdue: bool,
+    /// The card takes nothing as long as one of its outputs is overdue.
+    busy: bool,
     /// A picture of an earlier owner that goes when ours is shown.
     left: Option<framebuffer::Handle>,
     /// Whether to leave the picture on the screen at the end.
@@ -103,6 +109,8 @@ impl Output {
             lit: true,
             failure: None,
             refused: false,
+            overdue: false,
+            busy: false,
             left,
             stays: true,
             backlight: None,
@@ -199,6 +207,9 @@ impl Output {
         if mode::is_same(&chosen, &self.mode) && !self.refused {
             return Ok(());
         }
+        if self.busy {
+            return Err(DrmError::Busy(self.name.clone()));
+        }
         let before = std::mem::replace(&mut self.mode, chosen);
         if let Err(error) = self.make_memory_for(&before) {
             self.mode = before;
@@ -233,67 +244,13 @@ impl Output {
     /// See [`Screen::target`](crate::screens::Screen::target).
     pub(crate) fn target(&mut self, damage: &Region) -> Option<ScreenTarget> {
         self.memory.damage(damage);
-        if !self.lit || self.refused || (damage.is_empty() && !self.touched) {
+        if !self.lit || self.refused || self.busy || (damage.is_empty() && !self.touched) {
             return None;
         }
         let (memory, region) = self.memory.fill()?;
         self.touched = false;
         self.filled.clone_from(&region);
         Some(ScreenTarget { memory, region, pointers: Vec::new() })
-    }
-
-    /// See [`Screen::point`](crate::screens::Screen::point).
-    pub(crate) fn point(&mut self, pointing: Option<&Pointing>) -> bool {
-        // What the card takes can be seen when it shows something.
-        let shows = self.next == Next::Nothing && self.visible.is_some();
-        let Some(cursor) = &mut self.cursor else { return false };
-        match cursor.point(&self.card, pointing.filter(|_| shows)) {
-            Ok(()) => shows,
-            Err(Refused::ThisOne) => false,
-            Err(Refused::Always(error)) => {
-                self.without_cursor(&error);
-                false
-            }
-        }
-    }
-
-    /// The pointer is painted into the picture from now on.
-    fn without_cursor(&mut self, error: &io::Error) {
-        if let Some(cursor) = self.cursor.take() {
-            cursor.free(&self.card);
-            let connector = &self.name;
-            tracing::info!(connector, "the card does not show the pointer by itself: {error}");
-        }
-    }
-
-    /// See [`Screen::is_pointer_behind`](crate::screens::Screen::is_pointer_behind).
-    pub(crate) fn is_pointer_behind(&self) -> bool {
-        let shows = self.lit && !self.refused && self.next == Next::Nothing;
-        shows && self.cursor.as_ref().is_some_and(Cursor::is_behind)
-    }
-
-    /// Hands over another pointer with the picture that is there.
-    fn show_pointer(&mut self) -> Show {
-        if !self.is_pointer_behind() {
-            return Show::AtOnce;
-        }
-        let mut request = AtomicModeReq::new();
-        if let Some(cursor) = &self.cursor {
-            cursor.add(&mut request);
-        }
-        match self.send(Flags::empty(), &request) {
-            Ok(()) => {
-                self.cursor.iter_mut().for_each(Cursor::is_set);
-                Show::Later
-            }
-            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
-                self.without_cursor(&error);
-                // With the next frame it is in the picture.
-                self.touched = true;
-                Show::AtOnce
-            }
-            Err(error) => self.failed(&error),
-        }
     }
 
     /// See [`Screen::show`](crate::screens::Screen::show).
@@ -358,12 +315,13 @@ impl Output {
     }
 
     /// Sends a request that is answered by an event. While an earlier owner's last picture is on its way
-    /// the card takes no other; then it is waited for.
+    /// the card takes no other; then it is waited for. One that is overdue is not: a card that never shows
+    /// it, as one that did not wake up with its machine, would stop all that the service does.
     fn send(&self, flags: Flags, request: &AtomicModeReq) -> io::Result<()> {
         let flags = flags | Flags::PAGE_FLIP_EVENT;
         let sent = self.card.atomic_commit(flags | Flags::NONBLOCK, request.clone());
         match sent {
-            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy && !self.card.is_stuck() => {
                 self.card.atomic_commit(flags, request.clone())
             }
             other => other,
@@ -377,6 +335,15 @@ impl Output {
             matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOSPC | libc::ERANGE));
         if error.kind() == io::ErrorKind::PermissionDenied {
             return Show::Lost;
+        }
+        if error.kind() == io::ErrorKind::ResourceBusy {
+            self.busy = true;
+            let connector = &self.name;
+            tracing::warn!(
+                connector,
+                "the card does not show what it was given last; the port goes on unseen until it does. Did it not wake up after a sleep? Load its driver anew"
+            );
+            return Show::AtOnce;
         }
         if self.failure.replace(error.kind()) == Some(error.kind()) {
             return Show::AtOnce;
@@ -397,6 +364,7 @@ impl Output {
 
     /// See [`Screen::shown`](crate::screens::Screen::shown).
     pub(crate) fn shown(&mut self) -> bool {
+        self.set_overdue(false);
         self.memory.swap();
         self.visible = self.sent;
         if self.lit {
@@ -419,6 +387,25 @@ impl Output {
         std::mem::take(&mut self.is_fresh)
     }
 
+    /// It is or is not late with its picture; whether that is news.
+    pub(crate) fn set_overdue(&mut self, overdue: bool) -> bool {
+        let before = std::mem::replace(&mut self.overdue, overdue);
+        if before != overdue {
+            self.card.count_overdue(overdue);
+        }
+        before != overdue
+    }
+
+    /// Whether it has something to show that its card did not take, which may take it now.
+    pub(crate) fn try_again(&mut self) -> bool {
+        let again = std::mem::take(&mut self.busy);
+        self.touched |= again;
+        if again {
+            tracing::info!(connector = self.name, "pictures are shown again");
+        }
+        again
+    }
+
     /// See [`Screen::damage`](crate::screens::Screen::damage).
     pub(crate) fn damage(&mut self, rect: Rect) {
         self.memory.damage(&Region::from_rect(rect));
@@ -436,6 +423,10 @@ impl Output {
             return;
         }
         self.light(false);
+        if self.busy {
+            // It would wait for what may never come.
+            return;
+        }
         if let Err(error) = self.card.atomic_commit(Flags::ALLOW_MODESET, self.pipe.power(false)) {
             tracing::error!(connector = self.name, "the screen stays lit: {error}");
         }
@@ -450,6 +441,9 @@ impl Output {
     /// output is dropped.
     pub(crate) fn turn_off(&mut self) {
         self.stays = false;
+        if self.busy {
+            return;
+        }
         let mut request = self.pipe.off();
         if let Some(cursor) = &self.cursor {
             cursor.off(&mut request);
@@ -462,6 +456,7 @@ impl Output {
 
 impl Drop for Output {
     fn drop(&mut self) {
+        self.set_overdue(false);
         // One on its way is what the card will show.
         let front = self.sent.or(self.visible).filter(|_| self.stays);
         if let Some(cursor) = self.cursor.take() {
