@@ -379,6 +379,8 @@ impl State {
         present(port, waiting, shown);
         let (frame, now, late) = (port.shown(shown.at()), clock::now(), port.redraw.late());
         let action = match shown {
+            // A frame that the machine slept over is not late.
+            Shown::Flipped { .. } if clock::has_slept_since(port.slept) => port.redraw.drawn(now),
             Shown::Flipped { at, sequence, .. } if sequence > 0 => port.redraw.flipped(at, now),
             Shown::Flipped { at, .. } => port.redraw.shown(at, now),
             Shown::Drawn(_) => port.redraw.drawn(now),

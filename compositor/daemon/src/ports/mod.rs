@@ -29,6 +29,7 @@ use smithay::{
 };
 
 use crate::{
+    clock,
     protocols::shm::Pixels,
     render::{Drawn, RenderThread},
     scene::InputSurface,
@@ -83,6 +84,8 @@ pub(crate) struct Port {
     capturing: bool,
     /// When the last frame was planned.
     planned: Duration,
+    /// How long the machine had slept until then.
+    slept: Duration,
     /// Counts frames; the last one planned.
     serial: u64,
     /// Bytes written into the port's picture since it began.
@@ -185,6 +188,7 @@ impl Ports {
                 stale: true,
                 capturing: false,
                 planned: Duration::ZERO,
+                slept: clock::slept(),
                 serial: 0,
                 composed_bytes: 0,
                 gpu_frames: 0,
