@@ -4,6 +4,7 @@ mod listener;
 mod pen;
 mod plug;
 mod pointer;
+pub mod sleep;
 
 use std::fs;
 use std::os::unix::net::UnixStream;
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use porthole_guest::commands::Command as Order;
 use porthole_rig::kms::{self, CARD, Card, SHARED};
+use porthole_rig::qemu::Machine;
 use porthole_rig::{Image, Qemu, vkms};
 use tempfile::TempDir;
 
@@ -36,6 +38,12 @@ pub struct KmsGuest {
     pub qmp: Qmp,
     qemu: Process,
     folder: TempDir,
+    /// Nothing of this machine is in it but what was packed: see `sleep.rs`.
+    in_memory: bool,
+}
+
+fn new_folder() -> Result<TempDir> {
+    tempfile::Builder::new().prefix("porthole-kms-").tempdir().or_fail("make a folder")
 }
 
 fn image() -> Result<&'static Image> {
@@ -103,18 +111,29 @@ impl KmsGuest {
         devices: &[&str],
         text: bool,
     ) -> Result<KmsGuest> {
-        let folder = tempfile::Builder::new().prefix("porthole-kms-").tempdir()?;
+        let folder = new_folder()?;
         let mut machine = kms::machine(folder.path(), card);
         machine.text = text;
         let devices = devices.iter().flat_map(|device| ["-device", device]);
         machine.options.extend(devices.map(str::to_owned));
-        let mut command = qemu.boot(image, &machine);
+        Self::start_in(folder, image, qemu, &machine, &kms::mounts())
+    }
+
+    /// Boots a machine whose files are in a folder, and has the guest prepare its own by a line of shell.
+    fn start_in(
+        folder: TempDir,
+        image: &Image,
+        qemu: &Qemu,
+        machine: &Machine,
+        mounts: &str,
+    ) -> Result<KmsGuest> {
+        let mut command = qemu.boot(image, machine);
         let mut qemu = Process::start("qemu", folder.path(), &mut command)?;
         let mut line = Line::connect(&machine.control, &mut qemu)?;
         let qmp = Qmp::connect(&folder.path().join("qmp.sock"))?;
         line.wait_for("STATE up")?;
-        line.order(&Order::Shell(kms::mounts()))?;
-        Ok(KmsGuest { line, qmp, qemu, folder })
+        line.order(&Order::Shell(mounts.to_owned()))?;
+        Ok(KmsGuest { line, qmp, qemu, folder, in_memory: false })
     }
 
     /// Adds a second card, whose screen has a clock and is seen by nobody (vkms).
@@ -300,6 +319,9 @@ impl KmsGuest {
             shot.display(),
             GUEST.as_secs()
         ))?;
+        if self.in_memory {
+            self.fetch("capture.png")?;
+        }
         Picture::read(&file)
     }
 
