@@ -116,6 +116,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
         display: handle,
         handle: event_loop.handle(),
         signal: event_loop.get_signal(),
+        is_ending: false,
         source,
         viewer_sizes,
         device: Device::new(),
@@ -154,9 +155,29 @@ pub(crate) fn run(cli: &Cli) -> Result<(), ServiceError> {
     state.open_devices();
     open(&mut state, ready_fd)?;
 
-    event_loop.run(None, &mut state, |state| turn.run(state))?;
+    go_on(&mut event_loop, &mut state, &mut turn)?;
     end(state);
     Ok(())
+}
+
+/// Runs until the service is told to end, if it was not meanwhile.
+fn go_on(
+    event_loop: &mut EventLoop<'static, State>,
+    state: &mut State,
+    turn: &mut Turn,
+) -> Result<(), ServiceError> {
+    if !state.is_ending {
+        event_loop.run(None, state, |state| turn.run(state))?;
+    }
+    Ok(())
+}
+
+impl State {
+    /// Has the service end once it can.
+    pub(crate) fn stop(&mut self) {
+        self.is_ending = true;
+        self.signal.stop();
+    }
 }
 
 fn end(mut state: State) {
@@ -250,7 +271,7 @@ fn insert_sources(
         .insert_source(signals, |event, &mut (), state| match event.signal() {
             Signal::SIGHUP => state.reload(),
             Signal::SIGUSR1 => tracing::info!("statistics {}", state.statistics()),
-            _ => state.signal.stop(),
+            _ => state.stop(),
         })
         .map_err(|e| failed(e.error))?;
     handle

@@ -57,6 +57,8 @@ pub(crate) struct State {
     pub(crate) display: DisplayHandle,
     pub(crate) handle: LoopHandle<'static, State>,
     pub(crate) signal: LoopSignal,
+    /// The loop forgets that it is to stop when it begins to run, and some of it runs before.
+    pub(crate) is_ending: bool,
     pub(crate) config: Config,
     /// Where it comes from.
     pub(crate) source: Source,

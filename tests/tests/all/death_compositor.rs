@@ -1,14 +1,16 @@
 //! The service is killed and started again: the same scene, under the same ids, without anybody's doing.
 
 use std::fs;
+use std::process::Command;
 
 use porthole_guest::Pattern;
 use porthole_guest::commands::Command as Order;
 use porthole_tests::guest::Options;
+use porthole_tests::process::built;
 use porthole_tests::program::{Program, Toplevel};
 use porthole_tests::service::configuration as of_scenes;
 use porthole_tests::wait::{GUEST, SHORT, wait_until};
-use porthole_tests::{Capture, Guest, Result, Scene, Service};
+use porthole_tests::{Capture, Guest, Process, Result, Scene, Service};
 use porthole_wayland::wfd::client::wfd_device_v1::CommitFlags;
 use porthole_wayland::wfd::client::wfd_manager_v1::Access;
 use porthole_wayland::wfd::client::wfd_pipeline_v1::{Transition, Transparency};
@@ -245,4 +247,17 @@ fn a_guest_is_shown_again_as_it_was() -> Result<()> {
     capture.expect("killed-bars", &bars.picture(), GUEST)?;
     drop(device);
     guest.power_off()
+}
+
+#[test]
+fn a_service_that_is_told_to_end_before_it_has_begun_ends() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    // The signal waits for whoever asks first.
+    let mut command = Command::new("env");
+    command.args(["--block-signal=TERM", "sh", "-c", "kill -TERM $$; exec \"$@\"", "sh"]);
+    command.arg(built("porthole")?).arg("--no-config").env_remove("WAYLAND_DISPLAY");
+    command.arg("--runtime-dir").arg(folder.path().join("run"));
+    let mut service = Process::start("porthole", folder.path(), &mut command)?;
+    assert!(service.wait_end(SHORT)?.success(), "{}", service.log());
+    Ok(())
 }

@@ -18,7 +18,7 @@ impl State {
                 Ok(()) => {
                     tracing::info!("another run takes over");
                     state.successor = Some(successor);
-                    state.signal.stop();
+                    state.stop();
                     Ok(PostAction::Remove)
                 }
                 Err(error) => {
