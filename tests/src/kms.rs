@@ -4,6 +4,7 @@ mod listener;
 mod pen;
 mod plug;
 mod pointer;
+mod seat;
 pub mod sleep;
 
 use std::fs;
@@ -26,6 +27,7 @@ use crate::picture::Picture;
 use crate::process::{Process, built};
 use crate::qmp::Qmp;
 use crate::wait::{GUEST, pause, wait_until};
+pub use seat::User;
 
 /// Where the service in the guest has its sockets.
 const RUNTIME: &str = "/run/porthole";
@@ -69,7 +71,15 @@ impl KmsGuest {
         Self::bring_up(card, &[], true)
     }
 
-    /// The same with more devices, by QEMU's names.
+    /// The same, and with more devices, by QEMU's names.
+    ///
+    /// # Errors
+    /// As [`KmsGuest::boot`].
+    pub fn boot_with_consoles_and(card: Card, devices: &[&str]) -> Result<KmsGuest> {
+        Self::bring_up(card, devices, true)
+    }
+
+    /// A guest without consoles on its screen and with more devices, by QEMU's names.
     ///
     /// # Errors
     /// As [`KmsGuest::boot`].

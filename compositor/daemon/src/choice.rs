@@ -11,7 +11,7 @@ use std::{
     rc::Rc,
 };
 
-use porthole_core::config::{Config, ConfigErrors, Seat, limits};
+use porthole_core::config::{Config, ConfigErrors, limits};
 
 use crate::{
     cli::Cli,
@@ -124,11 +124,13 @@ fn screens(cli: &Cli, cards: &mut Cards) -> Result<Vec<(PathBuf, String)>, DrmEr
     if !refused || cli.print_config || cli.print_needs {
         return found;
     }
-    let session = Session::begin(Some(&Seat::default()));
-    if !session.is_shared() {
-        return found;
+    match Session::of_anybody() {
+        Ok(session) => cards.set_session(Rc::new(session)),
+        Err(error) => {
+            tracing::info!("no session opens it either: {error}");
+            return found;
+        }
     }
-    cards.set_session(Rc::new(session));
     let found = cards.connected();
     if found.is_err() {
         cards.set_session(Rc::default());

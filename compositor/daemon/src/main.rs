@@ -7,6 +7,7 @@
 //! is one [`turn`].
 
 mod accounts;
+mod arrival;
 mod carry;
 mod choice;
 mod cli;

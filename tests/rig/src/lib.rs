@@ -26,6 +26,7 @@ pub mod program;
 pub mod progress;
 pub mod qemu;
 pub mod roots;
+pub mod seat;
 pub mod systemd;
 pub mod vkms;
 pub mod x86;

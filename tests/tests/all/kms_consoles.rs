@@ -12,7 +12,7 @@ const CONFIGURATION: &str = "version = 1\n[render]\nrenderer = \"cpu\"\n[seat]\n
     [[socket]]\nname = \"viewer\"\nrights = [\"capture:main\", \"input:main\"]\n";
 
 /// Presses keys one after the other, and lets go of them all.
-fn press(guest: &mut KmsGuest, names: &[&str]) -> Result<()> {
+pub(crate) fn press(guest: &mut KmsGuest, names: &[&str]) -> Result<()> {
     for name in names {
         guest.qmp.key(name, true)?;
     }
@@ -29,7 +29,7 @@ fn is_text(screen: &Picture) -> bool {
 
 /// Waits until the screen shows a text that is none of these pictures, and the same twice: the kernel draws
 /// a console some time after it went there, and shows nothing until then.
-fn another_text(guest: &mut KmsGuest, known: &[&Picture]) -> Result<Picture> {
+pub(crate) fn another_text(guest: &mut KmsGuest, known: &[&Picture]) -> Result<Picture> {
     let mut last: Option<Picture> = None;
     wait_until("another text", GUEST, || {
         let screen = guest.screen(0)?;

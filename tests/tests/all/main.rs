@@ -88,6 +88,8 @@ mod kms_input;
 #[cfg(test)]
 mod kms_pens;
 #[cfg(test)]
+mod kms_seatd;
+#[cfg(test)]
 mod kms_sleep;
 #[cfg(test)]
 mod layers_gone;

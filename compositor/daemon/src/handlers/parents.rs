@@ -18,10 +18,11 @@ use smithay::reexports::calloop::{
 
 use super::parent_clipboard::Pastes;
 use crate::{
+    arrival::{Arrival, Pauses},
     protocols::virtual_touch::TouchInput,
     screens::{
         Screen,
-        window::{Arrival, Event, Look, Pauses, Wants, Window, WindowError},
+        window::{Event, Look, Wants, Window, WindowError},
     },
     state::State,
 };
@@ -291,7 +292,7 @@ impl State {
             }
             OnClose::End => {
                 tracing::info!(port = name.as_str(), "its window is closed: the service ends");
-                self.signal.stop();
+                self.stop();
             }
         }
     }

@@ -9,13 +9,18 @@ use std::{
     fmt, io,
     os::{
         fd::{BorrowedFd, FromRawFd, OwnedFd},
-        unix::ffi::OsStrExt,
+        unix::{
+            ffi::OsStrExt,
+            net::{SocketAddr, UnixStream},
+        },
     },
     path::Path,
     ptr,
 };
 
-use super::MachineError;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::{MachineError, seatd};
 use crate::library::{self, functions};
 
 functions! {
@@ -110,7 +115,7 @@ impl Seat {
         // SAFETY: the listener is static, and the list lives longer than the seat: both are ours.
         let seat = unsafe { (functions.open_seat)(&raw const LISTENER, data) };
         if seat.is_null() {
-            return Err(MachineError::NoSession(io::Error::last_os_error()));
+            return Err(seatd::why_not(io::Error::last_os_error()));
         }
         Ok(Self { functions, seat, told })
     }
@@ -149,10 +154,36 @@ impl Seat {
         let done = unsafe { (self.functions.dispatch)(self.seat, wait) };
         let failure = io::Error::last_os_error();
         let told = std::mem::take(&mut *self.told.borrow_mut());
-        if done < 0 && failure.raw_os_error() != Some(libc::EAGAIN) && told.is_empty() {
+        if !told.is_empty() {
+            return Ok(told);
+        }
+        if done < 0 && failure.raw_os_error() != Some(libc::EAGAIN) {
             return Err(failure);
         }
-        Ok(told)
+        // libseat 0.7 does not tell of an end that it reads without waiting.
+        if self.is_hung_up() { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(told) }
+    }
+
+    /// Whether nobody is at the other end of what it waits for.
+    fn is_hung_up(&self) -> bool {
+        let Ok(fd) = self.poll() else { return true };
+        let mut polled = [PollFd::new(&fd, PollFlags::empty())];
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        poll(&mut polled, Some(&at_once)).is_ok_and(|ready| ready > 0)
+    }
+
+    /// Whether seatd gave it.
+    pub(super) fn is_of_seatd(&self) -> bool {
+        self.peer().is_ok_and(|peer| peer.as_pathname() == Some(&*seatd::socket()))
+    }
+
+    /// Whether a process of libseat's own gave it.
+    pub(super) fn is_of_its_own(&self) -> bool {
+        self.peer().is_ok_and(|peer| peer.is_unnamed())
+    }
+
+    fn peer(&self) -> io::Result<SocketAddr> {
+        UnixStream::from(self.poll()?).peer_addr()
     }
 
     /// Lets others have the screens and keyboards.

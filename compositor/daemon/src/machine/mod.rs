@@ -5,8 +5,10 @@
 //! what a person does. Devices are found by their files ([`watch`]) and by what udev says of them
 //! ([`udev`]), opened by a [`session`], and read by [`libinput`].
 
+pub(crate) mod console;
 pub(crate) mod libinput;
 pub(crate) mod libseat;
+pub(crate) mod seatd;
 pub(crate) mod session;
 pub(crate) mod udev;
 pub(crate) mod watch;
@@ -25,9 +27,21 @@ pub(crate) enum MachineError {
     #[error("libseat cannot be loaded: {0}; install it (Debian: libseat1)")]
     NoLibseat(String),
     #[error(
-        "nobody gives us one: {0}; log in on a console, or start systemd-logind or seatd and let the service's user use it"
+        "nobody gives us one: {0}; log in on a console, start who LIBSEAT_BACKEND names, or the service as root if that is builtin"
     )]
     NoSession(std::io::Error),
+    #[error(
+        "nobody gives us one: nobody listens at {0}, as seatd does, and systemd-logind has none for us; start seatd, or log in on a console"
+    )]
+    NoSeatd(String),
+    #[error(
+        "nobody gives us one: seatd's {path} cannot be opened: {source}; add the service's user to the group of that file, mostly video"
+    )]
+    NotForUs { path: String, source: std::io::Error },
+    #[error(
+        "nobody gives us one: seatd has given the console that is shown to another program; end that, or start the service on another console"
+    )]
+    Taken,
     #[error("libinput could not begin")]
     Context,
     #[error(

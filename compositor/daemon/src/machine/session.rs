@@ -13,13 +13,16 @@ use porthole_core::config::{Seat as Wanted, SeatBackend};
 use rustix::fs::{Mode, OFlags};
 
 use super::{
-    MachineError, libinput,
+    MachineError, console, libinput,
     libseat::{Change, Seat},
+    seatd,
 };
 
-/// How often a new session is asked whether it is the one on the screen, and for how long each time, in
+/// How often the first session is asked whether it is the one on the screen, and for how long each time, in
 /// milliseconds.
 const ASKED: (u32, i32) = (10, 100);
+/// The same of one that comes later, for which nobody waits.
+const ASKED_LATER: (u32, i32) = (1, 0);
 /// What a program has in its environment that was started in a session, or for a seat manager.
 const VARIABLES: [&str; 3] = ["XDG_SESSION_ID", "SEATD_SOCK", "LIBSEAT_BACKEND"];
 /// The kernel's number for consoles, and for their highest one.
@@ -29,6 +32,9 @@ const CONSOLES: (u32, u32) = (4, 63);
 #[derive(Debug, Default)]
 pub(crate) struct Session {
     who: Who,
+    /// The console that was shown when the first one began. seatd gives a session on whichever is shown: on
+    /// another one it would take the screen from whoever works there.
+    console: Option<String>,
     /// Why the last device could not be opened: libinput says only that it was not.
     failure: RefCell<Option<MachineError>>,
 }
@@ -43,13 +49,14 @@ enum Who {
         active: Cell<bool>,
         /// Who gave it is gone.
         over: Cell<bool>,
+        of_seatd: bool,
         /// The numbers of input devices that are open, by their descriptors.
         inputs: RefCell<BTreeMap<RawFd, i32>>,
         /// Those of cards.
         cards: RefCell<BTreeMap<PathBuf, i32>>,
     },
     /// There should be a session, and there is none.
-    Nobody(String),
+    Nobody { why: String, may_pass: bool },
 }
 
 impl Session {
@@ -62,18 +69,56 @@ impl Session {
         {
             return Self::default();
         }
-        let who = match Seat::open() {
-            Ok(seat) => Who::begun(seat),
-            Err(error) if wanted.backend == SeatBackend::Auto => {
+        Self::of_anybody().unwrap_or_else(|error| {
+            if wanted.backend == SeatBackend::Auto {
                 tracing::warn!("no session: {error}; the service opens devices itself");
-                Who::Direct
+                return Self::default();
             }
-            Err(error) => {
-                tracing::error!("no session: {error}; no card and no input device is opened");
-                Who::Nobody(error.to_string())
-            }
-        };
-        Self { who, failure: RefCell::default() }
+            tracing::error!(
+                "no session: {error}; no card and no input device is opened before there is one"
+            );
+            // seatd may come later, or let us in.
+            let may_pass = seatd::is_asked() && !matches!(error, MachineError::NoLibseat(_));
+            let who = Who::Nobody { why: error.to_string(), may_pass };
+            Self { who, console: console::shown(), ..Self::default() }
+        })
+    }
+
+    /// Begins one, whoever gives it and wherever the service was started.
+    ///
+    /// # Errors
+    /// When nobody gives one.
+    pub(crate) fn of_anybody() -> Result<Self, MachineError> {
+        let console = console::shown();
+        Ok(Self { who: Who::begun(Seat::open()?, ASKED)?, console, ..Self::default() })
+    }
+
+    /// Begins another one in the place of this one, of which nobody is left.
+    ///
+    /// # Errors
+    /// When nobody gives one.
+    pub(crate) fn again(&self) -> Result<Self, MachineError> {
+        let who = Who::begun(Seat::open()?, ASKED_LATER)?;
+        Ok(Self { who, console: self.console.clone(), ..Self::default() })
+    }
+
+    /// Whether another one may begin once seatd is there.
+    pub(crate) fn awaits_seatd(&self) -> bool {
+        match &self.who {
+            Who::Direct => false,
+            Who::Seat { over, of_seatd, .. } => over.get() && *of_seatd,
+            Who::Nobody { may_pass, .. } => *may_pass,
+        }
+    }
+
+    /// Whether the console is shown on which the first one began.
+    pub(crate) fn is_on_its_console(&self) -> bool {
+        self.console.is_none() || console::shown() == self.console
+    }
+
+    /// Whether who gave it is gone.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(&self.who, Who::Seat { over, .. } if over.get())
     }
 
     /// Whether screens and keyboards are ours just now.
@@ -81,7 +126,7 @@ impl Session {
         match &self.who {
             Who::Direct => true,
             Who::Seat { active, .. } => active.get(),
-            Who::Nobody(_) => false,
+            Who::Nobody { .. } => false,
         }
     }
 
@@ -94,20 +139,26 @@ impl Session {
     pub(crate) fn seat(&self) -> Option<String> {
         match &self.who {
             Who::Seat { seat, .. } => Some(seat.name()),
-            Who::Direct | Who::Nobody(_) => None,
+            Who::Direct | Who::Nobody { .. } => None,
         }
     }
 
     /// Why nothing can be opened just now.
     pub(crate) fn obstacle(&self) -> Option<String> {
         match &self.who {
-            Who::Nobody(why) => Some(why.clone()),
+            Who::Nobody { why, .. } => Some(why.clone()),
             _ if self.is_active() => None,
-            Who::Seat { over, .. } if over.get() => Some(
-                "the session is gone: start the service again once its seat manager runs"
-                    .to_owned(),
-            ),
+            _ if self.is_over() => Some(format!("the session is gone: {}", self.remedy())),
             _ => Some("another console has the screen".to_owned()),
+        }
+    }
+
+    /// What becomes of one that is over.
+    pub(crate) fn remedy(&self) -> &'static str {
+        if self.awaits_seatd() {
+            "screens and keyboards are taken again once seatd is back"
+        } else {
+            "start the service again once its seat manager runs"
         }
     }
 
@@ -115,16 +166,19 @@ impl Session {
     pub(crate) fn poll(&self) -> Option<io::Result<OwnedFd>> {
         match &self.who {
             Who::Seat { seat, .. } => Some(seat.poll()),
-            Who::Direct | Who::Nobody(_) => None,
+            Who::Direct | Who::Nobody { .. } => None,
         }
     }
 
     /// Takes what became of the session.
     ///
     /// # Errors
-    /// When who gave it to us is gone.
+    /// When who gave it to us is gone, once.
     pub(crate) fn take(&self) -> io::Result<Vec<Change>> {
         let Who::Seat { seat, active, over, .. } = &self.who else { return Ok(Vec::new()) };
+        if over.get() {
+            return Ok(Vec::new());
+        }
         // Nobody has devices for us any more.
         let told = seat.take(0).inspect_err(|_| {
             active.set(false);
@@ -150,7 +204,7 @@ impl Session {
     pub(crate) fn switch(&self, console: u32) -> io::Result<()> {
         match &self.who {
             Who::Seat { seat, .. } => seat.switch(console),
-            Who::Direct | Who::Nobody(_) => Ok(()),
+            Who::Direct | Who::Nobody { .. } => Ok(()),
         }
     }
 
@@ -178,7 +232,7 @@ impl Session {
                 inputs.borrow_mut().insert(fd.as_raw_fd(), id);
                 fd
             }),
-            Who::Nobody(why) => Err(io::Error::other(why.clone())),
+            Who::Nobody { why, .. } => Err(io::Error::other(why.clone())),
         };
         opened.inspect_err(|error| {
             let remedy = match error.raw_os_error() {
@@ -214,10 +268,13 @@ impl Session {
 
 impl Who {
     /// Waits a moment for a new session to be the one on the screen.
-    fn begun(seat: Seat) -> Self {
+    ///
+    /// # Errors
+    /// When it can never be.
+    fn begun(seat: Seat, asked: (u32, i32)) -> Result<Self, MachineError> {
         let mut active = false;
-        for _ in 0..ASKED.0 {
-            match seat.take(ASKED.1) {
+        for _ in 0..asked.0 {
+            match seat.take(asked.1) {
                 Ok(told) => active = told.last().map_or(active, |last| *last == Change::Ours),
                 Err(error) => {
                     tracing::warn!("the session says nothing: {error}");
@@ -228,9 +285,20 @@ impl Who {
                 break;
             }
         }
+        // libseat's last resort is a process with our own rights, for whoever we are. If these do not suffice
+        // for the console, nothing will ever come of it.
+        if !active && seat.is_of_its_own() {
+            return Err(seatd::why_not(io::ErrorKind::PermissionDenied.into()));
+        }
         tracing::info!(seat = seat.name(), active, "a session opens screens and input devices");
-        let (inputs, cards) = (RefCell::default(), RefCell::default());
-        Self::Seat { seat, active: Cell::new(active), over: Cell::new(false), inputs, cards }
+        Ok(Self::Seat {
+            of_seatd: seat.is_of_seatd(),
+            seat,
+            active: Cell::new(active),
+            over: Cell::new(false),
+            inputs: RefCell::default(),
+            cards: RefCell::default(),
+        })
     }
 }
 

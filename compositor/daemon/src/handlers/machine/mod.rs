@@ -1,5 +1,6 @@
 //! The machine's own keyboards, pointers, touch screens and pens: which are used, and on which seats.
 
+mod again;
 mod events;
 mod session;
 
@@ -49,6 +50,8 @@ pub(crate) struct Machine {
     sources: Vec<RegistrationToken>,
     /// Whether the session is heard.
     hears_session: bool,
+    /// What is waited for before another one begins.
+    again: again::Again,
     /// Device files that came, of which udev has not spoken since.
     new: BTreeSet<PathBuf>,
     used: BTreeMap<DeviceId, Used>,
@@ -163,17 +166,22 @@ impl State {
         let ids: Vec<DeviceId> = self.machine.used.keys().copied().collect();
         ids.into_iter().for_each(|id| self.leave_device(id));
         self.remove_idle_seats();
+        self.stop_hearing_devices();
+        if self.machine.session.is_shared() {
+            tracing::warn!(
+                "no keyboard is used, and so nobody can switch to another console before the service ends"
+            );
+        }
+    }
+
+    /// Nothing is heard of devices any more; none is used.
+    fn stop_hearing_devices(&mut self) {
         for source in std::mem::take(&mut self.machine.sources) {
             self.handle.remove(source);
         }
         self.machine.devices = None;
         self.machine.new.clear();
         self.machine.said.clear();
-        if self.machine.session.is_shared() {
-            tracing::warn!(
-                "no keyboard is used, and so nobody can switch to another console before the service ends"
-            );
-        }
     }
 
     /// Devices came, or udev spoke of some.
@@ -193,6 +201,9 @@ impl State {
 
     /// Opens devices that are there and are not used yet.
     fn find_devices(&mut self) {
+        // Who takes devices away because it ends has hung up before.
+        self.take_session_changes();
+        self.leave_devices_of_others();
         let active = self.machine.session.is_active();
         let Some(seat) = self.config.seat.clone().filter(|_| active) else { return };
         let named = self.config.devices.iter().filter_map(|rule| rule.devices.path.clone());
@@ -215,6 +226,18 @@ impl State {
                 Err(error) => self.not_used(&error),
             }
         }
+    }
+
+    /// Leaves devices that udev has given to another seat since.
+    fn leave_devices_of_others(&mut self) {
+        let Some(seat) = self.machine.session.seat() else { return };
+        let is_others = |path: &PathBuf| match udev::look(path, &[], false) {
+            Ok(udev::Found::Ready(described)) => !is_of(&described, Some(&seat)),
+            _ => false,
+        };
+        let used = self.machine.used.iter().filter(|(_, used)| is_others(&used.path));
+        let others: Vec<DeviceId> = used.map(|(id, _)| *id).collect();
+        others.into_iter().for_each(|id| self.leave_device(id));
     }
 
     fn use_device(&mut self, path: PathBuf, described: Described, seat: &Seat) {
@@ -292,6 +315,7 @@ impl State {
 
     /// The configuration says otherwise of devices, or ports and layers are others.
     pub(crate) fn assign_devices(&mut self) {
+        self.try_seatd();
         match (&self.config.seat, &self.machine.devices) {
             (None, None) => return,
             (None, Some(_)) => return self.close_devices(),

@@ -1,23 +1,29 @@
-//! The session, where there is one: others may have screens and keyboards for a while. Guests, programs and
-//! viewers go on meanwhile.
+//! The session, where there is one: others may have screens and keyboards for a while, and who gives it may
+//! come late, or go. Guests, programs and viewers go on meanwhile.
+
+use std::rc::Rc;
 
 use porthole_core::model::PortId;
 use smithay::reexports::calloop::{Interest, Mode as Trigger, PostAction, generic::Generic};
 
 use crate::{
+    arrival::Pauses,
     machine::{DeviceId, libseat::Change},
     screens::Screen,
     state::State,
 };
 
 impl State {
-    /// Hears of the session.
+    /// Hears of the session, or of who will give one.
     pub(super) fn watch_session(&mut self) {
-        let Some(heard) = self.machine.session.poll() else { return };
+        let session = self.machine.session.clone();
+        let Some(heard) = session.poll() else { return self.await_seatd(Pauses::default()) };
         let inserted = heard.map_err(|error| error.to_string()).and_then(|fd| {
             let source = Generic::new(fd, Interest::READ, Trigger::Level);
-            let inserted = self.handle.insert_source(source, |_, _, state| {
-                let goes_on = state.take_session_changes();
+            let inserted = self.handle.insert_source(source, move |_, _, state| {
+                state.take_session_changes();
+                // Its end may have been heard elsewhere, and the next one has a source of its own.
+                let goes_on = !session.is_over() && Rc::ptr_eq(&session, &state.machine.session);
                 Ok(if goes_on { PostAction::Continue } else { PostAction::Remove })
             });
             inserted.map_err(|error| error.to_string())
@@ -30,30 +36,43 @@ impl State {
         self.take_session_changes();
     }
 
-    /// Takes what became of the session; false when nothing comes any more.
-    fn take_session_changes(&mut self) -> bool {
+    /// Takes what became of the session.
+    pub(super) fn take_session_changes(&mut self) {
         loop {
             match self.machine.session.take() {
-                Ok(told) if told.is_empty() => return true,
+                Ok(told) if told.is_empty() => return,
                 // Opening devices may have taken more from the session's socket.
                 Ok(told) => told.into_iter().for_each(|change| match change {
                     Change::Ours => self.resume_session(),
                     Change::Wanted => self.pause_session(),
                 }),
-                Err(error) => {
-                    tracing::error!(
-                        "the session is gone: {error}; start the service again once its seat manager runs"
-                    );
-                    self.pause_session();
-                    return false;
-                }
+                Err(error) => return self.session_gone(&error),
             }
         }
     }
 
-    /// Others want the screens and keyboards: all that is held is let go of, and nothing is shown until
-    /// they are ours again.
+    /// Who gave the session is gone. What it opened is given up: nobody would take it from us when others
+    /// want it.
+    fn session_gone(&mut self, error: &std::io::Error) {
+        let remedy = self.machine.session.remedy();
+        tracing::error!("the session is gone: {error}; guests and viewers go on, {remedy}");
+        self.put_to_sleep();
+        self.machine.asleep.clear();
+        for card in self.cards.open().to_vec() {
+            self.close_card(&card);
+        }
+        self.await_seatd(Pauses::default());
+    }
+
+    /// Others want the screens and keyboards, and wait until we have let go of them.
     fn pause_session(&mut self) {
+        self.put_to_sleep();
+        self.machine.session.release();
+        tracing::info!("another console has screens and keyboards; guests and viewers go on");
+    }
+
+    /// All that is held is let go of, and nothing is shown until screens and keyboards are ours again.
+    fn put_to_sleep(&mut self) {
         let ids: Vec<DeviceId> = self.machine.used.keys().copied().collect();
         for id in ids {
             self.let_go_of_device(id);
@@ -78,8 +97,6 @@ impl State {
             }
             self.screen_gone(id);
         }
-        self.machine.session.release();
-        tracing::info!("another console has screens and keyboards; guests and viewers go on");
     }
 
     /// Screens and keyboards are ours again, in whatever state others left them.

@@ -7,7 +7,6 @@
 //! callback). A window that nobody sees gets no such word: then its port goes on by its own clock, and
 //! the window gets the newest picture once it is seen again.
 
-mod arrival;
 mod client;
 mod clipboard;
 mod error;
@@ -33,7 +32,6 @@ use crate::{
     clock,
     protocols::{shm::Pixels, virtual_pointer::PointerInput, virtual_touch::TouchInput},
 };
-pub(crate) use arrival::{Arrival, Pauses};
 use client::{Callback, Client};
 pub(crate) use clipboard::Copied;
 pub(crate) use error::WindowError;

@@ -1,4 +1,5 @@
-//! Hearing of a parent when it comes, instead of looking again and again.
+//! Hearing of who listens at a socket when it comes, instead of looking again and again: a window's parent, or
+//! who hands out screens and keyboards.
 
 use std::{io, os::fd::AsFd, os::fd::BorrowedFd, os::fd::OwnedFd, path::Path, time::Duration};
 
