@@ -45,15 +45,14 @@ impl State {
         let now = clock::now();
         let Some(port) = self.ports.get_mut(id) else { return };
         let before = std::mem::replace(&mut port.planned, now);
-        // Who was stopped and continued with the machine is not late.
-        let slept = clock::has_slept_since(port.slept);
-        port.slept = clock::slept();
         // A picture waits for the next tick, a period at most, and the ticks may be put off a little.
         let patience = port.period() + port.period() / 4;
         for (layer, came) in &scene.came {
+            // What came before the last frame and is not in it was hidden, or put off. Who was suspended with
+            // the machine is not late.
+            let late = *came >= before && now.saturating_sub(*came) > patience;
+            let late = late && !self.ports.sleeps.since(*came);
             let Some(account) = self.account_of(*layer) else { continue };
-            // What came before the last frame and is not in it was hidden, or put off.
-            let late = !slept && *came >= before && now.saturating_sub(*came) > patience;
             account.count_all(&[(Counter::Shown, 1), (Counter::Late, late.into())]);
         }
         for (layer, pixels) in scene.drawn(draws) {

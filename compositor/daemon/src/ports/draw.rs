@@ -379,14 +379,17 @@ impl State {
         present(port, waiting, shown);
         let (frame, now, late) = (port.shown(shown.at()), clock::now(), port.redraw.late());
         let action = match shown {
-            // A frame that the machine slept over is not late.
-            Shown::Flipped { .. } if clock::has_slept_since(port.slept) => port.redraw.drawn(now),
             Shown::Flipped { at, sequence, .. } if sequence > 0 => port.redraw.flipped(at, now),
             Shown::Flipped { at, .. } => port.redraw.shown(at, now),
             Shown::Drawn(_) => port.redraw.drawn(now),
         };
-        // Setting a mode takes as long as it takes.
-        if port.redraw.late() > late && !matches!(shown, Shown::Flipped { anew: true, .. }) {
+        // Setting a mode takes as long as it takes, and a machine sleeps as long as it sleeps.
+        let late = port.redraw.late() > late && !matches!(shown, Shown::Flipped { anew: true, .. });
+        let planned = port.planned;
+        if late
+            && !self.ports.sleeps.since(planned)
+            && let Some(port) = self.ports.get_mut(id)
+        {
             port.frames.add_late(now);
         }
         self.globals.wfd.presented(id, frame, now);

@@ -29,7 +29,7 @@ use smithay::{
 };
 
 use crate::{
-    clock,
+    clock::Sleeps,
     protocols::shm::Pixels,
     render::{Drawn, RenderThread},
     scene::InputSurface,
@@ -84,8 +84,6 @@ pub(crate) struct Port {
     capturing: bool,
     /// When the last frame was planned.
     planned: Duration,
-    /// How long the machine had slept until then.
-    slept: Duration,
     /// Counts frames; the last one planned.
     serial: u64,
     /// Bytes written into the port's picture since it began.
@@ -111,12 +109,15 @@ pub(crate) struct Ports {
     /// Changed in this turn of the event loop.
     damaged: BTreeSet<PortId>,
     answers: Sender<(PortId, Drawn)>,
+    /// Frames are not late that the machine slept over.
+    sleeps: Sleeps,
 }
 
 impl Ports {
     /// No outputs yet; render threads will answer through `answers`.
-    pub(crate) const fn new(answers: Sender<(PortId, Drawn)>) -> Self {
-        Self { by_id: BTreeMap::new(), damaged: BTreeSet::new(), answers }
+    pub(crate) fn new(answers: Sender<(PortId, Drawn)>) -> Self {
+        let (by_id, damaged) = (BTreeMap::new(), BTreeSet::new());
+        Self { by_id, damaged, answers, sleeps: Sleeps::new() }
     }
 
     pub(crate) fn get(&self, id: PortId) -> Option<&Port> {
@@ -188,7 +189,6 @@ impl Ports {
                 stale: true,
                 capturing: false,
                 planned: Duration::ZERO,
-                slept: clock::slept(),
                 serial: 0,
                 composed_bytes: 0,
                 gpu_frames: 0,
