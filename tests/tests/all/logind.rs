@@ -23,7 +23,9 @@ const CONFIGURATION: &str = "version = 1\n[render]\nrenderer = \"cpu\"\n[seat]\n
     [[socket]]\nname = \"viewer\"\nrights = [\"capture:main\", \"input:main\"]\n\
     [[device]]\nproperty = \"ID_DESK=ri*\"\nguest = \"right\"\n";
 
-/// An administrator's rule of udev's, which says whose the tablet is.
+/// An administrator's rules of udev's: nobody but root opens the card, said before udev asks whose seat it is;
+const CARD_RULE: &str = "SUBSYSTEM==\"drm\", TAG-=\"uaccess\", GROUP=\"root\", MODE=\"0600\"\n";
+/// and whose the tablet is.
 const RULE: &str = "SUBSYSTEM==\"input\", KERNEL==\"event*\", ATTRS{name}==\"QEMU Virtio Tablet\", \
     ENV{ID_DESK}=\"right\"\n";
 const LOGIN: &str = "auth required pam_permit.so\naccount required pam_permit.so\n\
@@ -48,6 +50,7 @@ fn system() -> Result<System> {
         .text("etc/porthole/porthole.toml", CONFIGURATION)
         .text("etc/pam.d/login", LOGIN)
         .text("etc/pam.d/systemd-user", LOGIN)
+        .text("etc/udev/rules.d/72-card.rules", CARD_RULE)
         .text("etc/udev/rules.d/90-desk.rules", RULE)
         .text(
             "etc/sysusers.d/bus.conf",
@@ -156,5 +159,30 @@ fn logind_and_udev_give_the_service_its_seat_at_night() -> Result<()> {
     another(&mut guest, &[&ours, &left])?;
     let log = guest.logs(PORTHOLE, "ending", 1)?;
     assert!(!log.contains("ERROR"), "{log}");
-    Ok(())
+    without_a_configuration(&mut guest, &left)
+}
+
+/// The same unit, which may open no card itself, where nobody has written a configuration.
+fn without_a_configuration(guest: &mut SystemGuest, before: &Picture) -> Result<()> {
+    let folder = "/etc/systemd/system/porthole.service.d";
+    guest.sh(&format!(
+        "printf '[Service]\nExecStart=\n\
+         ExecStart=/usr/bin/porthole --no-config --runtime-dir /run/porthole --state-dir /var/lib/porthole\n' \
+         >{folder}/last.conf; systemctl daemon-reload; systemctl start {PORTHOLE}"
+    ))?;
+    let log = guest.logs(PORTHOLE, "a device is used", 9)?;
+    let (_, chosen) = log.split_once("no configuration is wanted").unwrap_or_default();
+    assert!(chosen.contains("Virtual-1 of /dev/dri/card0 is shown on"), "{log}");
+    assert!(!chosen.contains("a session opens screens"), "it was there before: {log}");
+    assert_eq!(log.matches("a session opens screens").count(), 2, "{log}");
+    guest.sh(&format!(
+        "porthole-shot capture --wayland /run/porthole/viewer/wayland-0 --port main {SHARED}/capture.png"
+    ))?;
+    let ours = Picture::read(&guest.folder().join("capture.png"))?;
+    assert!(ours.difference(before).is_some());
+    guest.shows("logind-chosen", &ours)?;
+    press(guest, &["ctrl", "alt", "f2"])?;
+    another(guest, &[&ours])?;
+    press(guest, &["ctrl", "alt", "f1"])?;
+    guest.shows("logind-chosen-back", &ours)
 }
