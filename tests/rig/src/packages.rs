@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use crate::cache;
 use crate::command::{capture, exists, output, text, visible};
@@ -164,11 +165,28 @@ fn update() -> Result<()> {
     visible(command.args(["update", "-q", "-o", "DPkg::Lock::Timeout=300"]))
 }
 
-/// The package that a package depends on whose name begins so: resolves `linux-image-amd64`.
+/// Where apt keeps its lists; the second one changes with every update.
+const LISTS: &[&str] = &["/var/lib/apt/lists", "/var/lib/apt/lists/partial"];
+/// Lists of this age are fetched again before something is chosen that stays.
+const OLD: Duration = Duration::from_hours(24);
+
+/// Fetches package lists that are old, as those of a machine that was just made from an image are. Where that
+/// fails the old ones do.
+fn update_old() {
+    let age = |folder: &&str| fs::metadata(folder).ok()?.modified().ok()?.elapsed().ok();
+    if LISTS.iter().filter_map(age).min().is_none_or(|age| age > OLD)
+        && let Err(error) = update()
+    {
+        say(&format!("older package lists are used: {error}"));
+    }
+}
+
+/// The newest package that a package depends on whose name begins so: resolves `linux-image-amd64`.
 ///
 /// # Errors
 /// When apt knows no such package.
 pub fn dependency(package: &str, prefix: &str) -> Result<String> {
+    update_old();
     let find = || -> Result<Option<String>> {
         let depends = text(Command::new("apt-cache").args(["depends", package]))?;
         let words = depends.lines().filter_map(|line| line.trim().strip_prefix("Depends: "));
