@@ -44,6 +44,7 @@ pub const TO_RUN: &[Needed] = &[
     needed("libinput10", "reads keyboards and pointers, which the service loads in a guest"),
     needed("libseat1", "shares the screen with a guest's other consoles, loaded likewise"),
     needed("systemd", "checks our units, and runs them in a machine of its own"),
+    needed("procps", "has the kill by which units reload"),
     needed("make", "builds a driver of the guests' kernel that Debian leaves out (vkms)"),
 ];
 
